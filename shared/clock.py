@@ -1,0 +1,20 @@
+"""Time and identifiers, injected so that rules stay pure and tests can move the clock."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import uuid_utils
+
+Clock = Callable[[], datetime]
+Ids = Callable[[], str]
+
+
+def utc_now() -> datetime:
+    """Now in UTC, cut to milliseconds: MongoDB stores no finer time, and what is stored must equal what was said."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562): ordered by time, so that indexes grow at their end. Not for public ids that must be random."""
+    return str(uuid_utils.uuid7())

@@ -1,0 +1,146 @@
+"""Every error that a service raises on purpose. One table in `shared.http.problems` maps them to the wire."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One broken rule: where, which, what was given and what would be accepted."""
+
+    field: str
+    code: str
+    message: str
+    actual: Any = None
+    required: Any = None
+    row: int | None = None
+
+
+class ServiceError(Exception):
+    """Base of all deliberate errors. `code` is the machine's word, `detail` the sentence for a person."""
+
+    code: ClassVar[str] = "SERVICE_ERROR"
+
+    def __init__(self, detail: str, *, code: str | None = None, violations: Iterable[Violation] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.error_code = code or self.code
+        self.violations = tuple(violations)
+
+
+class Invalid(ServiceError):
+    """The input breaks rules; all of them stand in `violations` (422)."""
+
+    code = "INVALID"
+
+
+class Unauthenticated(ServiceError):
+    """No token, or one that is not ours (401)."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(ServiceError):
+    """The token is good but lacks the scope (403)."""
+
+    code = "FORBIDDEN"
+
+
+class NotFound(ServiceError):
+    """There is no such thing, or not for this caller (404)."""
+
+    code = "NOT_FOUND"
+
+
+class Conflict(ServiceError):
+    """The state of things forbids it now (409)."""
+
+    code = "CONFLICT"
+
+
+class IllegalTransition(Conflict):
+    """The state machine has no such arrow. Carries from, to and what is allowed."""
+
+    code = "ILLEGAL_TRANSITION"
+
+    def __init__(self, kind: str, source: str, target: str, allowed: Iterable[str]) -> None:
+        choices = sorted(allowed)
+        required = ", ".join(choices) or "nothing: the state is final"
+        super().__init__(
+            f"This {kind} is {source} and cannot become {target}; allowed from here: {required}.",
+            violations=[
+                Violation(
+                    field="status",
+                    code=self.code,
+                    message=f"Not allowed from {source}.",
+                    actual={"from": source, "to": target},
+                    required=choices,
+                )
+            ],
+        )
+
+
+class InFlight(Conflict):
+    """The same idempotency key is being worked on at this moment (409)."""
+
+    code = "IDEMPOTENCY_IN_FLIGHT"
+
+
+class KeyReused(ServiceError):
+    """The idempotency key was used with another request (422)."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class Stale(ServiceError):
+    """The caller saw an older version (412)."""
+
+    code = "STALE_VERSION"
+
+
+class PreconditionRequired(ServiceError):
+    """A change of a known version needs If-Match (428)."""
+
+    code = "PRECONDITION_REQUIRED"
+
+
+class TooManyRequests(ServiceError):
+    """The client's allowance is used up (429)."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class Unavailable(ServiceError):
+    """A part we need does not answer (503). `retry_after` in seconds."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self, detail: str, *, retry_after: int = 1, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after = retry_after
+
+
+class NotYetKnown(Unavailable):
+    """It names an aggregate of another service whose event has not come yet.
+
+    At the event door the event is set aside until that aggregate arrives; at the HTTP door the request waits
+    up to a second, then answers 503 with Retry-After.
+    """
+
+    code = "NOT_YET_KNOWN"
+
+    def __init__(self, topic: str, key: str) -> None:
+        super().__init__(f"The {topic} {key} is not known here yet; try again in a moment.", code=self.code)
+        self.topic = topic
+        self.key = key
+
+
+class Transient(ServiceError):
+    """Something outside failed for now: the consumer pauses, backs off and keeps its offset."""
+
+    code = "TRANSIENT"
