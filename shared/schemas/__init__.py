@@ -1,0 +1,1 @@
+"""Every event, written once: one module per publisher, the envelope, the wire format, AsyncAPI."""

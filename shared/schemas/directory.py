@@ -1,0 +1,154 @@
+"""Events of the directory: organisations, memberships, people, employments, consents. No names of people, ever."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
+
+from shared.schemas.event import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationFacts(Event):
+    """A legal entity: `type` cluster, partnership, sme, large_company, training_provider, support_organisation,
+    public_authority. Legal names are public facts."""
+
+    KEY: ClassVar[str] = "organisation_id"
+    organisation_id: str
+    type: str
+    legal_name: str
+    country: str
+    nuts2: str | None = None
+    region_category: str | None = None
+    size_class: str | None = None
+    sector: str | None = None
+    homepage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationRegistered(OrganisationFacts):
+    """A new organisation."""
+
+    TYPE: ClassVar[str] = "organisation.registered.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationChanged(OrganisationFacts):
+    """Its facts changed."""
+
+    TYPE: ClassVar[str] = "organisation.changed.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationSuspended(Event):
+    """It may do nothing for now."""
+
+    TYPE: ClassVar[str] = "organisation.suspended.v1"
+    KEY: ClassVar[str] = "organisation_id"
+    organisation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipEvent(Event):
+    """An organisation belongs to a cluster, or a cluster to a partnership (`group_id`)."""
+
+    KEY: ClassVar[str] = "membership_id"
+    membership_id: str
+    organisation_id: str
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipStarted(MembershipEvent):
+    """From this day on."""
+
+    TYPE: ClassVar[str] = "membership.started.v1"
+    valid_from: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipEnded(MembershipEvent):
+    """Until this day."""
+
+    TYPE: ClassVar[str] = "membership.ended.v1"
+    valid_until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRegistered(Event):
+    """A person is known. `external_ref` is a keyed hash of the partner's own number, never the number."""
+
+    TYPE: ClassVar[str] = "person.registered.v1"
+    KEY: ClassVar[str] = "person_id"
+    person_id: str
+    cluster_id: str
+    external_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonMerged(Event):
+    """Two records were one person; this one now answers with `into_person_id`."""
+
+    TYPE: ClassVar[str] = "person.merged.v1"
+    KEY: ClassVar[str] = "person_id"
+    person_id: str
+    into_person_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonErased(Event):
+    """Every service destroys this person's key and mapping."""
+
+    TYPE: ClassVar[str] = "person.erased.v1"
+    KEY: ClassVar[str] = "person_id"
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmploymentEvent(Event):
+    """A person works for an organisation."""
+
+    KEY: ClassVar[str] = "employment_id"
+    employment_id: str
+    person_id: str
+    organisation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmploymentStarted(EmploymentEvent):
+    """From this day on."""
+
+    TYPE: ClassVar[str] = "employment.started.v1"
+    valid_from: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmploymentEnded(EmploymentEvent):
+    """Until this day."""
+
+    TYPE: ClassVar[str] = "employment.ended.v1"
+    valid_until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentEvent(Event):
+    """A worker lets an organisation see results (`purpose` share_results)."""
+
+    KEY: ClassVar[str] = "consent_id"
+    consent_id: str
+    person_id: str
+    organisation_id: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentGiven(ConsentEvent):
+    """Consent holds from now on."""
+
+    TYPE: ClassVar[str] = "consent.given.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentWithdrawn(ConsentEvent):
+    """Consent no longer holds."""
+
+    TYPE: ClassVar[str] = "consent.withdrawn.v1"
