@@ -1,0 +1,101 @@
+"""One row of the launcher's table, and the running process made from it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from deploy.local import processes
+from deploy.local.errors import StackError
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A process of the stack: what to run, where it listens, what must be well before, and how to see that it is well."""
+
+    name: str
+    command: tuple[str, ...]
+    healthy: Callable[[], bool]
+    ports: Mapping[str, int] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
+    prepare: Callable[[], None] = _nothing
+    """Runs before each start and must be safe to repeat: writes configuration, formats a new data folder."""
+    within: float = 90.0
+    patience: float = 6.0
+
+
+class Running:
+    """A part's process, its log file and its identity. Not thread-safe: one owner starts and ends it."""
+
+    def __init__(self, part: Part, log: Path) -> None:
+        self.part = part
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.since = 0.0
+
+    @property
+    def pid(self) -> int:
+        return 0 if self._process is None else self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Prepare and start the process; returns at once."""
+        self.part.prepare()
+        self.since = time.monotonic()
+        env = {**os.environ, **self.part.env}
+        self._process = processes.spawn(self.part.command, log=self.log, env=env, cwd=self.part.cwd)
+
+    def await_health(self) -> None:
+        """Wait until the part is well; raise StackError with its last log lines when it is not in time."""
+
+        def well() -> bool:
+            if not self.alive:
+                raise self._failure("ended by itself")
+            return self.part.healthy()
+
+        if not processes.wait_until(well, self.part.within):
+            raise self._failure(f"was not well after {self.part.within:.0f} s")
+
+    def stop(self) -> None:
+        """Ask the process to stop, and force it when it is not gone in time."""
+        if self._process is not None:
+            processes.end(self._members(), self.part.patience)
+            self._process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL the process with its children and wait until they are gone."""
+        if self._process is not None:
+            processes.kill_now(self._members())
+            self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send one signal to the process itself, for instance SIGSTOP and SIGCONT."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def _members(self) -> list[psutil.Process]:
+        assert self._process is not None
+        try:
+            return processes.family(psutil.Process(self._process.pid))
+        except psutil.NoSuchProcess:
+            return []
+
+    def _failure(self, what: str) -> StackError:
+        lines = processes.last_lines(self.log)
+        return StackError(f"{self.part.name} {what}. The last lines of {self.log}:\n{lines}")

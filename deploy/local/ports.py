@@ -1,0 +1,59 @@
+"""Ports: find free ones, and say who holds one that is taken."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+import psutil
+
+from deploy.local.errors import StackError
+
+
+def find_free(count: int) -> list[int]:
+    """Return `count` different ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in sockets]
+
+
+def is_free(port: int) -> bool:
+    """Say whether a server could listen on this port of the loopback address now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def answers(port: int) -> bool:
+    """Say whether somebody accepts connections on this port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def holder(port: int) -> str:
+    """Name the process that listens on a port, as well as this user may know it."""
+    for connection in psutil.net_connections(kind="tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(connection.pid)
+                return f"process {process.pid} ({process.name()})"
+    return "another user's process"
+
+
+def refuse_taken(ports: dict[str, int]) -> None:
+    """Raise StackError naming the first port that somebody else holds, and who."""
+    for name, port in ports.items():
+        if not is_free(port):
+            raise StackError(
+                f"Port {port}, which belongs to {name} of this stack, is held by {holder(port)}: end it, or start a new "
+                "stack with another --data folder."
+            )

@@ -1,0 +1,49 @@
+"""Writes the lock files anew after a version changed: `python -m deploy.local.relock`. Read the difference before you commit it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jgo.maven import MavenContext
+from jgo.parse import Coordinate
+
+_HERE = Path(__file__).parent
+_KAFKA = ("org.apache.kafka:kafka_2.13:4.1.0", "org.slf4j:slf4j-simple:1.7.36")
+_KEYCLOAK = ("org.keycloak", "keycloak-quarkus-dist", "26.4.0", "tar.gz")
+
+
+def main() -> None:
+    """Resolve the versions above and record the SHA-256 of every file they need."""
+    with TemporaryDirectory() as scratch:
+        context = MavenContext(repo_cache=Path(scratch))
+        _write("kafka", _kafka_files(context))
+        _write("keycloak", _keycloak_files(context))
+
+
+def _kafka_files(context: MavenContext) -> dict[str, Path]:
+    wanted = [context.create_dependency(Coordinate.parse(name)) for name in _KAFKA]
+    named, implied = context.resolver.resolve(wanted)
+    runtime = [*named, *(dependency for dependency in implied if dependency.scope in {"compile", "runtime"})]
+    return {
+        f"{item.groupId}:{item.artifactId}:{item.version}:jar": item.artifact.resolve()
+        for item in sorted(runtime, key=lambda item: (item.groupId, item.artifactId))
+    }
+
+
+def _keycloak_files(context: MavenContext) -> dict[str, Path]:
+    group, name, version, packaging = _KEYCLOAK
+    artifact = context.project(group, name).at_version(version).artifact(packaging=packaging)
+    return {":".join(_KEYCLOAK): artifact.resolve()}
+
+
+def _write(name: str, files: dict[str, Path]) -> None:
+    lines = [f"{coordinate}  {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for coordinate, path in files.items()]
+    (_HERE / f"{name}.lock").write_text(
+        "# Written by `python -m deploy.local.relock`\n" + "".join(lines), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
