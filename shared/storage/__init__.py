@@ -1,0 +1,1 @@
+"""MongoDB: connections, the unit of work, group commit, outbox, relay, idempotency, feeds."""

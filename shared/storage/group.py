@@ -1,0 +1,261 @@
+"""Group commit: requests that wait in one process share one transaction, and each keeps its own outcome."""
+
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.clock import Clock, utc_now
+from shared.errors import Conflict, ServiceError
+from shared.logs import get_logger
+from shared.storage.idempotency import Claim, Idempotency
+from shared.storage.mongo import REQUEST_SECONDS, Mongo, MongoDatabase, is_outage, within
+from shared.storage.transaction import commit
+from shared.storage.work import Asked, Duplicate, Raced, UnitOfWork
+from shared.storage.writes import Answer, Write
+
+log = get_logger(__name__)
+
+GROUP_SIZE = 32
+THREADS = 4
+_ROUNDS = 4
+_STOP: Any = None
+
+Resolver = Callable[[UnitOfWork, Sequence[Any]], Mapping[Hashable, Any]]
+"""Answers the questions of one kind together: question -> answer."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    write: Write
+    future: "Future[Answer]" = field(default_factory=Future)
+    since: float = field(default_factory=time.monotonic)
+    claim: Claim | None = None
+    answer: Answer | None = None
+    error: BaseException | None = None
+
+
+class GroupCommit:
+    """Runs writes (see `Writes`). Alone, a write is committed at once; under load, up to 32 share a transaction.
+
+    A row that fails (a broken rule, a duplicate, a lost race) fails alone; the rest is committed. Threads start with
+    the first write, so that an instance made before a fork is safe.
+    """
+
+    def __init__(
+        self,
+        client: Mongo,
+        database: MongoDatabase,
+        source: str,
+        *,
+        clock: Clock = utc_now,
+        resolvers: Mapping[type, Resolver] | None = None,
+        aliases: Callable[[], Mapping[str, str]] = dict,
+        duplicates: Mapping[str, Callable[[], ServiceError]] | None = None,
+        threads: int = THREADS,
+        size: int = GROUP_SIZE,
+    ) -> None:
+        """`duplicates` names, per unique index, the error that its refusal means to the caller."""
+        self._client, self._database, self._source, self._clock = client, database, source, clock
+        self._resolvers = dict(resolvers or {})
+        self._aliases = aliases
+        self._duplicates = dict(duplicates or {})
+        self._idempotency = Idempotency(database, clock)
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._start_lock = threading.Lock()
+        self._thread_count, self._size = threads, size
+
+    def run(self, write: Write) -> Answer:
+        """Commit the write with whatever else waits; see `Writes.run`."""
+        self._start()
+        waiting = _Waiting(write)
+        self._queue.put(waiting)
+        return waiting.future.result()
+
+    def close(self) -> None:
+        """Finish what waits, then end the threads."""
+        for _ in self._threads:
+            self._queue.put(_STOP)
+        for thread in self._threads:
+            thread.join(timeout=5)
+        self._threads = []
+
+    # -- the threads
+
+    def _start(self) -> None:
+        if self._threads:
+            return
+        with self._start_lock:
+            if not self._threads:
+                threads = [
+                    threading.Thread(target=self._serve, name=f"group-commit-{i}", daemon=True)
+                    for i in range(self._thread_count)
+                ]
+                for thread in threads:
+                    thread.start()
+                self._threads = threads
+
+    def _serve(self) -> None:
+        while (group := self._next_group()) is not None:
+            self._run_group(group)
+
+    def _next_group(self) -> list[_Waiting] | None:
+        first = self._queue.get()
+        if first is _STOP:
+            return None
+        group = [first]
+        while len(group) < self._size:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is _STOP:
+                self._queue.put(_STOP)
+                break
+            group.append(item)
+        return group
+
+    def _run_group(self, group: list[_Waiting]) -> None:
+        budget = max(0.2, REQUEST_SECONDS - (time.monotonic() - group[0].since))
+        try:
+            with within(budget):
+                self._claim(group)
+                self._attempt([item for item in group if item.answer is None and item.error is None])
+        except Exception as error:
+            for item in group:
+                if item.answer is None and item.error is None:
+                    item.error = error
+        finally:
+            self._release([item.claim for item in group if item.error is not None and item.claim is not None])
+            for item in group:
+                _deliver(item)
+
+    # -- one group
+
+    def _claim(self, group: list[_Waiting]) -> None:
+        keyed = [item for item in group if item.write.key is not None]
+        outcomes = self._idempotency.claim(item.write.key for item in keyed if item.write.key is not None)
+        for item, outcome in zip(keyed, outcomes, strict=True):
+            if isinstance(outcome, Claim):
+                item.claim = outcome
+            elif isinstance(outcome, Answer):
+                item.answer = outcome
+            else:
+                item.error = outcome
+
+    def _attempt(self, group: list[_Waiting]) -> None:
+        """Decide all, commit once; when the transaction is refused, each one alone."""
+        if not group:
+            return
+        work = self._new_work()
+        _preload(work, group)
+        decided = self._decide(work, group)
+        try:
+            commit(self._client, work)
+        except (Raced, Duplicate) as refused:
+            if len(group) == 1:
+                self._retry_alone(group[0], refused)
+                return
+            for item in group:
+                self._attempt_alone(item)
+            return
+        for item, answer in decided:
+            item.answer = answer
+
+    def _attempt_alone(self, item: _Waiting) -> None:
+        if item.error is None:
+            self._attempt([item])
+
+    def _retry_alone(self, item: _Waiting, refused: Raced | Duplicate) -> None:
+        for _ in range(_ROUNDS):
+            if isinstance(refused, Duplicate) and refused.index in self._duplicates:
+                item.error = self._duplicates[refused.index]()
+                return
+            work = self._new_work()
+            decided = self._decide(work, [item])
+            try:
+                commit(self._client, work)
+            except (Raced, Duplicate) as again:
+                refused = again
+                continue
+            for _, answer in decided:
+                item.answer = answer
+            return
+        item.error = Conflict("Too many changes to the same thing at once; try again in a moment.", code="BUSY")
+
+    def _decide(self, work: UnitOfWork, group: list[_Waiting]) -> list[tuple[_Waiting, Answer]]:
+        decided: list[tuple[_Waiting, Answer]] = []
+        undecided = group
+        for _ in range(_ROUNDS):
+            questions: list[tuple[_Waiting, Hashable]] = []
+            for item in undecided:
+                self._decide_one(work, item, decided, questions)
+            if not questions:
+                break
+            self._resolve(work, [question for _, question in questions])
+            undecided = [item for item, _ in questions]
+        return decided
+
+    def _decide_one(
+        self,
+        work: UnitOfWork,
+        item: _Waiting,
+        decided: list[tuple[_Waiting, Answer]],
+        questions: list[tuple[_Waiting, Hashable]],
+    ) -> None:
+        try:
+            with work.savepoint():
+                answer = item.write.act(work)
+                if item.claim is not None:
+                    self._idempotency.answer(work, item.claim, answer)
+            decided.append((item, answer))
+        except Asked as asked:
+            questions.append((item, asked.question))
+        except Exception as error:
+            if is_outage(error):
+                raise
+            item.error = error
+
+    def _resolve(self, work: UnitOfWork, questions: Iterable[Hashable]) -> None:
+        kinds: dict[type, list[Hashable]] = defaultdict(list)
+        for question in questions:
+            kinds[type(question)].append(question)
+        for kind, alike in kinds.items():
+            work.memo.update(self._resolvers[kind](work, alike))
+
+    def _release(self, claims: list[Claim]) -> None:
+        try:
+            with within(REQUEST_SECONDS):
+                self._idempotency.release(claims)
+        except Exception as error:
+            # The claim ages and is taken over by the retry; nothing is lost but seconds.
+            log.warning("idempotency_release_failed", error=type(error).__name__)
+
+    def _new_work(self) -> UnitOfWork:
+        return UnitOfWork(self._database, self._clock, self._source, self._aliases())
+
+
+def _preload(work: UnitOfWork, group: list[_Waiting]) -> None:
+    """Load what the hints name: one query per collection for the whole group."""
+    if len(group) == 1:
+        return
+    wanted: dict[str, list[Any]] = defaultdict(list)
+    for item in group:
+        for collection, document_id in item.write.hints:
+            wanted[collection].append(document_id)
+    for collection, ids in wanted.items():
+        work.preload(collection, ids)
+
+
+def _deliver(item: _Waiting) -> None:
+    if item.error is not None:
+        item.future.set_exception(item.error)
+    elif item.answer is not None:
+        item.future.set_result(item.answer)
+    else:
+        item.future.set_exception(Conflict("The request was not decided; try again.", code="BUSY"))

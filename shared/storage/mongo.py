@@ -1,0 +1,89 @@
+"""Connections to MongoDB and what its errors mean to a caller."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pymongo
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shared.errors import ServiceError, Unavailable
+from shared.settings import setting
+
+Document = dict[str, Any]
+Mongo = MongoClient[Document]
+MongoDatabase = Database[Document]
+MongoCollection = Collection[Document]
+
+REQUEST_SECONDS = 1.7
+"""A request that waits for MongoDB gives up in time for a 503 within two seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoSettings:
+    """Where the documents are. Every service has a database of its own: prefix + service."""
+
+    mongo_url: str = setting("MONGO_URL", "MongoDB replica set", example="mongodb://127.0.0.1:27017/?replicaSet=rs0")
+    database_prefix: str = setting(
+        "DATABASE_PREFIX", "start of the database names", example="clusterskills_", default="clusterskills_"
+    )
+
+
+def connect(url: str) -> Mongo:
+    """A client that writes to and reads from the majority. Call it after the fork: clients never cross one."""
+    return MongoClient(
+        url,
+        tz_aware=True,
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
+        serverSelectionTimeoutMS=1500,
+        connectTimeoutMS=1500,
+        maxPoolSize=64,
+        appname="clusterskills",
+    )
+
+
+def open_database(client: Mongo, settings: MongoSettings, service: str) -> MongoDatabase:
+    """The service's own database."""
+    return client[settings.database_prefix + service]
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Every MongoDB call inside shares this time budget; past it NetworkTimeout or ExecutionTimeout is raised."""
+    with pymongo.timeout(seconds):
+        yield
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the error says that MongoDB cannot be reached or cannot serve now, rather than that we are wrong."""
+    if isinstance(error, ConnectionFailure | NetworkTimeout | ExecutionTimeout):
+        return True
+    return isinstance(error, PyMongoError) and (
+        error.timeout
+        or error.has_error_label("RetryableWriteError")
+        or error.has_error_label("TransientTransactionError")
+        or (isinstance(error, OperationFailure) and error.code in _NOT_SERVING)
+    )
+
+
+# NotPrimary and its kin, shutdown in progress, node is recovering, interrupted: the server error codes of a node that leaves.
+_NOT_SERVING = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436, 262, 50})
+
+
+def translate(error: Exception) -> ServiceError | None:
+    """What a door should say of a storage error: 503 for an outage, None for anything it does not know."""
+    if is_outage(error):
+        return Unavailable("The database does not answer at the moment; nothing was changed.", retry_after=2)
+    return None
+
+
+TRANSACTION = {"read_concern": ReadConcern("snapshot"), "write_concern": WriteConcern("majority", j=True)}
+"""Options of every transaction: one snapshot, and acknowledged only when a majority has it in its journal."""

@@ -1,0 +1,128 @@
+"""The relay: takes events from the outbox to the broker, one at a time per service, in each aggregate's order."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from pymongo.change_stream import CollectionChangeStream
+from pymongo.errors import PyMongoError
+
+from shared.logs import get_logger
+from shared.storage.lease import Lease
+from shared.storage.mongo import Document, Mongo, MongoDatabase
+from shared.storage.outbox import BATCH, COLLECTION, Outbox
+
+log = get_logger(__name__)
+
+SWEEP_SECONDS = 1.0
+_PAUSE_AFTER_FAILURE = 0.2
+
+
+class Publisher(Protocol):
+    """Sends outbox rows to the broker."""
+
+    def publish(self, rows: Sequence[Document]) -> list[str]:
+        """Send in the given order; the ids that the broker acknowledged. Of each aggregate these are a prefix."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+class Relay:
+    """Promises: an event is marked sent only after the broker's acknowledgement; event n+1 of an aggregate first
+    appears after n; every committed event is sent, whatever died in between; the lease keeps a second relay waiting.
+
+    A relay that froze, lost its lease and woke up may send again what was sent. It cannot reorder first appearances:
+    its batch is a prefix of what its successor sent from the same outbox.
+    """
+
+    def __init__(
+        self,
+        client: Mongo,
+        database: MongoDatabase,
+        publisher: Publisher,
+        *,
+        stamp: Callable[[Lease], int] | None = None,
+        batch: int = BATCH,
+        lease_seconds: float = 5.0,
+    ) -> None:
+        """`stamp` numbers the entries of a feed under the lease; returns how many it numbered."""
+        self._database = database
+        self._outbox = Outbox(client, database)
+        self._publisher = publisher
+        self._stamp = stamp
+        self._batch = batch
+        self._lease = Lease(database, "relay", uuid.uuid4().hex, lease_seconds)
+        self._stream: CollectionChangeStream[Any] | None = None
+        self.sent = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Relay until `stop`; survives the loss of MongoDB and of the broker."""
+        while not stop.is_set():
+            try:
+                self._turn(stop)
+            except PyMongoError as error:
+                log.warning("relay_storage_failed", error=type(error).__name__)
+                self._close_stream()
+                stop.wait(_PAUSE_AFTER_FAILURE)
+        self._finish()
+
+    def step(self) -> int:
+        """Send one batch if we hold the lease. Returns how many events were acknowledged."""
+        if self._lease.due and not self._lease.acquire():
+            return 0
+        stamped = self._stamp(self._lease) if self._stamp else 0
+        rows = self._outbox.unsent(self._batch)
+        if not rows or not self._lease.held:
+            return stamped
+        acknowledged = self._publisher.publish(rows)
+        self._outbox.mark_sent(acknowledged)
+        self.sent += len(acknowledged)
+        return len(acknowledged)
+
+    def backlog(self) -> tuple[int, float]:
+        """Unsent events and the age of the oldest in seconds."""
+        return self._outbox.backlog()
+
+    def _turn(self, stop: threading.Event) -> None:
+        # The stream is opened before the read: what is committed after the read wakes us.
+        stream = self._watch()
+        if not self.step():
+            self._sleep(stream, stop)
+
+    def _watch(self) -> CollectionChangeStream[Any]:
+        if self._stream is None:
+            inserts = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
+            self._stream = self._database[COLLECTION].watch(inserts, max_await_time_ms=int(SWEEP_SECONDS * 1000))
+        return self._stream
+
+    def _sleep(self, stream: CollectionChangeStream[Any], stop: threading.Event) -> None:
+        """Until an insert, or for the time between sweeps. The stream is a wake-up only: its token is never kept."""
+        if stop.is_set():
+            return
+        before = time.monotonic()
+        change = stream.try_next()
+        if change is None and time.monotonic() - before < _PAUSE_AFTER_FAILURE:
+            stop.wait(_PAUSE_AFTER_FAILURE)
+        while change is not None and _buffered(stream):
+            change = stream.try_next()
+
+    def _finish(self) -> None:
+        self._close_stream()
+        try:
+            self._publisher.close()
+            self._lease.give_up()
+        except PyMongoError as error:
+            log.warning("relay_lease_not_given_up", error=type(error).__name__)
+
+    def _close_stream(self) -> None:
+        if self._stream is not None:
+            try:
+                self._stream.close()
+            except PyMongoError as error:
+                log.warning("relay_stream_not_closed", error=type(error).__name__)
+            self._stream = None

@@ -1,0 +1,31 @@
+"""One transaction: the flush of a unit of work, retried while MongoDB says that a retry can help."""
+
+from collections.abc import Callable
+
+from pymongo.client_session import ClientSession
+
+from shared.storage.mongo import TRANSACTION, Mongo
+from shared.storage.work import UnitOfWork
+
+
+def commit(client: Mongo, work: UnitOfWork, *more: Callable[[ClientSession], None]) -> None:
+    """Write the unit of work, and what `more` adds, in one transaction; then tell those who wait for it.
+
+    Exactly once, also when mongod dies in between: the driver retries a commit whose outcome it does not know, and a
+    transaction that was lost is written again from the same decision. Raises Raced or Duplicate with nothing written.
+    """
+
+    def body(session: ClientSession) -> None:
+        work.flush(session)
+        for step in more:
+            step(session)
+
+    if more or not work.empty:
+        in_transaction(client, body)
+    work.committed()
+
+
+def in_transaction(client: Mongo, body: Callable[[ClientSession], None]) -> None:
+    """Run `body` in a transaction with a majority snapshot and a journaled majority commit."""
+    with client.start_session() as session:
+        session.with_transaction(body, **TRANSACTION)
