@@ -1,4 +1,4 @@
-"""Writes the lock files anew after a version changed: `python -m deploy.local.relock`. Read the difference before you commit it."""
+"""Writes the lock files anew after a version changed: `python -m deploy.local.relock`. Read what differs, then commit."""
 
 from __future__ import annotations
 

@@ -1,0 +1,136 @@
+"""The demo's logins and clients and the table of roles and scopes: what a person edits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deploy.identity import ids
+
+ROLES = ("worker", "trainer", "reviewer", "hr", "manager", "operator")
+PARTNER = "partner-portal"
+NAMES = "names-reader"
+PROGRAM_ROLES = (PARTNER, NAMES)
+
+SCOPES: dict[str, tuple[str, ...]] = {
+    "catalog:write": ("trainer", "manager"),
+    "catalog:review": ("reviewer", "manager"),
+    "enrolment:read": ("worker", "trainer", "hr", "manager", PARTNER),
+    "enrolment:write": ("worker", "hr", "manager", PARTNER),
+    "enrolment:approve": ("hr", "manager"),
+    "teaching:write": ("trainer", "manager"),
+    "certificate:read": ("worker", "trainer", "hr", "manager", PARTNER),
+    "certificate:manage": ("manager",),
+    "directory:read": ("hr", "manager", "operator", PARTNER),
+    "directory:write": ("hr", "manager", "operator", PARTNER),
+    "directory:names": (NAMES,),
+    "exchange:read": ("worker", "trainer", "hr", "manager"),
+    "exchange:write": ("worker", "trainer", "manager"),
+    "insight:read": ("hr", "manager", "operator"),
+    "operations": ("operator",),
+}
+"""Every scope of the API and the roles it may go to. A token gets a scope only when its owner has one of the roles."""
+
+PARTNER_SCOPES = ("enrolment:read", "enrolment:write", "directory:read", "directory:write", "certificate:read")
+PEOPLE_SCOPES = tuple(scope for scope in SCOPES if scope != "directory:names")
+
+CLUSTERS = (
+    *("wfr-heilbronn", "caar-aragon", "femac-catalonia", "ac-serbia", "comet-fvg", "msac-moravia", "pvf", "ceaga"),
+    *(
+        "silesia-am",
+        "ac-bulgaria",
+        "ciac-catalonia",
+        "zone",
+        "moveo",
+        "emobility-regensburg",
+        "automotive-nl",
+        "mobinov",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody of the demo who can sign in, and for whom they act."""
+
+    username: str
+    role: str
+    given_name: str
+    family_name: str
+    cluster: str | None = None
+    organisations: tuple[str, ...] = ()
+
+    @property
+    def person_id(self) -> str:
+        return ids.person_id(self.username)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program with its own secret, and the scopes it gets."""
+
+    client_id: str
+    role: str
+    scopes: tuple[str, ...]
+    cluster: str | None = None
+
+    @property
+    def secret_variable(self) -> str:
+        """Name the environment variable that fills the placeholder in the realm file."""
+        return "CLUSTERSKILLS_SECRET_" + self.client_id.upper().replace("-", "_")
+
+
+_SMALL, _SECOND, _SCHOOL = 0, 1, 2
+_TOWNS: dict[str, tuple[str, tuple[str, str, str]]] = {
+    "wfr-heilbronn": ("heilbronn", ("musterwerk-fraestechnik", "beispiel-sensorik", "musterakademie-heilbronn")),
+    "caar-aragon": ("aragon", ("ejemplo-estampacion-ebro", "ejemplo-plasticos-zaragoza", "aula-ejemplo-aragon")),
+    "femac-catalonia": (
+        "lleida",
+        ("exemple-sembradores-lleida", "exemple-polvoritzadors-segria", "escola-exemple-agromaquina"),
+    ),
+    "ac-serbia": ("serbia", ("primer-kablovi", "primer-livnica", "primer-akademija")),
+    "comet-fvg": ("friuli", ("esempio-stampi-friuli", "esempio-automazioni-pordenone", "scuola-esempio-meccatronica")),
+    "msac-moravia": ("moravia", ("vzor-obrabeni-ostrava", "vzor-svetlomety", "vzorova-akademie-ostrava")),
+}
+_NAMES: dict[str, tuple[tuple[str, str], ...]] = {
+    "wfr-heilbronn": (("Jana", "Keller"), ("Uwe", "Graf"), ("Petra", "Haas"), ("Nele", "Brandt"), ("Emil", "Lang")),
+    "caar-aragon": (("Alba", "Sanz"), ("Iván", "Calvo"), ("Pilar", "Gil"), ("Diego", "Marín"), ("Eva", "Lorente")),
+    "femac-catalonia": (
+        ("Núria", "Puig"),
+        ("Jordi", "Soler"),
+        ("Rosa", "Vidal"),
+        ("Miquel", "Serra"),
+        ("Laia", "Bosch"),
+    ),
+    "ac-serbia": (("Ivana", "Ilić"), ("Goran", "Savić"), ("Maja", "Lukić"), ("Petar", "Tomić"), ("Sanja", "Matić")),
+    "comet-fvg": (("Chiara", "Zorzi"), ("Luca", "Rossi"), ("Paola", "Bruni"), ("Marco", "Furlan"), ("Elisa", "Gallo")),
+    "msac-moravia": (("Hana", "Malá"), ("Petr", "Beneš"), ("Jitka", "Nová"), ("Karel", "Dušek"), ("Eva", "Horká")),
+}
+
+
+def logins() -> tuple[Login, ...]:
+    """Return one login per role for each cluster of the first partnership, and the operator of the platform."""
+    local = tuple(login for slug in _TOWNS for login in _logins_of(slug))
+    return (*local, Login("operator@clusterskills.example", "operator", "Ada", "Betrieb"))
+
+
+def clients() -> tuple[Client, ...]:
+    """Return the programs with a secret: one portal per cluster, the services' own and the platform's operator."""
+    partners = tuple(Client(f"partner-{slug}", PARTNER, PARTNER_SCOPES, slug) for slug in CLUSTERS)
+    inner = tuple(Client(f"names-{service}", NAMES, ("directory:names",)) for service in ("certificate", "enrolment"))
+    operator = Client("platform-operator", "operator", ("operations", "directory:read", "directory:write"))
+    return (*partners, *inner, operator)
+
+
+def _logins_of(slug: str) -> tuple[Login, ...]:
+    town, companies = _TOWNS[slug]
+    home = {
+        "trainer": (companies[_SCHOOL],),
+        "reviewer": (),
+        "hr": (companies[_SMALL], companies[_SECOND]),
+        "manager": (),
+        "worker": (companies[_SMALL],),
+    }
+    return tuple(
+        Login(f"{role}@{town}.example", role, given, family, slug, organisations)
+        for (role, organisations), (given, family) in zip(home.items(), _NAMES[slug], strict=True)
+    )
