@@ -1,5 +1,6 @@
 """Group commit: requests that wait in one process share one transaction, and each keeps its own outcome."""
 
+import contextvars
 import queue
 import threading
 import time
@@ -34,6 +35,7 @@ class _Waiting:
     write: Write
     future: "Future[Answer]" = field(default_factory=Future)
     since: float = field(default_factory=time.monotonic)
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
     claim: Claim | None = None
     answer: Answer | None = None
     error: BaseException | None = None
@@ -210,7 +212,8 @@ class GroupCommit:
     ) -> None:
         try:
             with work.savepoint():
-                answer = item.write.act(work)
+                # In the request's own context, so that its events carry its trace.
+                answer = item.context.run(item.write.act, work)
                 if item.claim is not None:
                     self._idempotency.answer(work, item.claim, answer)
             decided.append((item, answer))

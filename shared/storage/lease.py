@@ -1,10 +1,9 @@
 """A lease with a fencing epoch: one holder at a time by the database's clock."""
 
 import time
-from typing import Any
+from datetime import UTC, datetime
 
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
 
 from shared.storage.mongo import MongoDatabase
 
@@ -33,26 +32,24 @@ class Lease:
     def acquire(self) -> bool:
         """Take or renew it. A new holder raises the epoch. False while somebody else holds it."""
         asked_at = time.monotonic()
-        free_or_mine: dict[str, Any] = {
-            "_id": self._name,
-            "$expr": {"$or": [{"$eq": ["$owner", self._owner]}, {"$lt": ["$expires_at", "$$NOW"]}]},
-        }
+        mine = {"$eq": ["$owner", self._owner]}
+        free = {"$lt": [{"$ifNull": ["$expires_at", datetime(1970, 1, 1, tzinfo=UTC)]}, "$$NOW"]}
+        expires = {"$add": ["$$NOW", int(self._seconds * 1000)]}
+        # One pipeline by id, because a query with $expr cannot insert: who may not have it leaves it as it is.
+        may = {"$or": [mine, free]}
         take = [
             {
                 "$set": {
-                    "epoch": {
-                        "$add": [{"$ifNull": ["$epoch", 0]}, {"$cond": [{"$eq": ["$owner", self._owner]}, 0, 1]}]
-                    },
-                    "owner": self._owner,
-                    "expires_at": {"$add": ["$$NOW", int(self._seconds * 1000)]},
+                    "epoch": {"$cond": [may, {"$add": [{"$ifNull": ["$epoch", 0]}, {"$cond": [mine, 0, 1]}]}, "$epoch"]},
+                    "owner": {"$cond": [may, self._owner, "$owner"]},
+                    "expires_at": {"$cond": [may, expires, "$expires_at"]},
                 }
             }
         ]
-        try:
-            document = self._leases.find_one_and_update(
-                free_or_mine, take, upsert=True, return_document=ReturnDocument.AFTER
-            )
-        except DuplicateKeyError:
+        document = self._leases.find_one_and_update(
+            {"_id": self._name}, take, upsert=True, return_document=ReturnDocument.AFTER
+        )
+        if document["owner"] != self._owner:
             return False
         self.epoch = document["epoch"]
         self._until = asked_at + self._seconds * 0.8
@@ -61,4 +58,7 @@ class Lease:
     def give_up(self) -> None:
         """Let the next one in at once."""
         self._until = 0.0
-        self._leases.delete_one({"_id": self._name, "owner": self._owner, "epoch": self.epoch})
+        self._leases.update_one(
+            {"_id": self._name, "owner": self._owner, "epoch": self.epoch},
+            {"$set": {"expires_at": datetime(1970, 1, 1, tzinfo=UTC), "owner": None}},
+        )

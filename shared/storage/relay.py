@@ -1,18 +1,17 @@
 """The relay: takes events from the outbox to the broker, one at a time per service, in each aggregate's order."""
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from pymongo.change_stream import CollectionChangeStream
 from pymongo.errors import PyMongoError
 
 from shared.logs import get_logger
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase
 from shared.storage.outbox import BATCH, COLLECTION, Outbox
+from shared.storage.wakeup import Wakeup
 
 log = get_logger(__name__)
 
@@ -57,7 +56,7 @@ class Relay:
         self._stamp = stamp
         self._batch = batch
         self._lease = Lease(database, "relay", uuid.uuid4().hex, lease_seconds)
-        self._stream: CollectionChangeStream[Any] | None = None
+        self._wakeup = Wakeup(client, database, COLLECTION)
         self.sent = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -66,8 +65,8 @@ class Relay:
             try:
                 self._turn(stop)
             except PyMongoError as error:
-                log.warning("relay_storage_failed", error=type(error).__name__)
-                self._close_stream()
+                log.warning("relay_storage_failed", error=type(error).__name__, code=getattr(error, "code", None))
+                self._wakeup.close()
                 stop.wait(_PAUSE_AFTER_FAILURE)
         self._finish()
 
@@ -89,40 +88,15 @@ class Relay:
         return self._outbox.backlog()
 
     def _turn(self, stop: threading.Event) -> None:
-        # The stream is opened before the read: what is committed after the read wakes us.
-        stream = self._watch()
-        if not self.step():
-            self._sleep(stream, stop)
-
-    def _watch(self) -> CollectionChangeStream[Any]:
-        if self._stream is None:
-            inserts = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
-            self._stream = self._database[COLLECTION].watch(inserts, max_await_time_ms=int(SWEEP_SECONDS * 1000))
-        return self._stream
-
-    def _sleep(self, stream: CollectionChangeStream[Any], stop: threading.Event) -> None:
-        """Until an insert, or for the time between sweeps. The stream is a wake-up only: its token is never kept."""
-        if stop.is_set():
-            return
-        before = time.monotonic()
-        change = stream.try_next()
-        if change is None and time.monotonic() - before < _PAUSE_AFTER_FAILURE:
-            stop.wait(_PAUSE_AFTER_FAILURE)
-        while change is not None and _buffered(stream):
-            change = stream.try_next()
+        # Listening starts before the read: what is committed after the read rings.
+        self._wakeup.open()
+        if not self.step() and not stop.is_set():
+            self._wakeup.wait(SWEEP_SECONDS)
 
     def _finish(self) -> None:
-        self._close_stream()
+        self._wakeup.close()
+        self._publisher.close()
         try:
-            self._publisher.close()
             self._lease.give_up()
         except PyMongoError as error:
             log.warning("relay_lease_not_given_up", error=type(error).__name__)
-
-    def _close_stream(self) -> None:
-        if self._stream is not None:
-            try:
-                self._stream.close()
-            except PyMongoError as error:
-                log.warning("relay_stream_not_closed", error=type(error).__name__)
-            self._stream = None

@@ -223,7 +223,7 @@ class UnitOfWork:
                 "source": self.source,
                 "time": now,
                 "data": encode_data(event),
-                "traceparent": current_traceparent(),
+                "traceparent": current_traceparent() or "",
                 "sent": False,
             }
         )

@@ -1,0 +1,182 @@
+"""The consumer loop: poll, take in, commit the offset; back off while something is away."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+from pymongo.errors import PyMongoError
+
+from shared.bus.held import Incoming
+from shared.bus.inbox import Inbox
+from shared.bus.kafka import KafkaSettings, close_consumer, ensure_topics, open_consumer
+from shared.errors import Transient
+from shared.logs import get_logger
+
+log = get_logger(__name__)
+
+POLL_RECORDS = 500
+_POLL_MS = 200
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_SWEEP_SECONDS = 0.5
+_LAG_SECONDS = 2.0
+
+Batch = dict[TopicPartition, list[Any]]
+
+
+class Consumer:
+    """Feeds one inbox from its topics. Runs in one thread of its own; `run` returns soon after `stop` is set.
+
+    The offset is committed after the inbox's transaction: a crash in between delivers again, and the inbox drops it.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        group: str,
+        topics: list[str],
+        inbox: Inbox,
+        *,
+        superseded: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`superseded` says that another generation is in use now: `run` returns then."""
+        self._settings, self._group, self._topics, self._inbox = settings, group, topics, inbox
+        self._superseded = superseded
+        self._stop = threading.Event()
+        self._kafka: KafkaConsumer | None = None
+        self._swept_at = self._looked_at = 0.0
+        self.caught_up_at = 0.0
+        self.lag: int | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until `stop`, whatever dies in between."""
+        self._stop = stop
+        try:
+            while not stop.is_set() and not self._superseded_now():
+                self._guarded_turn(stop)
+        finally:
+            self.close()
+
+    def turn(self) -> int:
+        """One poll and, if something came, one batch. Returns how many records were taken in."""
+        consumer = self._opened()
+        batch: Batch = consumer.poll(timeout_ms=_POLL_MS, max_records=POLL_RECORDS)
+        records = [_incoming(record) for part in batch.values() for record in part]
+        if records:
+            self._take(consumer, batch, records)
+        self._look_around(consumer)
+        return len(records)
+
+    def at_end(self) -> bool:
+        """Whether everything that the broker has now is taken in. Asks the broker."""
+        if self._kafka is None or not self._kafka.assignment():
+            return False
+        self._measure_lag(self._kafka)
+        return self.lag == 0
+
+    # -- one turn
+
+    def _guarded_turn(self, stop: threading.Event) -> None:
+        try:
+            self.turn()
+        except (KafkaError, OSError, RuntimeError, ValueError, AssertionError) as error:
+            # What kafka-python raises is no promise to recover: the next turn starts with a new client.
+            log.warning("consumer_reopens", consumer=self._group, error=type(error).__name__)
+            self.close()
+            stop.wait(_FIRST_PAUSE * 5)
+        except (PyMongoError, Transient) as error:
+            log.warning("consumer_storage_failed", consumer=self._group, error=type(error).__name__)
+            stop.wait(_FIRST_PAUSE)
+        except Exception:
+            log.exception("consumer_failed", consumer=self._group)
+            self.close()
+            stop.wait(_LONGEST_PAUSE)
+
+    def _take(self, consumer: KafkaConsumer, batch: Batch, records: list[Incoming]) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                self._inbox.take(records)
+                break
+            except (PyMongoError, Transient) as error:
+                log.warning("batch_waits", consumer=self._group, error=type(error).__name__, pause_seconds=pause)
+                if not self._rest(consumer, pause):
+                    raise
+                pause = min(pause * 2, _LONGEST_PAUSE)
+        consumer.commit(_offsets(batch))
+
+    def _rest(self, consumer: KafkaConsumer, seconds: float) -> bool:
+        """Wait without losing the place in the group. False when stopping, or when partitions were taken away."""
+        assigned = set(consumer.assignment())
+        consumer.pause(*assigned)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            consumer.poll(timeout_ms=50)
+            if self._stop.is_set():
+                return False
+        same = set(consumer.assignment()) == assigned
+        if same:
+            consumer.resume(*assigned)
+        else:
+            self.close()
+        return same
+
+    def _look_around(self, consumer: KafkaConsumer) -> None:
+        now = time.monotonic()
+        if now - self._swept_at > _SWEEP_SECONDS:
+            self._swept_at = now
+            self._inbox.retry_awaiting()
+        if now - self._looked_at > _LAG_SECONDS:
+            self._looked_at = now
+            self._measure_lag(consumer)
+
+    def _measure_lag(self, consumer: KafkaConsumer) -> None:
+        """Ask the broker for the ends: what the client remembers says nothing while the broker is away."""
+        partitions = consumer.assignment()
+        if not partitions:
+            return
+        ends = consumer.end_offsets(partitions, timeout_ms=3000)
+        self.lag = sum(max(0, end - consumer.position(partition)) for partition, end in ends.items())
+        if self.lag == 0:
+            self.caught_up_at = time.time()
+
+    # -- opening and closing
+
+    def _opened(self) -> KafkaConsumer:
+        if self._kafka is None:
+            ensure_topics(self._settings, self._topics)
+            self._kafka = open_consumer(self._settings, self._group, self._topics)
+        return self._kafka
+
+    def _superseded_now(self) -> bool:
+        try:
+            return self._superseded()
+        except PyMongoError:
+            return False
+
+    def close(self) -> None:
+        """Leave the group. Safe to call twice."""
+        consumer, self._kafka = self._kafka, None
+        if consumer is not None:
+            close_consumer(consumer)
+
+
+def _incoming(record: Any) -> Incoming:
+    key = record.key.decode(errors="replace") if record.key is not None else f"{record.partition}@{record.offset}"
+    return Incoming(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=key,
+        headers=tuple(record.headers or ()),
+        value=record.value or b"",
+    )
+
+
+def _offsets(batch: Batch) -> dict[TopicPartition, OffsetAndMetadata]:
+    return {
+        partition: OffsetAndMetadata(records[-1].offset + 1, "", -1) for partition, records in batch.items() if records
+    }

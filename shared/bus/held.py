@@ -1,0 +1,170 @@
+"""Events set aside: dead letters, what waits behind them, and what came before the thing it names."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, DeleteOne, IndexModel, InsertOne, UpdateOne
+
+from shared.storage.mongo import Document, MongoDatabase
+from shared.storage.work import UnitOfWork
+
+COLLECTION = "held_events"
+KEYS = "held_keys"
+DEAD, BEHIND, AWAITING = "dead", "behind", "awaiting"
+INDEXES = [
+    IndexModel([("consumer", ASCENDING), ("state", ASCENDING), ("tried_at", ASCENDING)], name="by_state"),
+    IndexModel([("aggregate", ASCENDING), ("order", ASCENDING)], name="by_aggregate"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A record as it came from Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    headers: tuple[tuple[str, bytes], ...]
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldEvent:
+    """One event set aside. `state` is dead, behind (waits for an earlier one of its key) or awaiting."""
+
+    id: str
+    consumer: str
+    state: str
+    aggregate: str
+    reason: str
+    awaits: str | None
+    held_at: datetime
+    record: Incoming
+
+
+class Held:
+    """The events that one consumer has set aside.
+
+    A key with something set aside has a gate document. Whoever adds to the key or releases it writes the gate in its
+    transaction, so the two cannot cross and no follower is left behind.
+    """
+
+    def __init__(self, database: MongoDatabase, consumer: str) -> None:
+        self._events = database[COLLECTION]
+        self._keys = database[KEYS]
+        self._consumer = consumer
+
+    def held_aggregates(self, aggregates: Iterable[str]) -> set[str]:
+        """Which of these (`topic/key`) have something set aside."""
+        gates = [self._gate(aggregate) for aggregate in dict.fromkeys(aggregates)]
+        return {row["aggregate"] for row in self._keys.find({"_id": {"$in": gates}}, {"aggregate": 1})}
+
+    def add(
+        self, work: UnitOfWork, record: Incoming, *, held_id: str, state: str, reason: str, awaits: str | None = None
+    ) -> None:
+        """Set one aside in the work's transaction. One that waits behind others needs the gate to be there still."""
+        aggregate = f"{record.topic}/{record.key}"
+        work.also(COLLECTION, InsertOne(self._document(work.clock(), record, held_id, state, reason, awaits)))
+        work.also(
+            KEYS,
+            UpdateOne(
+                {"_id": self._gate(aggregate)},
+                {"$inc": {"held": 1}, "$set": {"aggregate": aggregate}},
+                upsert=state != BEHIND or work.memo.get(("opened", aggregate), False),
+            ),
+        )
+        work.memo[("opened", aggregate)] = True
+
+    def of_aggregate(self, aggregate: str) -> list[HeldEvent]:
+        """What is set aside of one key, in its order."""
+        rows = self._events.find({"consumer": self._consumer, "aggregate": aggregate}).sort("order", ASCENDING)
+        return [_from_document(row) for row in rows]
+
+    def remove(self, work: UnitOfWork, events: Iterable[HeldEvent], *, key_is_free: bool) -> None:
+        """Take these out in the work's transaction, and with the last one the gate."""
+        gone = list(events)
+        for event in gone:
+            work.also(COLLECTION, DeleteOne({"_id": f"{self._consumer}/{event.id}"}))
+        if gone:
+            gate, left = self._gate(gone[0].aggregate), -len(gone)
+            condition = {"_id": gate, "held": len(gone)} if key_is_free else {"_id": gate}
+            work.also(KEYS, DeleteOne(condition) if key_is_free else UpdateOne(condition, {"$inc": {"held": left}}))
+
+    def mark(self, work: UnitOfWork, event: HeldEvent, *, state: str, reason: str, awaits: str | None) -> None:
+        """The event was tried again in vain: say so in the work's transaction."""
+        change = {"state": state, "reason": reason, "awaits": awaits, "tried_at": work.clock()}
+        work.also(COLLECTION, UpdateOne({"_id": f"{self._consumer}/{event.id}"}, {"$set": change}))
+
+    def awaiting(self, limit: int = 200) -> list[HeldEvent]:
+        """Those that await something, the one tried longest ago first."""
+        query = {"consumer": self._consumer, "state": AWAITING}
+        return [_from_document(row) for row in self._events.find(query).sort("tried_at", ASCENDING).limit(limit)]
+
+    def find(self, held_id: str) -> HeldEvent | None:
+        """The one with this id, if it is still set aside."""
+        row = self._events.find_one({"_id": f"{self._consumer}/{held_id}"})
+        return None if row is None else _from_document(row)
+
+    def counts(self) -> dict[str, int]:
+        """How many are dead, behind and awaiting."""
+        groups = self._events.aggregate(
+            [{"$match": {"consumer": self._consumer}}, {"$group": {"_id": "$state", "n": {"$sum": 1}}}]
+        )
+        return {DEAD: 0, BEHIND: 0, AWAITING: 0} | {row["_id"]: row["n"] for row in groups}
+
+    def _gate(self, aggregate: str) -> str:
+        return f"{self._consumer}/{aggregate}"
+
+    def _document(
+        self, now: datetime, record: Incoming, held_id: str, state: str, reason: str, awaits: str | None
+    ) -> Document:
+        return {
+            "_id": f"{self._consumer}/{held_id}",
+            "held_id": held_id,
+            "consumer": self._consumer,
+            "state": state,
+            "aggregate": f"{record.topic}/{record.key}",
+            "order": record.offset,
+            "reason": reason,
+            "awaits": awaits,
+            "held_at": now,
+            "tried_at": now,
+            "record": {
+                "topic": record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+                "key": record.key,
+                "headers": [[name, value] for name, value in record.headers],
+                "value": record.value,
+            },
+        }
+
+
+def list_dead(database: MongoDatabase, *, after: str = "", limit: int = 50) -> list[HeldEvent]:
+    """Dead letters of all consumers of a service, by id."""
+    rows = database[COLLECTION].find({"state": DEAD, "_id": {"$gt": after}}).sort("_id", ASCENDING).limit(limit)
+    return [_from_document(row) for row in rows]
+
+
+def _from_document(row: Document) -> HeldEvent:
+    record: dict[str, Any] = row["record"]
+    return HeldEvent(
+        id=row["held_id"],
+        consumer=row["consumer"],
+        state=row["state"],
+        aggregate=row["aggregate"],
+        reason=row["reason"],
+        awaits=row["awaits"],
+        held_at=row["held_at"],
+        record=Incoming(
+            topic=record["topic"],
+            partition=record["partition"],
+            offset=record["offset"],
+            key=record["key"],
+            headers=tuple((name, bytes(value)) for name, value in record["headers"]),
+            value=bytes(record["value"]),
+        ),
+    )

@@ -1,0 +1,264 @@
+"""The inbox: turns batches of records, delivered at least once, into effects that happen exactly once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import InsertOne
+
+from shared.bus.held import AWAITING, BEHIND, DEAD, Held, HeldEvent, Incoming
+from shared.clock import Clock, utc_now
+from shared.errors import NotYetKnown, Transient, Unavailable
+from shared.logs import get_logger
+from shared.schemas.codec import Undecodable, UnknownType, decode
+from shared.schemas.event import Envelope, Event
+from shared.storage.mongo import Mongo, MongoDatabase, is_outage
+from shared.storage.transaction import commit
+from shared.storage.work import Duplicate, Raced, UnitOfWork
+from shared.tracing import consumer_span
+
+log = get_logger(__name__)
+
+COLLECTION = "inbox"
+_RACES = 20
+
+Handler = Callable[[Any, UnitOfWork], None]
+Prepare = Callable[[Sequence[Envelope], UnitOfWork], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What a consumer does with which events.
+
+    `handlers`: one per event class. `prepare` runs once per batch before the transaction: it preloads what the batch
+    names and looks up over HTTP what is needed (a failure there is Transient). With `event_time` the unit of work's
+    clock shows each event's own time, so that a rebuilt read model comes out the same.
+    """
+
+    name: str
+    handlers: Mapping[type[Event], Handler]
+    prepare: Prepare | None = None
+    event_time: bool = False
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics to subscribe to."""
+        return sorted({kind.TYPE.split(".", 1)[0] for kind in self.handlers})
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    record: Incoming
+    id: str
+    envelope: Envelope | None
+    fault: str = ""
+
+    @property
+    def aggregate(self) -> str:
+        return f"{self.record.topic}/{self.record.key}"
+
+
+class Inbox:
+    """Takes batches for one subscription of one service.
+
+    Promises: the effects of an event and its inbox row are committed in one transaction, so a redelivered event has no
+    second effect. A poison event goes to the dead letters, and the later ones of its key wait behind it, in the same
+    transaction; other keys go on. An event that names what has not come yet is set aside and tried again. What fails
+    for a passing reason raises Transient, with nothing written.
+    """
+
+    def __init__(
+        self,
+        client: Mongo,
+        database: MongoDatabase,
+        source: str,
+        subscription: Subscription,
+        *,
+        generation: int = 1,
+        clock: Clock = utc_now,
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        self._client, self._database, self._source = client, database, source
+        self._subscription = subscription
+        self._clock = clock
+        self._aliases = dict(aliases or {})
+        self._name = f"{subscription.name}.g{generation}"
+        self._rows = database[COLLECTION]
+        self.held = Held(database, self._name)
+        self.applied = 0
+
+    def take(self, records: Sequence[Incoming]) -> None:
+        """Take in a batch. When it returns, every record has had its effect once, or is safely set aside."""
+        items = self._fresh([item for item in map(self._decoded, records) if item is not None])
+        if items:
+            self._take(items)
+
+    def retry_awaiting(self) -> int:
+        """Try again what awaited something. Returns how many events found it."""
+        return sum(self._try_again(event) for event in self.held.awaiting())
+
+    def release(self, aggregate: str, *, discard: str | None = None) -> int:
+        """Apply what is set aside of one key in its order, as far as it goes. `discard` drops that one instead.
+
+        Commits the effects with the release of the key. Returns how many left.
+        """
+        for _ in range(_RACES):
+            events = self.held.of_aggregate(aggregate)
+            if not events:
+                return 0
+            try:
+                return self._release(events, discard)
+            except Raced:
+                continue
+        raise Transient(f"{aggregate} is busy; try again.")
+
+    def _try_again(self, event: HeldEvent) -> int:
+        try:
+            return self.release(event.aggregate)
+        except Duplicate as refused:
+            work = self._new_work()
+            self.held.mark(work, event, state=DEAD, reason=f"Duplicate: {refused.index}", awaits=None)
+            commit(self._client, work)
+            return 0
+
+    # -- taking
+
+    def _decoded(self, record: Incoming) -> _Item | None:
+        """None for an event that nobody here asked for."""
+        try:
+            envelope = decode(record.headers, record.value)
+        except UnknownType:
+            return None
+        except Undecodable as error:
+            return _Item(record, f"{record.topic}/{record.partition}@{record.offset}", None, str(error))
+        if type(envelope.event) not in self._subscription.handlers:
+            return None
+        return _Item(record, envelope.id, envelope)
+
+    def _fresh(self, items: list[_Item]) -> list[_Item]:
+        """Without those taken in before, and without repeats inside the batch."""
+        unique = {item.id: item for item in reversed(items)}
+        ordered = [item for item in items if unique.get(item.id) is item]
+        known = self._known([item.id for item in ordered])
+        return [item for item in ordered if item.id not in known]
+
+    def _known(self, ids: list[str]) -> set[str]:
+        wanted = [self._row_id(i) for i in ids]
+        cut = len(self._name) + 1
+        return {row["_id"][cut:] for row in self._rows.find({"_id": {"$in": wanted}}, {"_id": 1})}
+
+    def _take(self, items: list[_Item]) -> None:
+        for _ in range(_RACES):
+            try:
+                return self._take_once(items)
+            except Raced:
+                continue
+            except Duplicate as refused:
+                if refused.index == "_id_" and (left := self._fresh(items)) != items:
+                    return self._take(left) if left else None
+                return self._bisect(items, refused)
+            except Exception as error:
+                if isinstance(error, Transient) or is_outage(error):
+                    raise
+                return self._bisect(items, error)
+        raise Transient("Too many races on the same documents.")
+
+    def _bisect(self, items: list[_Item], error: Exception) -> None:
+        """The transaction was refused for good: halve the batch until the culprit stands alone, then set it aside."""
+        if len(items) == 1:
+            return self._take_once([_Item(items[0].record, items[0].id, None, f"{type(error).__name__}: {error}")])
+        middle = len(items) // 2
+        self._take(items[:middle])
+        self._take(self._fresh(items[middle:]))
+
+    def _take_once(self, items: list[_Item]) -> None:
+        work = self._new_work()
+        barred = self.held.held_aggregates(item.aggregate for item in items)
+        self._prepare(work, [item for item in items if item.aggregate not in barred])
+        applied = 0
+        for item in items:
+            if item.aggregate in barred:
+                self.held.add(work, item.record, held_id=item.id, state=BEHIND, reason="waits for an earlier event")
+            elif not self._apply_or_hold(work, item):
+                barred.add(item.aggregate)
+            else:
+                applied += 1
+            work.also(COLLECTION, InsertOne({"_id": self._row_id(item.id)}))
+        commit(self._client, work)
+        self.applied += applied
+
+    def _prepare(self, work: UnitOfWork, items: list[_Item]) -> None:
+        if self._subscription.prepare is None:
+            return
+        envelopes = [item.envelope for item in items if item.envelope is not None]
+        try:
+            if envelopes:
+                self._subscription.prepare(envelopes, work)
+        except Unavailable as error:
+            raise Transient(error.detail) from error
+
+    def _apply_or_hold(self, work: UnitOfWork, item: _Item) -> bool:
+        state, reason, awaits = self._apply(work, item)
+        if state is None:
+            return True
+        log.warning("event_set_aside", state=state, event_id=item.id, consumer=self._name, reason=reason)
+        self.held.add(work, item.record, held_id=item.id, state=state, reason=reason, awaits=awaits)
+        return False
+
+    def _apply(self, work: UnitOfWork, item: _Item) -> tuple[str | None, str, str | None]:
+        """Run the handler. (None, ...) when it went well, else the state to hold it in, why, and what it awaits."""
+        if item.envelope is None:
+            return DEAD, item.fault, None
+        handler = self._subscription.handlers[type(item.envelope.event)]
+        try:
+            with work.savepoint(), consumer_span(item.envelope.type, item.envelope.traceparent):
+                self._set_clock(work, item.envelope.time)
+                handler(item.envelope.event, work)
+                log.debug("event_applied", event_id=item.id, consumer=self._name)
+        except NotYetKnown as missing:
+            return AWAITING, missing.detail, f"{missing.topic}/{missing.key}"
+        except (Transient, Unavailable) as error:
+            raise Transient(error.detail) from error
+        except Exception as error:
+            if is_outage(error):
+                raise
+            # Types and codes only: a message may quote data.
+            return DEAD, getattr(error, "error_code", type(error).__name__), None
+        return None, "", None
+
+    # -- releasing
+
+    def _release(self, events: list[HeldEvent], discard: str | None) -> int:
+        work = self._new_work()
+        left: list[HeldEvent] = []
+        gone: list[HeldEvent] = []
+        items = [self._decoded(event.record) for event in events]
+        self._prepare(work, [item for item in items if item is not None])
+        verdict: tuple[str | None, str, str | None] = (None, "", None)
+        for event, item in zip(events, items, strict=True):
+            if left:
+                left.append(event)
+            elif event.id == discard or item is None:
+                gone.append(event)
+            else:
+                verdict = self._apply(work, item)
+                (left if verdict[0] else gone).append(event)
+        self.held.remove(work, gone, key_is_free=not left)
+        if left:
+            state, reason, awaits = verdict
+            self.held.mark(work, left[0], state=state or DEAD, reason=reason, awaits=awaits)
+        commit(self._client, work)
+        return len(gone)
+
+    # -- small things
+
+    def _row_id(self, item_id: str) -> str:
+        return f"{self._name}/{item_id}"
+
+    def _new_work(self) -> UnitOfWork:
+        return UnitOfWork(self._database, self._clock, self._source, self._aliases)
+
+    def _set_clock(self, work: UnitOfWork, moment: datetime) -> None:
+        if self._subscription.event_time:
+            work.clock = lambda: moment

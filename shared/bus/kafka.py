@@ -1,0 +1,220 @@
+"""Apache Kafka: connection settings, topics, and the publisher that the relay uses."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.partitioner.default import murmur2
+
+from shared.logs import get_logger
+from shared.schemas.codec import headers
+from shared.settings import setting
+from shared.storage.mongo import Document
+
+log = get_logger(__name__)
+# The library logs each failed attempt to reconnect; our own log says once what matters.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """Where the events go."""
+
+    kafka_bootstrap: str = setting("KAFKA_BOOTSTRAP", "Kafka brokers, comma separated", example="127.0.0.1:9092")
+    kafka_security_protocol: str = setting(
+        "KAFKA_SECURITY_PROTOCOL", "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL", example="SASL_SSL", default="PLAINTEXT"
+    )
+    kafka_sasl_mechanism: str = setting("KAFKA_SASL_MECHANISM", "SASL mechanism", example="SCRAM-SHA-512", default="")
+    kafka_sasl_username: str = setting("KAFKA_SASL_USERNAME", "SASL user", example="clusterskills", default="")
+    kafka_sasl_password: str = setting(
+        "KAFKA_SASL_PASSWORD", "SASL password", example="a-long-secret", default="", secret=True
+    )
+    kafka_ssl_cafile: str = setting("KAFKA_SSL_CAFILE", "CA file of the brokers", example="ca.pem", default="")
+    kafka_partitions: int = setting("KAFKA_PARTITIONS", "partitions of a new topic", example="12", default=3)
+    kafka_replication: int = setting("KAFKA_REPLICATION", "copies of each partition", example="3", default=1)
+
+    def client(self) -> dict[str, Any]:
+        """Keyword arguments common to all kafka-python clients."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.kafka_bootstrap.split(","),
+            "security_protocol": self.kafka_security_protocol,
+            "reconnect_backoff_max_ms": 1000,
+            "metrics_enabled": False,
+        }
+        if self.kafka_sasl_mechanism:
+            options |= {
+                "sasl_mechanism": self.kafka_sasl_mechanism,
+                "sasl_plain_username": self.kafka_sasl_username,
+                "sasl_plain_password": self.kafka_sasl_password,
+            }
+        if self.kafka_ssl_cafile:
+            options["ssl_cafile"] = self.kafka_ssl_cafile
+        return options
+
+
+def ensure_topics(settings: KafkaSettings, names: Iterable[str]) -> None:
+    """Create the topics that are missing. They keep everything: Kafka is the log. Raises KafkaError when it is away."""
+    options = {name: value for name, value in settings.client().items() if name != "metrics_enabled"}
+    admin = KafkaAdminClient(**options, request_timeout_ms=10_000)
+    try:
+        present = set(admin.list_topics())
+        missing = sorted(set(names) - present)
+        for name in missing:
+            _create(admin, settings, name)
+    finally:
+        admin.close()
+
+
+def _create(admin: KafkaAdminClient, settings: KafkaSettings, name: str) -> None:
+    topic = NewTopic(
+        name=name,
+        num_partitions=settings.kafka_partitions,
+        replication_factor=settings.kafka_replication,
+        topic_configs={"retention.ms": "-1", "retention.bytes": "-1"},
+    )
+    try:
+        admin.create_topics([topic])
+    except TopicAlreadyExistsError:
+        log.info("topic_exists", topic=name)
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition that Kafka's default partitioner gives this key (murmur2; pure Python, hence cached)."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+class KafkaPublisher:
+    """Publishes outbox rows. A producer that failed is thrown away: after a fatal error it never recovers."""
+
+    def __init__(self, settings: KafkaSettings, *, delivery_timeout_ms: int = 15_000) -> None:
+        self._settings = settings
+        self._delivery_timeout_ms = delivery_timeout_ms
+        self._producer: KafkaProducer | None = None
+        self._partitions: dict[str, int] = {}
+
+    def publish(self, rows: Sequence[Document]) -> list[str]:
+        """See `Publisher.publish`: acknowledged ids, per aggregate a prefix of what was given."""
+        try:
+            sent = self._send_all(self._open(rows), rows)
+        except (KafkaError, AssertionError, OSError, ValueError, RuntimeError) as error:
+            self._discard(error)
+            return []
+        return self._acknowledged(rows, sent)
+
+    def close(self) -> None:
+        """Close the producer; never raises, never hangs for long."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            _close(producer)
+
+    def _open(self, rows: Sequence[Document]) -> KafkaProducer:
+        unknown = {row["topic"] for row in rows} - self._partitions.keys()
+        if self._producer is None or unknown:
+            ensure_topics(self._settings, {row["topic"] for row in rows})
+        if self._producer is None:
+            self._producer = KafkaProducer(
+                **self._settings.client(),
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=1,
+                batch_size=131_072,
+                compression_type=None,
+                max_block_ms=5_000,
+                request_timeout_ms=min(10_000, self._delivery_timeout_ms - 1_000),
+                delivery_timeout_ms=self._delivery_timeout_ms,
+            )
+        for topic in unknown:
+            self._partitions[topic] = len(self._producer.partitions_for(topic))
+        return self._producer
+
+    def _send_all(self, producer: KafkaProducer, rows: Sequence[Document]) -> list[Any]:
+        futures = [self._send(producer, row) for row in rows]
+        producer.flush(timeout=self._delivery_timeout_ms / 1000 + 1)
+        return futures
+
+    def _send(self, producer: KafkaProducer, row: Document) -> Any:
+        key = row["key"].encode()
+        return producer.send(
+            row["topic"],
+            key=key,
+            value=row["data"],
+            headers=headers(
+                event_id=row["_id"],
+                event_type=row["type"],
+                source=row["source"],
+                key=row["key"],
+                sequence=row["sequence"],
+                time=row["time"],
+                traceparent=row["traceparent"],
+            ),
+            partition=partition_of(key, self._partitions[row["topic"]]),
+        )
+
+    def _acknowledged(self, rows: Sequence[Document], futures: list[Any]) -> list[str]:
+        """The acknowledged ids up to the first failure of each aggregate; a failure costs the producer its life."""
+        acknowledged, broken = [], set()
+        for row, future in zip(rows, futures, strict=True):
+            aggregate = (row["topic"], row["key"])
+            if future.succeeded() and aggregate not in broken:
+                acknowledged.append(row["_id"])
+            elif not future.succeeded():
+                broken.add(aggregate)
+        if broken:
+            failed = next(future for future in futures if not future.succeeded())
+            self._discard(failed.exception)
+        return acknowledged
+
+    def _discard(self, error: BaseException | None) -> None:
+        log.warning("publishing_failed", error=type(error).__name__, aggregates_wait=True)
+        self._partitions.clear()
+        self.close()
+
+
+def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) -> KafkaConsumer:
+    """A consumer of a group that starts at the beginning and commits only when told to. One thread may use it."""
+    consumer = KafkaConsumer(
+        **settings.client(),
+        group_id=group,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_poll_records=500,
+        fetch_max_wait_ms=200,
+        session_timeout_ms=15_000,
+        heartbeat_interval_ms=2_000,
+        max_poll_interval_ms=300_000,
+        partition_assignment_strategy=_strategy(),
+    )
+    consumer.subscribe(list(topics))
+    return consumer
+
+
+def _strategy() -> tuple[Any, ...]:
+    from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+
+    return (CooperativeStickyAssignor,)
+
+
+def _close(client: Any) -> None:
+    """Close a client of kafka-python; closing may raise and leave its thread behind: then close at once."""
+    try:
+        client.close(timeout=3)
+    except Exception as error:
+        log.warning("kafka_close_failed", error=type(error).__name__)
+        try:
+            client.close(timeout=0)
+        except Exception as again:
+            log.warning("kafka_close_failed_again", error=type(again).__name__)
+
+
+def close_consumer(consumer: KafkaConsumer) -> None:
+    """Leave the group; never raises."""
+    try:
+        consumer.close(autocommit=False, timeout_ms=3000)
+    except Exception as error:
+        log.warning("kafka_close_failed", error=type(error).__name__)
