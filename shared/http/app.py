@@ -1,0 +1,195 @@
+"""The WSGI application of a service: its doors, health, OpenAPI, and what every answer carries."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
+from werkzeug.exceptions import NotFound as WerkzeugNotFound
+
+from shared import metrics, tracing
+from shared.auth.verify import TokenVerifier
+from shared.health import Ready, report
+from shared.http.call import JSON
+from shared.http.cors import Origins, answer_headers, preflight_headers
+from shared.http.cursors import Cursors
+from shared.http.door import Door
+from shared.http.endpoint import Kit, make_endpoint
+from shared.http.openapi import describe
+from shared.http.passage import KEY, Passage, passage_of
+from shared.http.problems import MethodNotAllowed, Translate, answer_for
+from shared.http.ratelimit import RateLimit
+from shared.http.render import to_json
+from shared.http.settings import HttpSettings
+from shared.storage.writes import Answer, Writes
+
+_ALWAYS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-site",
+}
+
+
+class ServiceApp(Flask):
+    """Flask without sessions and hooks: what each request needs stands in `wsgi_app` and `process_response`."""
+
+    def __init__(self, service: str, *, origins: Origins | None, translate: Translate | None) -> None:
+        super().__init__(service, static_folder=None)
+        self.doors: tuple[Door, ...] = ()
+        self._origins = origins
+        self._translate = translate
+        self.url_map.strict_slashes = True
+        self.url_map.merge_slashes = False
+        self.url_map.redirect_defaults = False
+        self.register_error_handler(Exception, self._tell)
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer within a span, and count it."""
+        method = environ["REQUEST_METHOD"]
+        passage = environ[KEY] = Passage()
+        status = "500"
+
+        def started(line: str, headers: Any, *rest: Any) -> Any:
+            nonlocal status
+            status = line[:3]
+            return start_response(line, headers, *rest)
+
+        begun = time.perf_counter()
+        with tracing.server_span(method, environ.get("HTTP_TRACEPARENT")) as span:
+            passage.trace_id = tracing.current_trace_id()
+            try:
+                return super().wsgi_app(environ, started)
+            finally:
+                rule = passage.route.path if passage.route else "none"
+                if span.is_recording():
+                    span.update_name(f"{method} {rule}")
+                    span.set_attribute("http.route", rule)
+                    span.set_attribute("http.response.status_code", int(status))
+                _measure(method, rule, status, time.perf_counter() - begun)
+
+    def make_default_options_response(self) -> Response:
+        """A preflight, or the question which methods there are."""
+        methods = self._methods()
+        response = Response(status=204, headers={"Allow": ", ".join(sorted(methods))})
+        origin = request.headers.get("Origin")
+        if origin and self._origins and "Access-Control-Request-Method" in request.headers:
+            response.vary.add("Origin")
+            if self._origins(None, origin):
+                response.headers.update(preflight_headers(origin, methods))
+        return response
+
+    def process_response(self, response: Response) -> Response:
+        """What every answer carries."""
+        passage = passage_of(request)
+        headers = response.headers
+        for name, value in _ALWAYS.items():
+            headers[name] = value
+        headers["Trace-Id"] = passage.trace_id
+        if passage.allowance:
+            for name, value in passage.allowance.headers():
+                headers[name] = value
+        if self._origins:
+            self._allow_origin(response, passage)
+        return response
+
+    def _allow_origin(self, response: Response, passage: Passage) -> None:
+        response.vary.add("Origin")
+        origin = request.headers.get("Origin")
+        if origin is None or request.method == "OPTIONS" or self._origins is None:
+            return
+        if self._origins(passage.caller.cluster_id if passage.caller else None, origin):
+            response.headers.update(answer_headers(origin))
+
+    def _tell(self, error: Exception) -> Response:
+        if isinstance(error, WerkzeugMethodNotAllowed):
+            error = MethodNotAllowed(request.method, self._methods())
+        elif isinstance(error, WerkzeugNotFound):
+            error = WerkzeugNotFound()
+        return to_response(answer_for(error, self._translate))
+
+    def _methods(self) -> set[str]:
+        adapter = self.create_url_adapter(request)
+        return set(adapter.allowed_methods()) if adapter else set()
+
+
+def make_app(
+    doors: Door | Iterable[Door],
+    *,
+    service: str,
+    verifier: TokenVerifier,
+    writes: Writes | None,
+    settings: HttpSettings,
+    ready: Ready,
+    group_writes: Writes | None = None,
+    origins: Origins | None = None,
+    translate: Translate | None = None,
+) -> ServiceApp:
+    """Join a service's doors to an application.
+
+    `translate` makes a ServiceError of an error of the storage (None: not one of its). `group_writes` runs the writes
+    of routes with `group=True`. `origins` says which browser origins a cluster allows.
+    """
+    app = ServiceApp(service, origins=origins, translate=translate)
+    app.doors = (doors,) if isinstance(doors, Door) else tuple(doors)
+    kit = Kit(
+        verifier=verifier,
+        writes=writes,
+        group_writes=group_writes,
+        cursors=Cursors(settings.cursor_secret.encode()),
+        clients=RateLimit(settings.requests_per_second),
+        strangers=RateLimit(settings.anonymous_requests_per_second),
+        trusted_proxies=settings.trusted_proxies,
+    )
+    routes = [route for door in app.doors for route in door]
+    for route in routes:
+        endpoint = f"{route.method} {route.path}"
+        app.add_url_rule(route.path, endpoint, make_endpoint(route, kit), methods=[route.method])
+    _add_health(app, ready)
+    _add_document(app, service, to_json(describe(service, routes, settings.public_url)))
+    return app
+
+
+def to_response(answer: Answer) -> Response:
+    """An answer that is not the reply of a view."""
+    headers = {"Content-Type": JSON, "Cache-Control": "no-store"} | dict(answer.headers)
+    return Response(answer.body, answer.status, headers)
+
+
+def _add_health(app: Flask, ready: Ready) -> None:
+    def live() -> Response:
+        return to_response(Answer(200, b'{"status":"live"}'))
+
+    def is_ready() -> Response:
+        ok, body = report(ready())
+        return to_response(Answer(200 if ok else 503, to_json(body), () if ok else (("Retry-After", "1"),)))
+
+    app.add_url_rule("/health/live", "live", public(live))
+    app.add_url_rule("/health/ready", "ready", public(is_ready))
+
+
+def _add_document(app: Flask, service: str, document: bytes) -> None:
+    def openapi() -> Response:
+        return to_response(Answer(200, document, (("Cache-Control", "max-age=300"),)))
+
+    app.add_url_rule("/openapi.json", "openapi", public(openapi))
+    app.add_url_rule(f"/v1/{service}/openapi.json", "service openapi", public(openapi))
+
+
+def public(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Mark a view that is no door's route as meant for everybody."""
+    view.public = True  # type: ignore[attr-defined]
+    return view
+
+
+def _measure(method: str, rule: str, status: str, seconds: float) -> None:
+    known = method if method in _METHODS else "other"
+    metrics.REQUESTS.labels(known, rule, status).inc()
+    metrics.REQUEST_SECONDS.labels(known, rule).observe(seconds)
+
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+__all__ = ["Request", "ServiceApp", "make_app", "public", "to_response"]

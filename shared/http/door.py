@@ -1,0 +1,64 @@
+"""The HTTP door of a service: its routes, each with a declared scope or the word public."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from shared.auth.caller import Caller
+from shared.http.call import Call, Page, Reply, Upload
+from shared.http.route import Route, View, make_route
+from shared.http.scopes import PUBLIC
+
+__all__ = ["PUBLIC", "Call", "Caller", "Door", "Page", "Reply", "Upload"]
+
+Register = Callable[[View], View]
+
+
+class Door:
+    """Collects routes: `@door.post("/v1/courses", scope="catalog:write", body=CourseBody, returns=CourseView)`.
+
+    A view is `view(call: Call, **path_params) -> Reply`. Options of a route, beside `scope` (one, or several of which
+    any will do):
+
+    - `body`, `query`, `returns`: marshmallow schemas; what they do not name is refused by name. `status` of success.
+    - `paged`: a list; `call.limit`, `call.after` and `call.page(items, after=...)`; `returns` is one item's schema.
+    - `if_match`: "required" (428 without; PATCH has it of itself) or "honoured"; the view compares `call.if_match`.
+    - `plain`: a POST that opens no unit of work. `group`: may be committed together with others.
+    - `hints`: from the call and path params to the (collection, id) that a batch may load in one go.
+    - `accepts`, `produces`: media types beside JSON. Multipart: `call.files`; other bytes: `call.raw`, `call.media_type`.
+    - `max_body`, `limits`: bytes, and depth, string and list length of JSON, where the route needs more than usual.
+    - `errors`: statuses that this view answers beyond those that follow from the rest (for OpenAPI).
+    """
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self._routes: list[Route] = []
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._routes)
+
+    def get(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+        """Declare a view that reads."""
+        return self._register("GET", path, scope, options)
+
+    def post(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+        """Declare a view that makes or does something."""
+        return self._register("POST", path, scope, options)
+
+    def put(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+        """Declare a view that makes or replaces what the path names."""
+        return self._register("PUT", path, scope, options)
+
+    def patch(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+        """Declare a view that changes a version the caller has seen."""
+        return self._register("PATCH", path, scope, options)
+
+    def delete(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+        """Declare a view that takes something away."""
+        return self._register("DELETE", path, scope, options)
+
+    def _register(self, method: str, path: str, scope: str | tuple[str, ...], options: dict[str, Any]) -> Register:
+        def register(view: View) -> View:
+            self._routes.append(make_route(method, path, view, tag=self.service, scope=scope, **options))
+            return view
+
+        return register

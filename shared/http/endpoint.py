@@ -1,0 +1,303 @@
+"""One route's way: who is it, may they, what do they say, do it, answer.
+
+The order is the order of refusals: 401, 429, 403, 415 and 413, 400, 412 and 428, then 422 with everything that is
+wrong at once.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from flask import Request, Response, request
+from marshmallow import Schema
+
+from shared.auth.caller import Caller
+from shared.auth.verify import TokenVerifier, acting_for
+from shared.errors import (
+    Forbidden,
+    Invalid,
+    NotYetKnown,
+    PreconditionRequired,
+    TooManyRequests,
+    Unauthenticated,
+    Violation,
+)
+from shared.http import idempotency
+from shared.http.call import JSON, Call, Page, Reply, Upload
+from shared.http.cursors import Cursors, Feed, scope_of
+from shared.http.etags import etag_of, none_match, read_if_match
+from shared.http.parsing import (
+    check_address,
+    check_media_type,
+    check_path,
+    parse_form,
+    parse_json_body,
+    parse_query,
+    read_body,
+)
+from shared.http.passage import Passage, passage_of
+from shared.http.problems import Malformed
+from shared.http.ratelimit import RateLimit, address_of
+from shared.http.render import to_json
+from shared.http.route import MULTIPART, Route
+from shared.storage.writes import Answer, IdempotencyKey, Write, Writes
+
+ACTING: Final = "Acting-Organisation"
+# How long a write waits for an aggregate whose event is on its way, and how many may wait at a time: the others must
+# not find all threads asleep.
+AWAIT_SECONDS: Final = 1.0
+_WAITERS: Final = threading.BoundedSemaphore(4)
+_NO_STORE: Final = ("Cache-Control", "no-store")
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What all routes of an app share."""
+
+    verifier: TokenVerifier
+    writes: Writes | None
+    group_writes: Writes | None
+    cursors: Cursors
+    clients: RateLimit
+    strangers: RateLimit
+    trusted_proxies: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What came in, checked."""
+
+    body: Any = None
+    raw: bytes = b""
+    media_type: str = ""
+    files: dict[str, Upload] | None = None
+
+
+def make_endpoint(route: Route, kit: Kit) -> Callable[..., Response]:
+    """The function that Flask calls for this route."""
+
+    def endpoint(**ids: str) -> Response:
+        now = request._get_current_object()  # type: ignore[attr-defined]  # the proxy costs at each use
+        passage = passage_of(now)
+        passage.route = route
+        check_path(ids)
+        check_address(now.path, now.query_string)
+        client = _admit(now, route, kit, passage)
+        call, key = _read(now, route, kit, passage, client)
+        answer = _run(route, kit, call, key, ids)
+        return _respond(answer, now)
+
+    return endpoint
+
+
+def _admit(now: Request, route: Route, kit: Kit, passage: Passage) -> str:
+    """Who is it (a token must be good even where none is needed), is there allowance left, is there the scope."""
+    environ = now.environ
+    address = "address:" + address_of(
+        environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR"), kit.trusted_proxies
+    )
+    try:
+        caller = _identify(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_ACTING_ORGANISATION"), kit.verifier)
+    except Unauthenticated:
+        _count(kit.strangers, address, passage)
+        raise
+    passage.caller = caller
+    if caller is None:
+        _count(kit.strangers, address, passage)
+        if not route.public:
+            raise Unauthenticated("This needs an access token: Authorization: Bearer ...")
+        return address
+    # People share their portal's client: the subject tells them apart.
+    client = f"{caller.client_id}/{caller.subject}"
+    _count(kit.clients, client, passage)
+    if not route.public and caller.scopes.isdisjoint(route.scopes):
+        raise _lacks(route)
+    return client
+
+
+def _identify(authorization: str | None, organisation: str | None, verifier: TokenVerifier) -> Caller | None:
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("Send the access token as: Authorization: Bearer ...", code="INVALID_TOKEN")
+    caller = verifier.verify(token.strip())
+    return caller if organisation is None else acting_for(caller, organisation)
+
+
+def _count(limit: RateLimit, client: str, passage: Passage) -> None:
+    passage.allowance = allowance = limit.take(client)
+    if allowance.retry_after:
+        raise TooManyRequests(
+            f"More than {allowance.limit} requests a second; wait {allowance.retry_after} s.",
+            retry_after=allowance.retry_after,
+        )
+
+
+def _lacks(route: Route) -> Forbidden:
+    needed = " or ".join(route.scopes)
+    violation = Violation(
+        field="scope", code="INSUFFICIENT_SCOPE", message="The token lacks this scope.", required=list(route.scopes)
+    )
+    return Forbidden(f"This needs the scope {needed}.", code="INSUFFICIENT_SCOPE", violations=[violation])
+
+
+def _read(now: Request, route: Route, kit: Kit, passage: Passage, client: str) -> tuple[Call, IdempotencyKey | None]:
+    violations: list[Violation] = []
+    content = _Content()
+    key = None
+    if route.method != "GET":
+        content = _content(now, route, violations)
+        if header := now.environ.get("HTTP_IDEMPOTENCY_KEY"):
+            key = idempotency.read_key(header, client, route.method, _target(now), content.raw)
+        elif header == "":
+            raise Malformed("Idempotency-Key is empty.", code="MALFORMED_IDEMPOTENCY_KEY")
+    if_match = _if_match(now, route)
+    query, written = parse_query(now.query_string, route.query, violations)
+    feed = _feed(now, query, written.to_dict(flat=False), kit, violations) if route.paged and query else None
+    if violations:
+        raise Invalid(_summary(violations), violations=violations)
+    call = Call(
+        caller=passage.caller,
+        client=client,
+        body=content.body,
+        query=query,
+        if_match=if_match,
+        trace_id=passage.trace_id,
+        wants=_wanted(now, route),
+        raw=content.raw,
+        media_type=content.media_type,
+        files=content.files or {},
+        feed=feed,
+    )
+    return call, key
+
+
+def _content(now: Request, route: Route, violations: list[Violation]) -> _Content:
+    raw = read_body(now, route.max_body)
+    if not raw and _may_be_empty(route.body):
+        return _Content(body={}, raw=raw)
+    media_type = check_media_type(now, route.accepts)
+    if route.body is not None and media_type == JSON:
+        return _Content(parse_json_body(raw, route.body, route.limits, violations), raw, media_type)
+    if route.body is not None and media_type == MULTIPART:
+        body, files = parse_form(now, route.body, violations)
+        return _Content(body, raw, media_type, files)
+    return _Content(None, raw, media_type)
+
+
+def _may_be_empty(schema: Schema | None) -> bool:
+    """An action such as `POST .../open` needs no body when none of its fields is required."""
+    return schema is not None and not schema.many and not any(field.required for field in schema.load_fields.values())
+
+
+def _if_match(now: Request, route: Route) -> int | None:
+    if route.if_match is None:
+        return None
+    header = now.environ.get("HTTP_IF_MATCH")
+    version = None if header is None else read_if_match(header)
+    if version is None and route.if_match == "required":
+        raise PreconditionRequired('Send If-Match with the ETag of the version that you saw, such as "3".')
+    return version
+
+
+def _feed(
+    now: Request, query: dict[str, Any], written: dict[str, list[str]], kit: Kit, violations: list[Violation]
+) -> Feed | None:
+    cursor, limit = query.pop("cursor"), query.pop("limit")
+    filters = {name: values for name, values in written.items() if name not in {"cursor", "limit"}}
+    scope = scope_of(now.path, filters)
+    try:
+        return Feed(kit.cursors, scope, limit, None if cursor is None else kit.cursors.read(cursor, scope))
+    except Invalid as error:
+        violations.extend(error.violations)
+        return None
+
+
+def _wanted(now: Request, route: Route) -> str:
+    """The best of what this route can answer; whoever accepts none of it gets the first."""
+    if len(route.produces) == 1 or "HTTP_ACCEPT" not in now.environ:
+        return route.produces[0]
+    return now.accept_mimetypes.best_match(route.produces, route.produces[0]) or route.produces[0]
+
+
+def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: dict[str, str]) -> Answer:
+    if not route.writes:
+        return _answer(route, route.view(call, **ids))
+    writes = kit.group_writes if route.group and kit.group_writes else kit.writes
+    if writes is None:
+        raise RuntimeError(f"{route.name} writes, but the app was made without writes")
+
+    def act(work: Any) -> Answer:
+        return _answer(route, route.view(replace(call, work=work), **ids))
+
+    write = Write(act, key, route.hints(call, **ids) if route.hints else ())
+    try:
+        return writes.run(write)
+    except NotYetKnown as error:
+        return _run_when_known(writes, write, error)
+
+
+def _run_when_known(writes: Writes, write: Write, error: NotYetKnown) -> Answer:
+    """Reading your own write across services: the event is most likely a few milliseconds away."""
+    if not _WAITERS.acquire(blocking=False):
+        raise error
+    try:
+        until, pause = time.monotonic() + AWAIT_SECONDS, 0.01
+        while time.monotonic() + pause < until:
+            time.sleep(pause)
+            try:
+                return writes.run(write)
+            except NotYetKnown as again:
+                error, pause = again, min(pause * 1.5, 0.1)
+        raise error
+    finally:
+        _WAITERS.release()
+
+
+def _answer(route: Route, reply: Reply) -> Answer:
+    """The reply as bytes. In a write this happens inside of it: what is answered is what is kept."""
+    headers = list(reply.headers.items())
+    if reply.version is not None:
+        headers.append(("ETag", etag_of(reply.version)))
+    if reply.location is not None:
+        headers.append(("Location", reply.location))
+    if reply.media_type is not None:
+        headers.append(("Content-Type", reply.media_type))
+    return Answer(reply.status or route.status, _body(route, reply.body), tuple(headers))
+
+
+def _body(route: Route, body: Any) -> bytes:
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    if isinstance(body, Page):
+        items = [route.dump(item) for item in body.items] if route.dump else body.items
+        return to_json({"items": items, "next": body.next, **body.extra})
+    return to_json(route.dump(body) if route.dump else body)
+
+
+def _respond(answer: Answer, now: Request) -> Response:
+    headers = dict(answer.headers)
+    headers.setdefault(*_NO_STORE)
+    etag = headers.get("ETag")
+    if etag and now.method in {"GET", "HEAD"} and none_match(now.headers.get("If-None-Match", ""), etag):
+        return Response(status=304, headers={"ETag": etag, "Cache-Control": headers["Cache-Control"]})
+    if answer.body or answer.status != 204:
+        headers.setdefault("Content-Type", JSON)
+    return Response(answer.body, answer.status, headers)
+
+
+def _target(now: Request) -> str:
+    query = now.query_string.decode("latin-1")
+    acting = now.environ.get("HTTP_ACTING_ORGANISATION", "")
+    return f"{now.path}?{query}#{acting}"
+
+
+def _summary(violations: list[Violation]) -> str:
+    """One sentence for a person; the whole stands in the violations."""
+    count = len(violations)
+    first = violations[0]
+    where = f" ({first.field})" if first.field else ""
+    return f"{count} rules are broken; the first: {first.message}{where}" if count > 1 else f"{first.message}{where}"

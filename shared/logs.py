@@ -1,0 +1,94 @@
+"""Logs: one JSON object a line on standard output, with service and trace id, and never a person's data.
+
+Log ids, codes, counts and durations. Bodies, query strings, names, mail addresses and tokens have no place here; the
+keys in `_NEVER` are masked in case somebody forgets.
+"""
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TextIO, cast
+
+import orjson
+import structlog
+from opentelemetry import trace
+from structlog.typing import FilteringBoundLogger, Processor
+
+Entry = MutableMapping[str, Any]
+
+_NEVER = frozenset(
+    {"name", "given_name", "family_name", "email", "mail", "phone", "birth_date", "external_id", "body", "query"}
+    | {"token", "access_token", "authorization", "password", "secret", "client_secret", "cookie", "credential"}
+)
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+# Chatty at INFO, and without a word about our own work.
+_QUIET = ("kafka", "pymongo", "httpx", "httpcore", "urllib3", "werkzeug", "opentelemetry")
+
+
+def configure(service: str, level: str = "info", stream: TextIO | None = None) -> None:
+    """Send structlog and the standard library's logging through one JSON line format. May be called again."""
+    number = _LEVELS.get(level.lower(), logging.INFO)
+    target = stream or sys.stdout
+    shared: list[Processor] = [_with_service(service), _with_trace, _mask]
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, _with_level, *shared, _render_exception, _to_json],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=target),
+        cache_logger_on_first_use=False,
+    )
+    _configure_standard_library(number, shared, target)
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """A logger whose lines carry `logger: name`. Safe at import: it looks at the configuration when it first speaks."""
+    return cast(FilteringBoundLogger, structlog.get_logger(component=name))
+
+
+def _configure_standard_library(level: int, shared: list[Processor], stream: TextIO) -> None:
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, *shared],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render_exception, _to_json],
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def _with_service(service: str) -> Processor:
+    def add(_logger: Any, _method: str, entry: Entry) -> Entry:
+        entry["service"] = service
+        entry["time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return entry
+
+    return add
+
+
+def _with_level(_logger: Any, method: str, entry: Entry) -> Entry:
+    entry["level"] = method
+    return entry
+
+
+def _with_trace(_logger: Any, _method: str, entry: Entry) -> Entry:
+    context = trace.get_current_span().get_span_context()
+    if context.trace_id and "trace_id" not in entry:
+        entry["trace_id"] = f"{context.trace_id:032x}"
+    return entry
+
+
+def _mask(_logger: Any, _method: str, entry: Entry) -> Entry:
+    for key in _NEVER & entry.keys():
+        entry[key] = "***"
+    return entry
+
+
+def _render_exception(logger: Any, method: str, entry: Entry) -> Entry:
+    return structlog.processors.format_exc_info(logger, method, entry)
+
+
+def _to_json(_logger: Any, _method: str, entry: Mapping[str, Any]) -> str:
+    return orjson.dumps(entry, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
