@@ -1,4 +1,4 @@
-"""The shapes of the seed: partnerships, clusters, organisations, people and courses, as the rest of the demo reads them."""
+"""The shapes of the seed: partnerships, clusters, organisations, people and courses."""
 
 from dataclasses import dataclass
 from typing import Literal
