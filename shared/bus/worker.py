@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from pymongo.errors import PyMongoError
 
@@ -151,7 +152,8 @@ class Worker:
         for name, consumer in list(self._consumers.items()):
             if consumer.lag is not None:
                 metrics.CONSUMER_LAG.labels(topic=name).set(consumer.lag)
-            progress = {"caught_up_at": consumer.caught_up_at, "lag": consumer.lag}
+            caught_up = datetime.fromtimestamp(consumer.caught_up_at, UTC) if consumer.caught_up_at else None
+            progress = {"caught_up_at": caught_up, "lag": consumer.lag}
             self._plan.database[PROGRESS].update_one({"_id": name}, {"$set": progress}, upsert=True)
         held = {row["_id"]: row["n"] for row in self._plan.database["held_events"].aggregate(_BY_STATE)}
         metrics.AWAITING.set(held.get("awaiting", 0))

@@ -1,0 +1,1 @@
+"""How a service is put together: connections, application, worker, operations. Used by each service's `app.py` only."""

@@ -1,0 +1,174 @@
+"""One process of a service: reads the settings, opens the connections, builds the application or the worker."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pymongo import IndexModel
+from pymongo.errors import PyMongoError
+
+from shared import logs, metrics, settings, tracing
+from shared.auth.verify import AuthSettings, TokenVerifier
+from shared.bus import held
+from shared.bus.generations import Generations, ReadModel
+from shared.bus.inbox import Subscription
+from shared.bus.kafka import KafkaSettings
+from shared.bus.worker import Plan, Timer, Worker
+from shared.clock import Clock, utc_now
+from shared.errors import ServiceError
+from shared.health import Check
+from shared.http.app import ServiceApp, make_app
+from shared.http.door import Door
+from shared.http.settings import HttpSettings
+from shared.logs import get_logger
+from shared.storage import idempotency, outbox
+from shared.storage.group import GroupCommit, Resolver
+from shared.storage.lease import Lease
+from shared.storage.mongo import MongoSettings, connect, open_database, translate
+from shared.storage.work import UnitOfWork
+
+log = get_logger(__name__)
+S = TypeVar("S")
+
+Indexes = Mapping[str, Sequence[IndexModel]]
+
+_KERNEL_INDEXES: Indexes = {
+    outbox.COLLECTION: outbox.INDEXES,
+    held.COLLECTION: held.INDEXES,
+    idempotency.COLLECTION: idempotency.INDEXES,
+    "inbox": [],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """What only a worker needs to know."""
+
+    metrics_port: int = settings.setting(
+        "METRICS_PORT", "inner port where Prometheus reads this process; 0 for none", example="9100", default=0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What is special about a service's storage: its indexes, read models, and what a refused unique index means."""
+
+    name: str
+    indexes: Indexes = field(default_factory=dict)
+    read_models: Sequence[ReadModel] = ()
+    duplicates: Mapping[str, Callable[[], ServiceError]] = field(default_factory=dict)
+
+
+class House:
+    """Settings and connections of one process of a service. Make it after the fork."""
+
+    def __init__(self, service: Service, *, clock: Clock = utc_now) -> None:
+        self.service = service
+        self.clock = clock
+        self.http_settings = self.settings(HttpSettings)
+        logs.configure(service.name, self.http_settings.log_level)
+        tracing.configure(service.name)
+        mongo_settings = self.settings(MongoSettings)
+        self.client = connect(mongo_settings.mongo_url)
+        self.database = open_database(self.client, mongo_settings, service.name)
+        self.generations = Generations(self.database, service.read_models)
+        self._prepared = threading.Event()
+        threading.Thread(target=self._prepare, name="indexes", daemon=True).start()
+
+    @staticmethod
+    def settings(kind: type[S]) -> S:
+        """Read one group of settings; missing ones end the process with their names and examples."""
+        try:
+            return settings.load(kind)
+        except settings.SettingsError as error:
+            raise SystemExit(f"The settings are not complete:\n{error}") from error
+
+    def work(self) -> UnitOfWork:
+        """A unit of work to read with."""
+        return UnitOfWork(self.database, self.clock, f"/{self.service.name}", self.generations.aliases())
+
+    def app(
+        self,
+        doors: Iterable[Door],
+        *,
+        resolvers: Mapping[type, Resolver] | None = None,
+        origins: Callable[[str | None, str], bool] | None = None,
+    ) -> ServiceApp:
+        """The WSGI application with all writes by group commit, and the metrics port."""
+        writes = GroupCommit(
+            self.client,
+            self.database,
+            f"/{self.service.name}",
+            clock=self.clock,
+            resolvers=resolvers,
+            aliases=self.generations.aliases,
+            duplicates=self.service.duplicates,
+        )
+        return make_app(
+            doors,
+            service=self.service.name,
+            verifier=TokenVerifier.of(self.settings(AuthSettings)),
+            writes=writes,
+            group_writes=writes,
+            settings=self.http_settings,
+            ready=self.checks,
+            origins=origins,
+            translate=translate,
+        )
+
+    def plan(
+        self,
+        subscriptions: Sequence[Subscription] = (),
+        timers: Sequence[Timer] = (),
+        stamp: Callable[[Lease], int] | None = None,
+    ) -> Plan:
+        """What the worker does: also what operations need to replay an event or rebuild a read model."""
+        return Plan(
+            service=self.service.name,
+            client=self.client,
+            database=self.database,
+            kafka=self.settings(KafkaSettings),
+            subscriptions=subscriptions,
+            read_models=self.service.read_models,
+            timers=timers,
+            stamp=stamp,
+            ensure_indexes=self.ensure_indexes,
+        )
+
+    def run_worker(self, plan: Plan) -> None:
+        """Work until SIGTERM."""
+        port = self.settings(WorkerSettings).metrics_port
+        if port:
+            metrics.serve(port)
+        self._prepared.wait()
+        Worker(plan).run()
+
+    def checks(self) -> list[Check]:
+        """What the readiness route reports."""
+        if not self._prepared.is_set():
+            return [Check("database", ok=False, detail="The indexes are not there yet.")]
+        try:
+            self.client.admin.command("ping")
+        except PyMongoError as error:
+            return [Check("database", ok=False, detail=type(error).__name__)]
+        return [Check("database", ok=True)]
+
+    def ensure_indexes(self, aliases: Mapping[str, str]) -> None:
+        """Create the indexes that are missing, in the collections of the given generation."""
+        for name, models in {**_KERNEL_INDEXES, **self.service.indexes}.items():
+            collection = self.database[aliases.get(name, name)]
+            if models:
+                collection.create_indexes(list(models))
+            elif collection.name not in self.database.list_collection_names():
+                self.database.create_collection(collection.name)
+
+    def _prepare(self) -> None:
+        """Index as soon as MongoDB is there; until then the process is not ready."""
+        while not self._prepared.is_set():
+            try:
+                self.ensure_indexes(self.generations.aliases())
+                self._prepared.set()
+            except PyMongoError as error:
+                log.warning("indexes_wait_for_storage", error=type(error).__name__)
+                self._prepared.wait(0.5)

@@ -1,0 +1,194 @@
+"""What an operator does with a service: see its lag and its dead letters, replay or discard one, read who did so."""
+
+import base64
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from shared.bus.held import BEHIND, HeldEvent, list_dead
+from shared.bus.inbox import Inbox
+from shared.bus.worker import PROGRESS, Plan
+from shared.errors import Conflict, NotFound
+from shared.http.door import Call, Door, Page, Reply
+from shared.storage.outbox import Outbox
+
+SCOPE = "operations"
+AUDIT = "audit"
+
+
+class DeadLetterView(Schema):
+    """A dead letter."""
+
+    id = fields.String(required=True)
+    consumer = fields.String(required=True)
+    aggregate = fields.String(required=True)
+    event_id = fields.String(required=True)
+    reason = fields.String(required=True)
+    waiting_behind = fields.Integer(required=True, metadata={"description": "Later events of the same aggregate"})
+    held_at = fields.AwareDateTime(required=True)
+
+
+class ReleaseView(Schema):
+    """What became of a dead letter."""
+
+    released = fields.Integer(required=True, metadata={"description": "Events that left: itself and those behind it"})
+
+
+class ConsumerLag(Schema):
+    """How far one consumer is."""
+
+    consumer = fields.String(required=True)
+    lag = fields.Integer(required=True, allow_none=True)
+    caught_up_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class LagView(Schema):
+    """Where events wait."""
+
+    outbox_waiting = fields.Integer(required=True)
+    outbox_oldest_seconds = fields.Float(required=True)
+    consumers = fields.List(fields.Nested(ConsumerLag), required=True)
+    dead = fields.Integer(required=True)
+    behind = fields.Integer(required=True)
+    awaiting = fields.Integer(required=True)
+
+
+class AuditView(Schema):
+    """Who did what."""
+
+    id = fields.String(required=True)
+    at = fields.AwareDateTime(required=True)
+    subject = fields.String(required=True)
+    action = fields.String(required=True)
+    target = fields.String(required=True)
+
+
+def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
+    """The operator's routes of one service."""
+    door = Door(plan.service)
+    base = f"/v1/{plan.service}/operations"
+    desk = _Desk(plan, now)
+
+    @door.get(f"{base}/dead-letters", scope=SCOPE, returns=DeadLetterView, paged=True)
+    def list_dead_letters(call: Call) -> Reply:
+        return Reply(desk.dead_letters(call))
+
+    @door.post(f"{base}/dead-letters/<letter_id>/replay", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409))
+    def replay_dead_letter(call: Call, letter_id: str) -> Reply:
+        return Reply(desk.release(call, letter_id, discard=False))
+
+    @door.post(f"{base}/dead-letters/<letter_id>/discard", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409))
+    def discard_dead_letter(call: Call, letter_id: str) -> Reply:
+        return Reply(desk.release(call, letter_id, discard=True))
+
+    @door.get(f"{base}/lag", scope=SCOPE, returns=LagView)
+    def read_lag(call: Call) -> Reply:
+        return Reply(desk.lag())
+
+    @door.get(f"{base}/audit", scope=SCOPE, returns=AuditView, paged=True)
+    def list_audit(call: Call) -> Reply:
+        return Reply(desk.audit(call))
+
+    return door
+
+
+class _Desk:
+    """The operator's actions."""
+
+    def __init__(self, plan: Plan, now: Callable[[], datetime]) -> None:
+        self._plan, self._now = plan, now
+        self._database = plan.database
+        self._outbox = Outbox(plan.client, plan.database)
+
+    def dead_letters(self, call: Call) -> Page:
+        found = list_dead(self._database, after=call.after or "", limit=call.limit)
+        last = f"{found[-1].consumer}/{found[-1].id}" if len(found) == call.limit else None
+        return call.page([self._letter(event) for event in found], last)
+
+    def release(self, call: Call, letter_id: str, *, discard: bool) -> dict[str, int]:
+        inbox, event = self._find(letter_id)
+        released = inbox.release(event.aggregate, discard=event.id if discard else None)
+        self._database[AUDIT].insert_one(
+            {
+                "at": self._now(),
+                "subject": call.who.subject,
+                "action": "discard" if discard else "replay",
+                "target": f"{event.consumer}/{event.id}",
+            }
+        )
+        if not released:
+            still = inbox.held.find(event.id)
+            reason = still.reason if still else "it is gone"
+            raise Conflict(f"The event still cannot be applied: {reason}.", code="STILL_FAILING")
+        return {"released": released}
+
+    def lag(self) -> dict[str, Any]:
+        waiting, oldest = self._outbox.backlog()
+        states = {row["_id"]: row["n"] for row in self._database["held_events"].aggregate(_BY_STATE)}
+        return {
+            "outbox_waiting": waiting,
+            "outbox_oldest_seconds": oldest,
+            "consumers": [_progress(row) for row in self._database[PROGRESS].find()],
+            "dead": states.get("dead", 0),
+            "behind": states.get("behind", 0),
+            "awaiting": states.get("awaiting", 0),
+        }
+
+    def audit(self, call: Call) -> Page:
+        query = {"_id": {"$gt": _object_id(call.after)}} if call.after else {}
+        rows = list(self._database[AUDIT].find(query).sort("_id", 1).limit(call.limit))
+        items = [{**row, "id": str(row["_id"])} for row in rows]
+        return call.page(items, items[-1]["id"] if len(items) == call.limit else None)
+
+    def _letter(self, event: HeldEvent) -> dict[str, Any]:
+        behind = {"consumer": event.consumer, "aggregate": event.aggregate, "state": BEHIND}
+        return {
+            "id": _public(f"{event.consumer}/{event.id}"),
+            "consumer": event.consumer,
+            "aggregate": event.aggregate,
+            "event_id": event.id,
+            "reason": event.reason,
+            "waiting_behind": self._database["held_events"].count_documents(behind),
+            "held_at": event.held_at,
+        }
+
+    def _find(self, letter_id: str) -> tuple[Inbox, HeldEvent]:
+        consumer, _, held_id = _private(letter_id).partition("/")
+        name, _, generation = consumer.rpartition(".g")
+        for subscription in self._plan.subscriptions:
+            if subscription.name == name and generation.isdigit():
+                inbox = self._plan.inbox(subscription, int(generation))
+                if (event := inbox.held.find(held_id)) is not None:
+                    return inbox, event
+        raise NotFound(f"No dead letter {letter_id}.")
+
+
+_BY_STATE = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]
+
+
+def _progress(row: dict[str, Any]) -> dict[str, Any]:
+    caught_up = row.get("caught_up_at")
+    return {
+        "consumer": row["_id"],
+        "lag": row.get("lag"),
+        "caught_up_at": caught_up or None,
+    }
+
+
+def _public(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _private(letter_id: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(letter_id + "=" * (-len(letter_id) % 4)).decode()
+    except ValueError as error:
+        raise NotFound(f"No dead letter {letter_id}.") from error
+
+
+def _object_id(text: str) -> Any:
+    from bson import ObjectId
+
+    return ObjectId(text)
