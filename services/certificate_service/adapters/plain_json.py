@@ -65,7 +65,7 @@ def text_problem(text: str) -> str | None:
 
 def number(value: float) -> int | float:
     """The number as JavaScript reads it: 5.0 is the integer 5, and so is its canonical form."""
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT_INTEGER else value
+    return int(value) if value.is_integer() and abs(value) < MAX_EXACT_INTEGER else value
 
 
 def _encoded(data: bytes | str | Mapping[str, Any]) -> bytes:

@@ -52,8 +52,8 @@ class CannotRead(Exception):
 class Sources(Protocol):
     """Where issuers' documents come from: our own store, or fetched with all due care. Raises CannotRead."""
 
-    def did_document(self, did: str) -> Mapping[str, Any]:
-        """The did document of the issuer."""
+    def did_document(self, did: str) -> object:
+        """The did document of the issuer, as parsed JSON."""
 
     def status_list(self, url: str) -> bytes | str | Mapping[str, Any]:
         """The signed status list credential at the address."""
