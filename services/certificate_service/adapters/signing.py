@@ -6,11 +6,10 @@ because the outer shape is not signed.
 """
 
 import base64
-import hashlib
 import json
 from datetime import UTC, datetime
 
-from services.certificate_service.adapters.canonical import canonical_form
+from services.certificate_service.adapters.canonical import canonical_sha256
 from services.certificate_service.adapters.keys import SigningKey
 from services.certificate_service.adapters.multibase import encode
 from services.certificate_service.adapters.plain_json import BadDocument, Document
@@ -37,7 +36,7 @@ def secured_bytes(document: Document, proof: Document) -> bytes:
     """The 64 bytes that are signed: SHA-256 of the proof's options, then of the document, both canonical."""
     options = {name: value for name, value in proof.items() if name != "proofValue"}
     unsecured = {name: value for name, value in document.items() if name != "proof"}
-    return _sha256({"@context": document.get("@context"), **options}) + _sha256(unsecured)
+    return canonical_sha256({"@context": document.get("@context"), **options}) + canonical_sha256(unsecured)
 
 
 def sign_jwt(document: Document, key: SigningKey, *, starts: datetime, ends: datetime) -> str:
@@ -65,10 +64,6 @@ def timestamp(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError("A time without a zone cannot be signed.")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _sha256(document: Document) -> bytes:
-    return hashlib.sha256(canonical_form(document).encode()).digest()
 
 
 def _base64url_json(value: Document) -> str:
