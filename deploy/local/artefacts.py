@@ -73,6 +73,11 @@ def fetch(artefacts: Iterable[Artefact], title: str, say: Say) -> list[Path]:
     return [_place(artefact) for artefact in wanted]
 
 
+def has(artefact: Artefact) -> bool:
+    """Say whether the cache holds this artefact."""
+    return _place(artefact).exists()
+
+
 def unpacked(artefact: Artefact, archive: Path, name: str, finish: Callable[[Path], None], say: Say) -> Path:
     """Return the folder that holds an archive's content, unpacked and finished once for all stacks of this user.
 

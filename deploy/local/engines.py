@@ -88,7 +88,7 @@ class Engines:
         """Start a part again on the same port with the same data, ending it first when it lives."""
         running = self._running[name]
         running.stop()
-        running.start()
+        _start(running)
         if wait:
             running.await_health()
 
@@ -140,8 +140,13 @@ class Engines:
 
     def _together(self, running: list[Running]) -> None:
         with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
-            list(pool.map(Running.start, running))
+            list(pool.map(_start, running))
             list(pool.map(Running.await_health, running))
+
+
+def _start(running: Running) -> None:
+    running.part.prepare()
+    running.start()
 
 
 def _plan(home: Path, count: int, only: set[str], say: Callable[[str], None]) -> _Plan:

@@ -14,6 +14,7 @@ import psutil
 
 from deploy.local import processes
 from deploy.local.errors import StackError
+from deploy.local.processes import Identity
 
 
 def _nothing() -> None:
@@ -44,6 +45,7 @@ class Running:
         self.part = part
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self.identity: Identity | None = None
         self.since = 0.0
 
     @property
@@ -54,23 +56,37 @@ class Running:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def ending(self) -> str:
+        """Say how the process ended."""
+        code = None if self._process is None else self._process.poll()
+        if code is None:
+            return "it lives"
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
     def start(self) -> None:
-        """Prepare and start the process; returns at once."""
-        self.part.prepare()
+        """Start the process, which `part.prepare` must have made ready; returns at once."""
         self.since = time.monotonic()
         env = {**os.environ, **self.part.env}
         self._process = processes.spawn(self.part.command, log=self.log, env=env, cwd=self.part.cwd)
+        self.identity = Identity.of(self._process.pid)
 
-    def await_health(self) -> None:
-        """Wait until the part is well; raise StackError with its last log lines when it is not in time."""
+    def await_health(self, given_up: Callable[[], bool] = bool) -> bool:
+        """Wait until the part is well (True) or the wait is given up (False).
 
-        def well() -> bool:
+        Raise StackError with its last log lines when it ends or is not well in time.
+        """
+
+        def settled() -> bool:
+            if given_up():
+                return True
             if not self.alive:
-                raise self._failure("ended by itself")
+                raise self._failure(f"ended by itself ({self.ending})")
             return self.part.healthy()
 
-        if not processes.wait_until(well, self.part.within):
+        if not processes.wait_until(settled, self.part.within):
             raise self._failure(f"was not well after {self.part.within:.0f} s")
+        return not given_up()
 
     def stop(self) -> None:
         """Ask the process to stop, and force it when it is not gone in time."""
@@ -90,11 +106,8 @@ class Running:
             self._process.send_signal(number)
 
     def _members(self) -> list[psutil.Process]:
-        assert self._process is not None
-        try:
-            return processes.family(psutil.Process(self._process.pid))
-        except psutil.NoSuchProcess:
-            return []
+        """Return the living processes of the part: its session, which its first process leads."""
+        return processes.session(self.identity) if self.identity else []
 
     def _failure(self, what: str) -> StackError:
         lines = processes.last_lines(self.log)

@@ -42,7 +42,12 @@ def answers(port: int) -> bool:
 def holder(port: int) -> str:
     """Name the process that listens on a port, as well as this user may know it."""
     for connection in psutil.net_connections(kind="tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        if (
+            connection.laddr
+            and connection.laddr.port == port
+            and connection.pid
+            and connection.status == psutil.CONN_LISTEN
+        ):
             with contextlib.suppress(psutil.Error):
                 process = psutil.Process(connection.pid)
                 return f"process {process.pid} ({process.name()})"

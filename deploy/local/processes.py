@@ -117,6 +117,21 @@ def family(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
+def session(leader: Identity) -> list[psutil.Process]:
+    """Return the living processes that a session leader of ours started, also when it died before them."""
+    first = leader.find()
+    found = set(family(first)) if first else set[psutil.Process]()
+    return list(found | {process for process in psutil.process_iter() if _belongs(process, leader)})
+
+
+def _belongs(process: psutil.Process, leader: Identity) -> bool:
+    try:
+        member = os.getsid(process.pid) == leader.pid and process.create_time() >= leader.started - 1
+        return member and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, psutil.Error):
+        return False
+
+
 def end(processes: Iterable[psutil.Process], patience: float) -> int:
     """Ask each process to stop, force those that have not after `patience` seconds; return how many were forced."""
     members = {member for process in processes for member in family(process)}

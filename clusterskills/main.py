@@ -1,0 +1,53 @@
+"""The program `clusterskills`. Each command lives in a module of its own; this one only puts them together.
+
+A module that adds commands offers `register(app)` and is named in `_COMMANDS`; it is imported only when it is asked
+for, so that `clusterskills stack status` need not load what `clusterskills demo` needs.
+
+Exit codes: 0 done; 1 refused or failed, with one sentence that says why; 2 the command itself is wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import typer
+
+_COMMANDS = {
+    "stack": "clusterskills.stack",
+    "demo": "clusterskills.demo",
+    "events": "clusterskills.events",
+    "token": "clusterskills.token",
+}
+
+
+def build(arguments: list[str]) -> typer.Typer:
+    """Return the program with the commands that these arguments may need: the named one, or all for the help text."""
+    app = typer.Typer(
+        name="clusterskills",
+        help="Training and upskilling programmes for partnerships of European industrial clusters.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_together)
+    named = arguments[0] if arguments and arguments[0] in _COMMANDS else None
+    for name, module in _COMMANDS.items():
+        if named in {None, name} and find_spec(module):
+            import_module(module).register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command that the person typed."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - somebody may run it with an older Python all the same
+        sys.exit("Python 3.11 or newer is needed.")
+    build(sys.argv[1:])()
+
+
+def _together() -> None:
+    """Hold the commands together also when only one is loaded."""
+
+
+if __name__ == "__main__":
+    main()

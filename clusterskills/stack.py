@@ -1,0 +1,121 @@
+"""`clusterskills stack`: start, stop and look after the whole platform on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import doctor, stack
+from deploy.local.errors import StackError
+
+commands = typer.Typer(
+    help="The platform on this machine: databases, sign-in, gateway, services.", no_args_is_help=True
+)
+_console = Console(highlight=False, soft_wrap=True)
+Data = Annotated[Path, typer.Option("--data", help="The folder that keeps the stack's data, ports and secrets.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `stack` to the program."""
+    app.add_typer(commands, name="stack")
+
+
+def say(sentence: str) -> None:
+    """Print one line of progress."""
+    _console.print(sentence, markup=False)
+
+
+@commands.command()
+def up(
+    data: Data = stack.DEFAULT_DATA,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when all is well and leave it running.")] = False,
+    mongo: Annotated[str | None, typer.Option(help="Use this MongoDB (mongodb://...) instead of ours.")] = None,
+    kafka: Annotated[str | None, typer.Option(help="Use these Kafka brokers (host:port,...) instead of ours.")] = None,
+    oidc: Annotated[str | None, typer.Option(help="Use this OpenID Connect issuer instead of our Keycloak.")] = None,
+    only: Annotated[str, typer.Option(help="Start these parts only, for instance mongo,kafka.")] = "",
+) -> None:
+    """Start the stack and keep it running until Ctrl-C."""
+    chosen = tuple(name for name in only.split(",") if name)
+    request = stack.Request(data, mongo, kafka, oidc, chosen)
+    try:
+        if detach:
+            tell(stack.start_in_background(request, say))
+        else:
+            stack.run(request, lambda sentence: _say_and_tell(sentence, data))
+    except StackError as error:
+        _refuse(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@commands.command()
+def down(data: Data = stack.DEFAULT_DATA) -> None:
+    """Stop the stack of a data folder; its data stays."""
+    try:
+        say("Stopped." if stack.stop(data) else "No stack ran there.")
+    except StackError as error:
+        _refuse(error)
+
+
+@commands.command()
+def status(data: Data = stack.DEFAULT_DATA, as_json: AsJson = False) -> None:
+    """Say which parts run. Exit code 1 unless all of them do."""
+    try:
+        facts, parts = stack.status(data)
+    except StackError as error:
+        _refuse(error)
+    if as_json:
+        rows = [{"name": part.name, "pid": part.pid, "alive": part.alive} for part in parts]
+        typer.echo(json.dumps({"state": facts["state"], "url": facts["url"], "parts": rows}))
+    else:
+        _show_status(facts, parts)
+    if facts["state"] != "up" or not all(part.alive for part in parts):
+        raise typer.Exit(1)
+
+
+@commands.command(name="doctor")
+def examine(data: Data = stack.DEFAULT_DATA) -> None:
+    """Check everything the stack needs from this machine, and say what to do about what is missing."""
+    findings = doctor.examine(data)
+    for finding in findings:
+        say(f"{'ok     ' if finding.well else 'PROBLEM'}  {finding.subject}: {finding.sentence}")
+    if not all(finding.well for finding in findings):
+        raise typer.Exit(1)
+
+
+def tell(facts: dict[str, Any]) -> None:
+    """Print the addresses and one login per role."""
+    say(f"\nPages and API  {facts['url']}   ({facts['https_url']}, authority in {facts['ca_file']})")
+    say(f"API reference  {facts['url']}/docs")
+    say(f"MongoDB        {facts['mongo']}")
+    say(f"Kafka          {facts['kafka']}")
+    table = Table("role", "user", "password", box=None, pad_edge=False)
+    for role, login in {login["role"]: login for login in reversed(facts["logins"])}.items():
+        table.add_row(role, login["username"], login["password"])
+    _console.print(table)
+
+
+def _say_and_tell(sentence: str, data: Path) -> None:
+    say(sentence)
+    if sentence.startswith("The stack is up"):
+        tell(stack.status(data)[0])
+        say("Ctrl-C stops it.")
+
+
+def _show_status(facts: dict[str, Any], parts: list[stack.Health]) -> None:
+    say(f"{facts['state']}: {facts['url']}")
+    table = Table("part", "process", "", box=None, pad_edge=False)
+    for part in parts:
+        table.add_row(part.name, str(part.pid), "runs" if part.alive else "does not run")
+    _console.print(table)
+
+
+def _refuse(error: StackError) -> NoReturn:
+    typer.echo(str(error), err=True)
+    raise typer.Exit(1)

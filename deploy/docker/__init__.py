@@ -1,0 +1,1 @@
+"""Our one image, and how gunicorn serves an API in it and in the embedded stack."""

@@ -1,0 +1,248 @@
+"""The commands on a stack: run it here, start it in the background, stop it, tell how it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from deploy.local import outside, processes, programs, table
+from deploy.local.artefacts import Say
+from deploy.local.errors import StackError
+from deploy.local.folder import Folder
+from deploy.local.processes import Identity
+from deploy.local.supervisor import Supervisor
+
+DEFAULT_DATA = Path(".stack")
+_STOP_WITHIN = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What `stack up` was asked: where, with which engines that exist already, and which parts (none named: all)."""
+
+    data: Path = DEFAULT_DATA
+    mongo: str | None = None
+    kafka: str | None = None
+    oidc: str | None = None
+    only: tuple[str, ...] = ()
+    while_pid: int | None = None
+    """Stop when this process is gone: a test run that is killed leaves no stack behind."""
+
+    def arguments(self) -> list[str]:
+        """Return the request as command line arguments of this module."""
+        pairs = {"--data": self.data, "--mongo": self.mongo, "--kafka": self.kafka, "--oidc": self.oidc}
+        given = [str(word) for name, value in pairs.items() if value for word in (name, value)]
+        only = ["--only", ",".join(self.only)] if self.only else []
+        return [*given, *only, *(["--while-pid", str(self.while_pid)] if self.while_pid else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One part as `stack status` shows it."""
+
+    name: str
+    pid: int
+    alive: bool
+
+
+class _Stopped(BaseException):
+    """Somebody asked us to stop (Ctrl-C, SIGTERM); not an error, so that nothing catches it on the way."""
+
+
+def run(request: Request, say: Say) -> None:
+    """Start the stack, watch it until this process is asked to stop, then stop it. Main thread only."""
+    folder = Folder(request.data.resolve())
+    programs.refuse_other_platforms()
+    folder.make()
+    with folder.owned(), _asked_to_stop():
+        _clean_after_kill(folder, say)
+        supervisor = _prepared(folder, request, say)
+        _supervise(supervisor, folder, request, say)
+
+
+def start_in_background(request: Request, say: Say) -> dict[str, Any]:
+    """Start a supervisor that outlives this process; return stack.json's content when all parts are well.
+
+    What the supervisor says is passed on. Raise StackError with its last words when it fails.
+    """
+    folder = Folder(request.data.resolve())
+    programs.refuse_other_platforms()
+    folder.make()
+    if folder.is_owned():
+        with folder.owned():
+            pass
+    log = folder.supervisor_log
+    log.write_bytes(b"")
+    command = [sys.executable, "-m", "deploy.local.stack", *request.arguments()]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    try:
+        return _follow(process, folder, say)
+    except BaseException:
+        stop(folder.path)
+        process.wait(_STOP_WITHIN)
+        raise
+
+
+def stop(data: Path) -> bool:
+    """Stop the stack of a data folder; False when none ran. Also ends what a killed supervisor left behind."""
+    folder = Folder(data.resolve())
+    stack = folder.read_stack()
+    supervisor = _supervisor(stack)
+    if supervisor is None:
+        return bool(folder.end_leftovers())
+    process = supervisor.find()
+    if process is None:
+        return bool(folder.end_leftovers())
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(supervisor.pid, signal.SIGTERM)
+    if not processes.wait_until(lambda: supervisor.find() is None, _STOP_WITHIN):
+        process.kill()
+        folder.end_leftovers()
+    return True
+
+
+def status(data: Path) -> tuple[dict[str, Any], list[Health]]:
+    """Return stack.json's content with a true `state`, and each part's health."""
+    folder = Folder(data.resolve())
+    stack = folder.read_stack()
+    if not stack:
+        raise StackError(f"No stack was started in {folder.path} yet: `clusterskills stack up --data {folder.path}`.")
+    supervisor = _supervisor(stack)
+    if supervisor is None or supervisor.find() is None:
+        stack["state"] = "down" if stack["state"] in {"down", "failed"} else "killed"
+    parts = [
+        Health(name, entry["pid"], Identity(entry["pid"], entry["started"]).find() is not None)
+        for name, entry in stack["processes"].items()
+    ]
+    return stack, parts
+
+
+def _prepared(folder: Folder, request: Request, say: Say) -> Supervisor:
+    wish = table.Wish(outside.check(request.mongo, request.kafka, request.oidc), frozenset(request.only))
+    os.environ["TMPDIR"] = str(folder.path / "tmp")  # so that nothing of ours is left in /tmp
+    return Supervisor(folder, table.build(folder, wish, say), say)
+
+
+def _supervise(supervisor: Supervisor, folder: Folder, request: Request, say: Say) -> None:
+    began = time.monotonic()
+    state = "down"
+    try:
+        supervisor.start()
+        say(f"The stack is up after {time.monotonic() - began:.1f} s: {folder.read_stack()['url']}")
+        supervisor.watch(_until_gone(request.while_pid))
+    except _Stopped:
+        pass
+    except BaseException:
+        state = "failed"
+        raise
+    finally:
+        _ignore_signals()
+        say("Stopping")
+        began = time.monotonic()
+        supervisor.stop()
+        supervisor.close(state)
+        say(f"Stopped after {time.monotonic() - began:.1f} s")
+
+
+def _until_gone(pid: int | None) -> Any:
+    if pid is None:
+        return bool
+    keeper = Identity.of(pid)
+    return lambda: keeper.find() is None
+
+
+def _clean_after_kill(folder: Folder, say: Say) -> None:
+    left = folder.end_leftovers()
+    if folder.was_killed():
+        ended = f"; left running and now ended: {', '.join(left)}" if left else "; nothing was left running"
+        say(f"The last stack in {folder.path} was ended by force{ended}. Its data is used again.")
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into an exception in the main thread."""
+
+    def raise_stopped(_number: int, _frame: FrameType | None) -> None:
+        _ignore_signals()
+        raise _Stopped
+
+    before = {number: signal.signal(number, raise_stopped) for number in _SIGNALS}
+    try:
+        yield
+    except _Stopped:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _ignore_signals() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _follow(process: subprocess.Popen[bytes], folder: Folder, say: Say) -> dict[str, Any]:
+    with folder.supervisor_log.open(encoding="utf-8", errors="replace") as log:
+        while True:
+            ended = process.poll() is not None
+            stack = folder.read_stack()
+            for line in log:
+                say(line.rstrip())
+            if ended:
+                raise StackError(f"The stack did not come up; all it said is in {folder.supervisor_log}.")
+            if stack.get("state") == "up" and stack["supervisor"]["pid"] == process.pid:
+                return stack
+            time.sleep(0.1)
+
+
+def _supervisor(stack: dict[str, Any]) -> Identity | None:
+    entry = stack.get("supervisor")
+    return Identity(entry["pid"], entry["started"]) if entry else None
+
+
+def _main() -> None:
+    """The background supervisor: `python -m deploy.local.stack --data DIR ...`."""
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    for name in ("--data", "--mongo", "--kafka", "--oidc", "--only", "--while-pid"):
+        parser.add_argument(name)
+    given = parser.parse_args()
+    request = Request(
+        data=Path(given.data),
+        mongo=given.mongo,
+        kafka=given.kafka,
+        oidc=given.oidc,
+        only=tuple((given.only or "").split(",")) if given.only else (),
+        while_pid=int(given.while_pid) if given.while_pid else None,
+    )
+    try:
+        run(request, lambda sentence: print(sentence, flush=True))
+    except StackError as error:
+        print(error, flush=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,205 @@
+"""The launcher's table: every process of a stack, made from its data folder and what the person asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from deploy.identity import ids, people
+from deploy.identity.realm import AUDIENCE, PASSWORD_VARIABLE
+from deploy.local import gateway, kafka, keycloak, mongo, services
+from deploy.local.artefacts import Say
+from deploy.local.folder import Folder
+from deploy.local.outside import Oidc, Outside
+from deploy.local.part import Part
+
+_REALM = "/auth/realms/clusterskills"
+_ENGINE_PORTS = (
+    *("gateway", "gateway (https)", "mongo", "kafka", "kafka controller"),
+    *("keycloak", "keycloak management"),
+)
+_NAMES_CLIENTS = {"certificate": "names-certificate", "enrolment": "names-enrolment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asked for: what is there already, and which parts to run (none named: all)."""
+
+    outside: Outside
+    only: frozenset[str] = frozenset()
+
+    def wants(self, name: str) -> bool:
+        """Say whether a part is asked for: by its own name, or by its service's."""
+        return not self.only or name in self.only or name.rsplit("-", 1)[0] in self.only
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows to run, and what stack.json tells about them."""
+
+    parts: tuple[Part, ...]
+    facts: dict[str, Any]
+
+
+class _Builder:
+    def __init__(self, folder: Folder, wish: Wish) -> None:
+        self.folder, self.wish = folder, wish
+        self.services = [service for service in services.SERVICES if find_spec(f"{service.package}.app")]
+        names = [*_ENGINE_PORTS, *(name for service in self.services for name in services.port_names(service))]
+        self.ports = folder.ports(names)
+        self.secrets = folder.secrets()
+        self.broker = kafka.Broker(1, self.ports["kafka"], self.ports["kafka controller"], folder.path / "kafka")
+        self.doorway = gateway.Doorway(
+            folder.path / "gateway", self.ports["gateway"], self.ports["gateway (https)"], self._upstreams()
+        )
+
+    @property
+    def mongo_url(self) -> str:
+        return self.wish.outside.mongo or mongo.url(self.ports["mongo"])
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return self.wish.outside.kafka or kafka.bootstrap([self.broker])
+
+    def oidc(self, base: str) -> Oidc:
+        """Return the identity provider as seen from `base`: the gateway for people, its own port for services."""
+        return self.wish.outside.oidc or Oidc(
+            issuer=self.doorway.url + _REALM,
+            jwks_url=f"{base}{_REALM}/protocol/openid-connect/certs",
+            token_url=f"{base}{_REALM}/protocol/openid-connect/token",
+        )
+
+    def parts(self, say: Say) -> list[Part]:
+        rows: list[Part] = []
+        outside = self.wish.outside
+        if not outside.oidc and self.wish.wants("keycloak"):
+            rows.append(self._keycloak(say))
+        if not outside.mongo and self.wish.wants("mongo"):
+            rows.append(mongo.part(self.folder.path / "mongo", self.ports["mongo"]))
+        if not outside.kafka and self.wish.wants("kafka"):
+            rows += kafka.parts([self.broker], say)
+        rows += [row for service in self.services for row in self._service(service) if self.wish.wants(row.name)]
+        if self.wish.wants("gateway"):
+            rows.append(gateway.part(self.doorway))
+        return rows
+
+    def facts(self) -> dict[str, Any]:
+        oidc = self.oidc(self.doorway.url)
+        return {
+            "url": self.doorway.url,
+            "https_url": self.doorway.https_url,
+            "ca_file": str(self.doorway.ca_file),
+            "mongo": self.mongo_url,
+            "kafka": self.kafka_bootstrap,
+            "oidc": {
+                "issuer": oidc.issuer,
+                "jwks_url": oidc.jwks_url,
+                "token_url": oidc.token_url,
+                "audience": AUDIENCE,
+            },
+            "services": {service.name: self._addresses(service) for service in self.services},
+            "logins": self._logins(),
+            "clients": self._clients(),
+            "secrets": self.secrets,
+        }
+
+    def _keycloak(self, say: Say) -> Part:
+        home = self.folder.path / "keycloak"
+        place = keycloak.Place(home, self.ports["keycloak"], self.ports["keycloak management"], self.doorway.url)
+        names = {
+            "CLUSTERSKILLS_PUBLIC_URL": self.doorway.url,
+            "CLUSTERSKILLS_PUBLIC_HTTPS_URL": self.doorway.https_url,
+            "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
+        }
+        return keycloak.part(place, {**self.secrets, **names}, say)
+
+    def _service(self, service: services.Service) -> list[Part]:
+        return services.parts(service, self.ports, self._environment(service.name), self.folder.path / "tmp")
+
+    def _environment(self, service: str) -> dict[str, str]:
+        """Return the settings of one service's processes. Each gets only the client secret that is its own."""
+        oidc = self.oidc(f"http://127.0.0.1:{self.ports['keycloak']}")
+        inner = {f"{name.upper()}_URL": f"http://{address}" for name, address in self._inner().items()}
+        settings = {
+            "MONGO_URL": self.mongo_url,
+            "KAFKA_BOOTSTRAP": self.kafka_bootstrap,
+            "OIDC_ISSUER": oidc.issuer,
+            "OIDC_JWKS_URL": oidc.jwks_url,
+            "OIDC_TOKEN_URL": oidc.token_url,
+            "OIDC_AUDIENCE": AUDIENCE,
+            "PUBLIC_URL": self.doorway.url,
+            "PUBLIC_HTTPS_URL": self.doorway.https_url,
+            **inner,
+            **self._names_client(service),
+        }
+        own = {name: value for name, value in self.secrets.items() if name in _SERVICE_SECRETS}
+        return {**own, **{f"CLUSTERSKILLS_{name}": value for name, value in settings.items()}}
+
+    def _names_client(self, service: str) -> dict[str, str]:
+        client = next((item for item in people.clients() if item.client_id == _NAMES_CLIENTS.get(service)), None)
+        if client is None:
+            return {}
+        return {"NAMES_CLIENT_ID": client.client_id, "NAMES_CLIENT_SECRET": self.secrets[client.secret_variable]}
+
+    def _inner(self) -> dict[str, str]:
+        return {service.name: f"127.0.0.1:{self.ports[f'{service.name}-api']}" for service in self.services}
+
+    def _upstreams(self) -> dict[str, str]:
+        """Return the address behind each route; a service that is not there is answered 503."""
+        nobody = {service.name: "127.0.0.1:9" for service in services.SERVICES}
+        oidc = self.wish.outside.oidc
+        identity = _origin(oidc.issuer) if oidc else f"127.0.0.1:{self.ports['keycloak']}"
+        return {**nobody, **self._inner(), "identity": identity}
+
+    def _addresses(self, service: services.Service) -> dict[str, str]:
+        port = self.ports
+        addresses = {
+            "api": f"http://127.0.0.1:{port[f'{service.name}-api']}",
+            "metrics": f"http://127.0.0.1:{port[f'{service.name}-api metrics']}",
+        }
+        if service.has_worker:
+            addresses["worker_metrics"] = f"http://127.0.0.1:{port[f'{service.name}-worker metrics']}"
+        return addresses
+
+    def _logins(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "role": login.role,
+                "username": login.username,
+                "password": self.secrets[PASSWORD_VARIABLE],
+                "cluster": login.cluster,
+                "cluster_id": ids.cluster_id(login.cluster) if login.cluster else None,
+                "person_id": login.person_id,
+                "organisations": list(login.organisations),
+            }
+            for login in people.logins()
+        ]
+
+    def _clients(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "client_id": client.client_id,
+                "client_secret": self.secrets[client.secret_variable],
+                "scopes": list(client.scopes),
+                "cluster": client.cluster,
+            }
+            for client in people.clients()
+        ]
+
+
+_SERVICE_SECRETS = frozenset(
+    f"CLUSTERSKILLS_{name}" for name in ("PERSON_KEY_SECRET", "CURSOR_SECRET", "EXTERNAL_REF_SECRET", "SESSION_SECRET")
+)
+
+
+def build(folder: Folder, wish: Wish, say: Say) -> Table:
+    """Return the table for this folder and wish, downloading what is not in the cache yet."""
+    builder = _Builder(folder, wish)
+    return Table(tuple(builder.parts(say)), builder.facts())
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
