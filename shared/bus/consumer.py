@@ -70,12 +70,12 @@ class Consumer:
         self._look_around(consumer)
         return len(records)
 
-    def at_end(self) -> bool:
-        """Whether everything that the broker has now is taken in. Asks the broker."""
-        if self._kafka is None or not self._kafka.assignment():
-            return False
+    def left(self) -> int | None:
+        """How many records of what the broker has now are not taken in; None while not every partition is ours."""
+        if self._kafka is None or not self._has_all(self._kafka):
+            return None
         self._measure_lag(self._kafka)
-        return self.lag == 0
+        return self.lag
 
     # -- one turn
 
@@ -143,6 +143,11 @@ class Consumer:
         if self.lag == 0:
             self.caught_up_at = time.time()
 
+    def _has_all(self, consumer: KafkaConsumer) -> bool:
+        """Whether every partition of every topic is ours: a topic that was just made is assigned a moment later."""
+        every = {TopicPartition(topic, number) for topic in self._topics for number in _partitions(consumer, topic)}
+        return {partition.topic for partition in every} == set(self._topics) and every <= consumer.assignment()
+
     # -- opening and closing
 
     def _opened(self) -> KafkaConsumer:
@@ -180,3 +185,7 @@ def _offsets(batch: Batch) -> dict[TopicPartition, OffsetAndMetadata]:
     return {
         partition: OffsetAndMetadata(records[-1].offset + 1, "", -1) for partition, records in batch.items() if records
     }
+
+
+def _partitions(consumer: KafkaConsumer, topic: str) -> set[int]:
+    return set(consumer.partitions_for_topic(topic) or ())

@@ -16,6 +16,7 @@ DEAD, BEHIND, AWAITING = "dead", "behind", "awaiting"
 INDEXES = [
     IndexModel([("consumer", ASCENDING), ("state", ASCENDING), ("tried_at", ASCENDING)], name="by_state"),
     IndexModel([("aggregate", ASCENDING), ("order", ASCENDING)], name="by_aggregate"),
+    IndexModel([("consumer", ASCENDING), ("awaits", ASCENDING)], name="by_awaited"),
 ]
 
 
@@ -29,6 +30,14 @@ class Incoming:
     key: str
     headers: tuple[tuple[str, bytes], ...]
     value: bytes
+
+    @property
+    def order(self) -> int:
+        """Its place among its aggregate's: the event's sequence, because a refilled log counts offsets anew."""
+        try:
+            return int(dict(self.headers)["ce_sequence"])
+        except (KeyError, ValueError):
+            return self.offset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +107,14 @@ class Held:
         change = {"state": state, "reason": reason, "awaits": awaits, "tried_at": work.clock()}
         work.also(COLLECTION, UpdateOne({"_id": f"{self._consumer}/{event.id}"}, {"$set": change}))
 
-    def awaiting(self, limit: int = 200) -> list[HeldEvent]:
-        """Those that await something, the one tried longest ago first."""
-        query = {"consumer": self._consumer, "state": AWAITING}
+    def awaited(self, aggregates: Iterable[str]) -> list[HeldEvent]:
+        """Those that await one of these (`topic/key`)."""
+        query = {"consumer": self._consumer, "awaits": {"$in": list(aggregates)}, "state": AWAITING}
+        return [_from_document(row) for row in self._events.find(query)]
+
+    def awaiting(self, before: datetime, limit: int = 200) -> list[HeldEvent]:
+        """Those that await something and were not tried since, the one tried longest ago first."""
+        query = {"consumer": self._consumer, "state": AWAITING, "tried_at": {"$lte": before}}
         return [_from_document(row) for row in self._events.find(query).sort("tried_at", ASCENDING).limit(limit)]
 
     def find(self, held_id: str) -> HeldEvent | None:
@@ -127,7 +141,7 @@ class Held:
             "consumer": self._consumer,
             "state": state,
             "aggregate": f"{record.topic}/{record.key}",
-            "order": record.offset,
+            "order": record.order,
             "reason": reason,
             "awaits": awaits,
             "held_at": now,

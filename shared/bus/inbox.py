@@ -1,8 +1,10 @@
 """The inbox: turns batches of records, delivered at least once, into effects that happen exactly once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import InsertOne
@@ -11,6 +13,7 @@ from shared.bus.held import AWAITING, BEHIND, DEAD, Held, HeldEvent, Incoming
 from shared.clock import Clock, utc_now
 from shared.errors import NotYetKnown, Transient, Unavailable
 from shared.logs import get_logger
+from shared.metrics import EVENTS_HANDLED
 from shared.schemas.codec import Undecodable, UnknownType, decode
 from shared.schemas.event import Envelope, Event
 from shared.storage.mongo import Mongo, MongoDatabase, is_outage
@@ -22,6 +25,8 @@ log = get_logger(__name__)
 
 COLLECTION = "inbox"
 _RACES = 20
+_DUPLICATES = 3
+RETRY_AWAITING = timedelta(seconds=2)
 
 Handler = Callable[[Any, UnitOfWork], None]
 Prepare = Callable[[Sequence[Envelope], UnitOfWork], None]
@@ -77,31 +82,42 @@ class Inbox:
         *,
         generation: int = 1,
         clock: Clock = utc_now,
-        aliases: Mapping[str, str] | None = None,
+        aliases: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
+        """`aliases` (or what returns them at the moment) maps read models' names to collections."""
         self._client, self._database, self._source = client, database, source
         self._subscription = subscription
         self._clock = clock
-        self._aliases = dict(aliases or {})
+        self._aliases = aliases if callable(aliases) else lambda: aliases or {}
         self._name = f"{subscription.name}.g{generation}"
         self._rows = database[COLLECTION]
         self.held = Held(database, self._name)
         self.applied = 0
+        self._awaiting = True
 
     def take(self, records: Sequence[Incoming]) -> None:
         """Take in a batch. When it returns, every record has had its effect once, or is safely set aside."""
         items = self._fresh([item for item in map(self._decoded, records) if item is not None])
-        if items:
-            self._take(items)
+        if not items:
+            return
+        self._take(items)
+        self._count(items)
+        if self._awaiting:
+            self._try_all(self.held.awaited({item.aggregate for item in items}))
 
     def retry_awaiting(self) -> int:
-        """Try again what awaited something. Returns how many events found it."""
-        return sum(self._try_again(event) for event in self.held.awaiting())
+        """Try again what awaits something and was not tried for a while. Returns how many events found it.
+
+        What a batch brings is tried with that batch; this is for what came by another way or to another process.
+        """
+        self._awaiting = self.held.counts()[AWAITING] > 0
+        return self._try_all(self.held.awaiting(self._clock() - RETRY_AWAITING)) if self._awaiting else 0
 
     def release(self, aggregate: str, *, discard: str | None = None) -> int:
         """Apply what is set aside of one key in its order, as far as it goes. `discard` drops that one instead.
 
-        Commits the effects with the release of the key. Returns how many left.
+        Commits the effects with the release of the key. Returns how many left. May be called from another process
+        than the consumer's.
         """
         for _ in range(_RACES):
             events = self.held.of_aggregate(aggregate)
@@ -109,18 +125,31 @@ class Inbox:
                 return 0
             try:
                 return self._release(events, discard)
-            except Raced:
-                continue
+            except (Raced, Duplicate) as refused:
+                last = refused
+        if isinstance(last, Duplicate):
+            raise last
         raise Transient(f"{aggregate} is busy; try again.")
+
+    def _try_all(self, events: Iterable[HeldEvent]) -> int:
+        return sum(self._try_again(event) for event in events)
 
     def _try_again(self, event: HeldEvent) -> int:
         try:
             return self.release(event.aggregate)
-        except Duplicate as refused:
-            work = self._new_work()
-            self.held.mark(work, event, state=DEAD, reason=f"Duplicate: {refused.index}", awaits=None)
-            commit(self._client, work)
+        except Exception as error:
+            if isinstance(error, Transient) or is_outage(error):
+                raise
+            log.warning("awaiting_event_failed", event_id=event.id, consumer=self._name, reason=_reason(error))
+            self._bury(event, _reason(error))
             return 0
+
+    def _bury(self, event: HeldEvent, reason: str) -> None:
+        """It is no longer awaiting but dead; unless it has left meanwhile."""
+        work = self._new_work()
+        self.held.mark(work, event, state=DEAD, reason=reason, awaits=None)
+        with suppress(Raced):
+            commit(self._client, work)
 
     # -- taking
 
@@ -149,15 +178,18 @@ class Inbox:
         return {row["_id"][cut:] for row in self._rows.find({"_id": {"$in": wanted}}, {"_id": 1})}
 
     def _take(self, items: list[_Item]) -> None:
+        duplicates = 0
         for _ in range(_RACES):
             try:
                 return self._take_once(items)
             except Raced:
                 continue
             except Duplicate as refused:
-                if refused.index == "_id_" and (left := self._fresh(items)) != items:
-                    return self._take(left) if left else None
-                return self._bisect(items, refused)
+                # Somebody may have inserted the same in between: decide again on what is there now.
+                duplicates += 1
+                items = self._fresh(items)
+                if duplicates == _DUPLICATES:
+                    return self._bisect(items, refused)
             except Exception as error:
                 if isinstance(error, Transient) or is_outage(error):
                     raise
@@ -166,13 +198,18 @@ class Inbox:
 
     def _bisect(self, items: list[_Item], error: Exception) -> None:
         """The transaction was refused for good: halve the batch until the culprit stands alone, then set it aside."""
-        if len(items) == 1:
-            return self._take_once([_Item(items[0].record, items[0].id, None, f"{type(error).__name__}: {error}")])
-        middle = len(items) // 2
-        self._take(items[:middle])
-        self._take(self._fresh(items[middle:]))
+        if len(items) > 1:
+            middle = len(items) // 2
+            self._take(items[:middle])
+            self._take(self._fresh(items[middle:]))
+        elif items and items[0].envelope is not None:
+            self._take([_Item(items[0].record, items[0].id, None, _reason(error))])
+        elif items:
+            raise error  # not even the setting aside is accepted: nothing that we could skip
 
     def _take_once(self, items: list[_Item]) -> None:
+        if not items:
+            return
         work = self._new_work()
         barred = self.held.held_aggregates(item.aggregate for item in items)
         self._prepare(work, [item for item in items if item.aggregate not in barred])
@@ -202,6 +239,7 @@ class Inbox:
         state, reason, awaits = self._apply(work, item)
         if state is None:
             return True
+        self._awaiting = self._awaiting or state == AWAITING
         log.warning("event_set_aside", state=state, event_id=item.id, consumer=self._name, reason=reason)
         self.held.add(work, item.record, held_id=item.id, state=state, reason=reason, awaits=awaits)
         return False
@@ -211,6 +249,7 @@ class Inbox:
         if item.envelope is None:
             return DEAD, item.fault, None
         handler = self._subscription.handlers[type(item.envelope.event)]
+        clock = work.clock
         try:
             with work.savepoint(), consumer_span(item.envelope.type, item.envelope.traceparent):
                 self._set_clock(work, item.envelope.time)
@@ -223,8 +262,9 @@ class Inbox:
         except Exception as error:
             if is_outage(error):
                 raise
-            # Types and codes only: a message may quote data.
-            return DEAD, getattr(error, "error_code", type(error).__name__), None
+            return DEAD, _reason(error), None
+        finally:
+            work.clock = clock
         return None, "", None
 
     # -- releasing
@@ -253,12 +293,24 @@ class Inbox:
 
     # -- small things
 
+    def _count(self, items: list[_Item]) -> None:
+        for topic, count in Counter(item.record.topic for item in items).items():
+            EVENTS_HANDLED.labels(topic).inc(count)
+
     def _row_id(self, item_id: str) -> str:
         return f"{self._name}/{item_id}"
 
     def _new_work(self) -> UnitOfWork:
-        return UnitOfWork(self._database, self._clock, self._source, self._aliases)
+        return UnitOfWork(self._database, self._clock, self._source, self._aliases())
 
     def _set_clock(self, work: UnitOfWork, moment: datetime) -> None:
         if self._subscription.event_time:
             work.clock = lambda: moment
+
+
+def _reason(error: Exception) -> str:
+    """Types and codes only: a message may quote data."""
+    kind = type(error).__name__
+    if isinstance(error, Duplicate):
+        return f"{kind}: {error.index}"
+    return str(getattr(error, "error_code", kind))

@@ -37,6 +37,12 @@ class KafkaSettings:
     kafka_ssl_cafile: str = setting("KAFKA_SSL_CAFILE", "CA file of the brokers", example="ca.pem", default="")
     kafka_partitions: int = setting("KAFKA_PARTITIONS", "partitions of a new topic", example="12", default=3)
     kafka_replication: int = setting("KAFKA_REPLICATION", "copies of each partition", example="3", default=1)
+    kafka_session_timeout_ms: int = setting(
+        "KAFKA_SESSION_TIMEOUT_MS",
+        "silence after which a consumer's work goes to another",
+        example="6000",
+        default=10_000,
+    )
 
     def client(self) -> dict[str, Any]:
         """Keyword arguments common to all kafka-python clients."""
@@ -90,7 +96,11 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 class KafkaPublisher:
-    """Publishes outbox rows. A producer that failed is thrown away: after a fatal error it never recovers."""
+    """Publishes outbox rows. A producer that failed is thrown away: after a fatal error it never recovers.
+
+    Of each partition a prefix arrives: one batch is under way at a time, and the first failure stops the producer
+    before it sends another. Left alone it would give up one batch and send the next: n+1 without n.
+    """
 
     def __init__(self, settings: KafkaSettings, *, delivery_timeout_ms: int = 15_000) -> None:
         self._settings = settings
@@ -102,7 +112,7 @@ class KafkaPublisher:
         """See `Publisher.publish`: acknowledged ids, per aggregate a prefix of what was given."""
         try:
             sent = self._send_all(self._open(rows), rows)
-        except (KafkaError, AssertionError, OSError, ValueError, RuntimeError) as error:
+        except (KafkaError, AssertionError, OSError, TypeError, ValueError, RuntimeError) as error:
             self._discard(error)
             return []
         return self._acknowledged(rows, sent)
@@ -123,7 +133,8 @@ class KafkaPublisher:
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=1,
-                batch_size=131_072,
+                batch_size=524_288,
+                max_in_flight_requests_per_connection=1,
                 compression_type=None,
                 max_block_ms=5_000,
                 request_timeout_ms=min(10_000, self._delivery_timeout_ms - 1_000),
@@ -134,7 +145,11 @@ class KafkaPublisher:
         return self._producer
 
     def _send_all(self, producer: KafkaProducer, rows: Sequence[Document]) -> list[Any]:
-        futures = [self._send(producer, row) for row in rows]
+        def stop(_error: BaseException) -> None:
+            # Runs in the sender's thread, where close() would wait for itself.
+            producer._sender.force_close()  # noqa: SLF001 (no public way; the version is pinned)
+
+        futures = [self._send(producer, row).add_errback(stop) for row in rows]
         producer.flush(timeout=self._delivery_timeout_ms / 1000 + 1)
         return futures
 
@@ -173,7 +188,9 @@ class KafkaPublisher:
     def _discard(self, error: BaseException | None) -> None:
         log.warning("publishing_failed", error=type(error).__name__, aggregates_wait=True)
         self._partitions.clear()
-        self.close()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            _abort(producer)
 
 
 def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) -> KafkaConsumer:
@@ -185,8 +202,8 @@ def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) ->
         enable_auto_commit=False,
         max_poll_records=500,
         fetch_max_wait_ms=200,
-        session_timeout_ms=15_000,
-        heartbeat_interval_ms=2_000,
+        session_timeout_ms=settings.kafka_session_timeout_ms,
+        heartbeat_interval_ms=min(2_000, settings.kafka_session_timeout_ms // 4),
         max_poll_interval_ms=300_000,
         partition_assignment_strategy=_strategy(),
     )
@@ -200,21 +217,29 @@ def _strategy() -> tuple[Any, ...]:
     return (CooperativeStickyAssignor,)
 
 
-def _close(client: Any) -> None:
-    """Close a client of kafka-python; closing may raise and leave its thread behind: then close at once."""
+def _close(producer: KafkaProducer) -> None:
+    """Close a producer; closing may raise and leave its thread behind, which would go on sending: then end that."""
     try:
-        client.close(timeout=3)
-    except Exception as error:
+        producer.close(timeout=3)
+    except Exception as error:  # noqa: BLE001 (it raises what it likes)
         log.warning("kafka_close_failed", error=type(error).__name__)
-        try:
-            client.close(timeout=0)
-        except Exception as again:
-            log.warning("kafka_close_failed_again", error=type(again).__name__)
+        _abort(producer)
+
+
+def _abort(producer: KafkaProducer) -> None:
+    """End a producer now, with what it has not sent yet. Its close() alone raises while something is unsent."""
+    sender = producer._sender  # noqa: SLF001 (no public way; the version is pinned)
+    try:
+        sender.force_close()
+        sender.join(timeout=3)
+        producer.close(timeout=0)
+    except Exception as error:  # noqa: BLE001 (it raises what it likes)
+        log.warning("kafka_abort_failed", error=type(error).__name__, thread_left=sender.is_alive())
 
 
 def close_consumer(consumer: KafkaConsumer) -> None:
     """Leave the group; never raises."""
     try:
         consumer.close(autocommit=False, timeout_ms=3000)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (it raises what it likes)
         log.warning("kafka_close_failed", error=type(error).__name__)

@@ -1,17 +1,24 @@
 """Rebuild of a read model: a new generation read from zero while the old one serves, then the switch."""
 
-import threading
+import re
 import time
+import uuid
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from shared.bus.consumer import Consumer
+from shared.bus.consumer import POLL_RECORDS, Consumer
 from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import COLLECTION, Inbox, Subscription
 from shared.bus.kafka import KafkaSettings
+from shared.errors import Conflict
 from shared.logs import get_logger
+from shared.storage.lease import Lease
 from shared.storage.mongo import Mongo, MongoDatabase
 
 log = get_logger(__name__)
+
+_LEASE_SECONDS = 30.0
+_NEARLY = 10
 
 Prepare = Callable[[Mapping[str, str]], None]
 
@@ -36,8 +43,29 @@ def rebuild(
 
     The new generation has its own collections, inbox rows and consumer group. The switch is one write; those who still
     consume for the old one notice within a second and go on in the new group where this left off, so nothing is missed
-    while events keep coming. Raises TimeoutError when the log is not read within `patience` seconds.
+    while events keep coming. Raises TimeoutError when the log is not read within `patience` seconds, Conflict while
+    another rebuild of this model runs.
     """
+    lease = Lease(database, f"rebuild/{model.consumer}", uuid.uuid4().hex, _LEASE_SECONDS)
+    if not lease.acquire():
+        raise Conflict(f"{model.consumer} is being rebuilt already.")
+    try:
+        return _rebuild(client, database, kafka, source, subscription, model, ensure_indexes, patience, lease)
+    finally:
+        lease.give_up()
+
+
+def _rebuild(
+    client: Mongo,
+    database: MongoDatabase,
+    kafka: KafkaSettings,
+    source: str,
+    subscription: Subscription,
+    model: ReadModel,
+    ensure_indexes: Prepare,
+    patience: float,
+    lease: Lease,
+) -> int:
     generations = Generations(database, [model])
     present = generations.present(model.consumer)
     _drop_others(database, model, present)
@@ -47,7 +75,7 @@ def rebuild(
     inbox = Inbox(client, database, source, subscription, generation=number, aliases=aliases)
     consumer = Consumer(kafka, group_name(database, model.consumer, number), subscription.topics, inbox)
     try:
-        _read_to_the_end(consumer, patience)
+        _read_to_the_end(consumer, patience, lease)
         generations.switch(model.consumer, number)
     finally:
         consumer.close()
@@ -55,20 +83,29 @@ def rebuild(
     return number
 
 
-def _read_to_the_end(consumer: Consumer, patience: float) -> None:
+def _read_to_the_end(consumer: Consumer, patience: float, lease: Lease) -> None:
+    """Until nothing is left; while events keep coming, until little was left several times over."""
     until = time.monotonic() + patience
-    pause = threading.Event()
-    while not (consumer.turn() == 0 and consumer.at_end()):
+    nearly = 0
+    while nearly < _NEARLY:
+        consumer.turn()
+        left = consumer.left()
+        if left == 0:
+            return
+        nearly += left is not None and left <= POLL_RECORDS
+        if lease.due and not lease.acquire():
+            raise Conflict("Another rebuild took over; nothing was switched.")
         if time.monotonic() > until:
             raise TimeoutError("The log was not read to its end in time; nothing was switched.")
-        pause.wait(0.0)
 
 
 def _next_number(database: MongoDatabase, consumer: str, present: int) -> int:
     """A number never used before: an abandoned rebuild leaves offsets in its group."""
-    counter = database["generation_numbers"].find_one_and_update(
-        {"_id": consumer}, [{"$set": {"n": {"$add": [{"$max": [{"$ifNull": ["$n", 1]}, present]}, 1]}}}],
-        upsert=True, return_document=True,
+    counter: Any = database["generation_numbers"].find_one_and_update(
+        {"_id": consumer},
+        [{"$set": {"n": {"$add": [{"$max": [{"$ifNull": ["$n", 1]}, present]}, 1]}}}],
+        upsert=True,
+        return_document=True,
     )
     return int(counter["n"])
 
@@ -76,11 +113,11 @@ def _next_number(database: MongoDatabase, consumer: str, present: int) -> int:
 def _drop_others(database: MongoDatabase, model: ReadModel, present: int) -> None:
     """Remove what earlier generations and abandoned rebuilds left behind."""
     keep = set(model.aliases(present).values())
+    ours = re.compile("|".join(rf"{re.escape(name)}(\.g\d+)?" for name in model.collections))
     for name in database.list_collection_names():
-        base = name.split(".g", 1)[0]
-        if base in model.collections and name not in keep:
+        if ours.fullmatch(name) and name not in keep:
             database.drop_collection(name)
-    prefix = f"{model.consumer}.g"
-    old = {"_id": {"$regex": f"^{prefix}", "$not": {"$regex": f"^{prefix}{present}/"}}}
+    prefix = rf"^{re.escape(model.consumer)}\.g"
+    old = {"_id": {"$regex": rf"{prefix}\d+/", "$not": re.compile(f"{prefix}{present}/")}}
     for rows in (COLLECTION, "held_events", "held_keys"):
         database[rows].delete_many(old)

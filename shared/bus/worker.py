@@ -48,7 +48,7 @@ class Plan:
     read_models: Sequence[ReadModel] = ()
     timers: Sequence[Timer] = ()
     stamp: Callable[[Lease], int] | None = None
-    ensure_indexes: Callable[[Mapping[str, str]], None] = field(default=lambda aliases: None)
+    ensure_indexes: Callable[[Mapping[str, str]], None] = field(default=lambda _aliases: None)
 
     @property
     def source(self) -> str:
@@ -61,12 +61,18 @@ class Plan:
 
     def inbox(self, subscription: Subscription, generation: int = 1) -> Inbox:
         """The inbox of one subscription, writing to the given generation of its read model."""
-        aliases = dict(self.generations().aliases())
+        generations = self.generations()
+        own: dict[str, str] = {}
         for model in self.read_models:
             if model.consumer == subscription.name:
-                aliases |= model.aliases(generation)
+                own |= model.aliases(generation)
         return Inbox(
-            self.client, self.database, self.source, subscription, generation=generation, aliases=aliases
+            self.client,
+            self.database,
+            self.source,
+            subscription,
+            generation=generation,
+            aliases=lambda: {**generations.aliases(), **own},
         )
 
 

@@ -128,14 +128,22 @@ class GroupCommit:
             with within(budget):
                 self._claim(group)
                 self._attempt([item for item in group if item.answer is None and item.error is None])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (each request gets it)
             for item in group:
                 if item.answer is None and item.error is None:
                     item.error = error
         finally:
-            self._release([item.claim for item in group if item.error is not None and item.claim is not None])
-            for item in group:
-                _deliver(item)
+            self._finish(group)
+
+    def _finish(self, group: list[_Waiting]) -> None:
+        """Give the keys of failed requests back and hand out the outcomes. While MongoDB is away nobody waits for that:
+        their 503 is due at once, and the claims age."""
+        failed = [item for item in group if item.error is not None and item.claim is not None]
+        lost = [item for item in failed if item.error is not None and is_outage(item.error)]
+        self._release([item.claim for item in failed if item not in lost and item.claim is not None])
+        for item in group:
+            _deliver(item)
+        self._release([item.claim for item in lost if item.claim is not None])
 
     # -- one group
 
@@ -155,40 +163,50 @@ class GroupCommit:
         if not group:
             return
         work = self._new_work()
-        _preload(work, group)
-        decided = self._decide(work, group)
         try:
+            _preload(work, group)
+            decided = self._decide(work, group)
             commit(self._client, work)
-        except (Raced, Duplicate) as refused:
+        except Exception as refused:
+            for item in group:
+                item.error = None  # it may have been refused because of another row that is not written now
+            if is_outage(refused):
+                raise
             if len(group) == 1:
                 self._retry_alone(group[0], refused)
-                return
-            for item in group:
-                self._attempt_alone(item)
+            else:
+                for item in group:
+                    self._attempt([item])
             return
         for item, answer in decided:
             item.answer = answer
 
-    def _attempt_alone(self, item: _Waiting) -> None:
-        if item.error is None:
-            self._attempt([item])
-
-    def _retry_alone(self, item: _Waiting, refused: Raced | Duplicate) -> None:
+    def _retry_alone(self, item: _Waiting, refused: Exception) -> None:
         for _ in range(_ROUNDS):
             if isinstance(refused, Duplicate) and refused.index in self._duplicates:
                 item.error = self._duplicates[refused.index]()
+            elif not isinstance(refused, Raced | Duplicate):
+                item.error = refused
+            else:
+                refused = self._once_more(item)
+            if item.error is not None or item.answer is not None:
                 return
-            work = self._new_work()
-            decided = self._decide(work, [item])
-            try:
-                commit(self._client, work)
-            except (Raced, Duplicate) as again:
-                refused = again
-                continue
-            for _, answer in decided:
-                item.answer = answer
-            return
         item.error = Conflict("Too many changes to the same thing at once; try again in a moment.", code="BUSY")
+
+    def _once_more(self, item: _Waiting) -> Exception:
+        """Decide on fresh state and commit. The item has its outcome then, or the refusal is returned."""
+        work = self._new_work()
+        try:
+            decided = self._decide(work, [item])
+            commit(self._client, work)
+        except Exception as again:
+            item.error = None
+            if is_outage(again):
+                raise
+            return again
+        for _, answer in decided:
+            item.answer = answer
+        return Conflict("The request was not decided; try again.", code="BUSY")
 
     def _decide(self, work: UnitOfWork, group: list[_Waiting]) -> list[tuple[_Waiting, Answer]]:
         decided: list[tuple[_Waiting, Answer]] = []
@@ -232,10 +250,12 @@ class GroupCommit:
             work.memo.update(self._resolvers[kind](work, alike))
 
     def _release(self, claims: list[Claim]) -> None:
+        if not claims:
+            return
         try:
             with within(REQUEST_SECONDS):
                 self._idempotency.release(claims)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (the answer is known already)
             # The claim ages and is taken over by the retry; nothing is lost but seconds.
             log.warning("idempotency_release_failed", error=type(error).__name__)
 

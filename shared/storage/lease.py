@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 from pymongo import ReturnDocument
 
@@ -40,13 +41,15 @@ class Lease:
         take = [
             {
                 "$set": {
-                    "epoch": {"$cond": [may, {"$add": [{"$ifNull": ["$epoch", 0]}, {"$cond": [mine, 0, 1]}]}, "$epoch"]},
+                    "epoch": {
+                        "$cond": [may, {"$add": [{"$ifNull": ["$epoch", 0]}, {"$cond": [mine, 0, 1]}]}, "$epoch"]
+                    },
                     "owner": {"$cond": [may, self._owner, "$owner"]},
                     "expires_at": {"$cond": [may, expires, "$expires_at"]},
                 }
             }
         ]
-        document = self._leases.find_one_and_update(
+        document: Any = self._leases.find_one_and_update(
             {"_id": self._name}, take, upsert=True, return_document=ReturnDocument.AFTER
         )
         if document["owner"] != self._owner:

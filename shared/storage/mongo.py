@@ -85,5 +85,8 @@ def translate(error: Exception) -> ServiceError | None:
     return None
 
 
-TRANSACTION = {"read_concern": ReadConcern("snapshot"), "write_concern": WriteConcern("majority", j=True)}
+TRANSACTION: dict[str, Any] = {
+    "read_concern": ReadConcern("snapshot"),
+    "write_concern": WriteConcern("majority", j=True),
+}
 """Options of every transaction: one snapshot, and acknowledged only when a majority has it in its journal."""

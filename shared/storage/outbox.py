@@ -45,8 +45,15 @@ class Outbox:
             self._rows.update_many({"_id": {"$in": wanted}}, {"$set": {"sent": True}})
 
     def replay(self, query: Document | None = None) -> int:
-        """Send rows again, all or those that match. Consumers drop what they have. Returns how many."""
-        return self._rows.update_many({**(query or {}), "sent": True}, {"$set": {"sent": False}}).modified_count
+        """Send rows again, all or those that match. Consumers drop what they have. Returns how many.
+
+        Goes through the rows in the order of their insertion: a relay that reads meanwhile never finds an aggregate's
+        event n+1 without n.
+        """
+        changed = self._rows.update_many(
+            {**(query or {}), "sent": True}, {"$set": {"sent": False}}, hint=[("$natural", ASCENDING)]
+        )
+        return changed.modified_count
 
     def backlog(self) -> tuple[int, float]:
         """Unsent rows (counted to 100,000) and the age of the oldest in seconds, by the database's own clock."""

@@ -8,6 +8,7 @@ from typing import Protocol
 from pymongo.errors import PyMongoError
 
 from shared.logs import get_logger
+from shared.metrics import EVENTS_SENT
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase
 from shared.storage.outbox import BATCH, COLLECTION, Outbox
@@ -68,6 +69,10 @@ class Relay:
                 log.warning("relay_storage_failed", error=type(error).__name__, code=getattr(error, "code", None))
                 self._wakeup.close()
                 stop.wait(_PAUSE_AFTER_FAILURE)
+            except Exception:
+                # A relay that ends by an error of ours would leave the service mute while it looks alive.
+                log.exception("relay_failed")
+                stop.wait(SWEEP_SECONDS)
         self._finish()
 
     def step(self) -> int:
@@ -81,6 +86,7 @@ class Relay:
         acknowledged = self._publisher.publish(rows)
         self._outbox.mark_sent(acknowledged)
         self.sent += len(acknowledged)
+        EVENTS_SENT.inc(len(acknowledged))
         return len(acknowledged)
 
     def backlog(self) -> tuple[int, float]:

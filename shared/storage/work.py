@@ -12,10 +12,14 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from shared.clock import Clock
+from shared.errors import Invalid
 from shared.schemas.codec import encode_data
 from shared.schemas.event import Event, event_id
 from shared.storage.mongo import Document, MongoCollection, MongoDatabase
 from shared.tracing import current_traceparent
+
+EVENT_BYTES = 900_000
+"""Kafka takes a record of a million bytes. A larger event would be committed and then hold up its outbox for ever."""
 
 Operation = Any  # pymongo's write models have no common public base
 Key = tuple[str, Any]
@@ -103,7 +107,8 @@ class UnitOfWork:
 
     def find(self, collection: str, query: Document, **options: Any) -> list[Document]:
         """Documents that match in the database, each as this unit of work sees it; own unsaved inserts excluded."""
-        return [self._seen(collection, document) for document in self.collection(collection).find(query, **options)]
+        found = (self._seen(collection, document) for document in self.collection(collection).find(query, **options))
+        return [document for document in found if document is not None]
 
     def collection(self, name: str) -> MongoCollection:
         """The collection behind a name, for queries that are no business of the identity map."""
@@ -191,11 +196,11 @@ class UnitOfWork:
         stored = None if document is None else document.get("version", 0)
         self._entries[(collection, document_id)] = _Entry(stored=stored, now=document)
 
-    def _seen(self, collection: str, document: Document) -> Document:
+    def _seen(self, collection: str, document: Document) -> Document | None:
         key = (collection, document["_id"])
         if key not in self._entries:
             self._remember(collection, document["_id"], document)
-        return self._entries[key].now or document
+        return self._entries[key].now
 
     def _stamped(self, document: Document, before: Document | None, events: int) -> Document:
         now = self.clock()
@@ -203,8 +208,9 @@ class UnitOfWork:
             **document,
             "version": (before or {}).get("version", 0) + 1,
             "sequence": (before or {}).get("sequence", 0) + events,
-            "created_at": before["created_at"] if before else document.get("created_at", now),
-            "updated_at": now,
+            # Earliest and latest, so that a read model comes out the same in whatever order its topics are read.
+            "created_at": min(before["created_at"], now) if before else now,
+            "updated_at": max(before["updated_at"], now) if before else now,
         }
 
     def _note(self, key: Key, entry: _Entry) -> None:
@@ -212,7 +218,9 @@ class UnitOfWork:
         self._entries[key] = entry
 
     def _record(self, event: Event, sequence: int) -> None:
-        now = self.clock()
+        data = encode_data(event)
+        if len(data) > EVENT_BYTES:
+            raise Invalid(f"{event.TYPE} would be {len(data)} bytes; at most {EVENT_BYTES} can be published.")
         self._outbox.append(
             {
                 "_id": event_id(event.topic, event.key, sequence),
@@ -221,8 +229,8 @@ class UnitOfWork:
                 "sequence": sequence,
                 "type": event.TYPE,
                 "source": self.source,
-                "time": now,
-                "data": encode_data(event),
+                "time": self.clock(),
+                "data": data,
                 "traceparent": current_traceparent() or "",
                 "sent": False,
             }
@@ -241,18 +249,23 @@ class UnitOfWork:
         """Per collection: the write models, and how many matches the version checks must give."""
         operations: dict[str, list[Operation]] = defaultdict(list)
         checked: dict[str, int] = defaultdict(int)
+        # Kind by kind: the driver sends a run of the same kind as one command. What is freed comes before what is taken.
+        kinds: tuple[dict[str, list[Operation]], ...] = (defaultdict(list), defaultdict(list), defaultdict(list))
+        deletes, replaces, inserts = kinds
         for (collection, document_id), entry in self._entries.items():
-            if not entry.dirty:
+            condition = {"_id": document_id, "version": entry.stored}
+            if not entry.dirty or (entry.now is None and entry.stored is None):
                 continue
             if entry.now is None:
-                operations[collection].append(DeleteOne({"_id": document_id, "version": entry.stored}))
-                checked[collection] += 1
+                deletes[collection].append(DeleteOne(condition))
             elif entry.stored is None:
-                operations[collection].append(InsertOne(entry.now))
+                inserts[collection].append(InsertOne(entry.now))
             else:
-                condition = {"_id": document_id, "version": entry.stored}
-                operations[collection].append(ReplaceOne(condition, entry.now))
-                checked[collection] += 1
+                replaces[collection].append(ReplaceOne(condition, entry.now))
+        for kind in kinds:
+            for collection, alike in kind.items():
+                operations[collection] += alike
+                checked[collection] += 0 if kind is inserts else len(alike)
         for collection, operation in self._extra:
             operations[collection].append(operation)
             checked[collection] += 0 if isinstance(operation, InsertOne) else 1
@@ -279,4 +292,4 @@ def duplicate_of(error: BulkWriteError | DuplicateKeyError) -> Exception:
 
 def aged(document: Document, now: datetime) -> float:
     """Seconds since the document was last saved."""
-    return (now - document["updated_at"]).total_seconds()
+    return float((now - document["updated_at"]).total_seconds())
