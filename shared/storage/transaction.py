@@ -1,11 +1,16 @@
 """One transaction: the flush of a unit of work, retried while MongoDB says that a retry can help."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from pymongo.client_session import ClientSession
 
+from shared.errors import Transient
 from shared.storage.mongo import TRANSACTION, Mongo
-from shared.storage.work import UnitOfWork
+from shared.storage.work import Raced, UnitOfWork
+
+T = TypeVar("T")
+_ATTEMPTS = 20
 
 
 def commit(client: Mongo, work: UnitOfWork, *more: Callable[[ClientSession], None]) -> None:
@@ -29,3 +34,16 @@ def in_transaction(client: Mongo, body: Callable[[ClientSession], None]) -> None
     """Run `body` in a transaction with a majority snapshot and a journaled majority commit."""
     with client.start_session() as session:
         session.with_transaction(body, **TRANSACTION)
+
+
+def decide(client: Mongo, new_work: Callable[[], UnitOfWork], act: Callable[[UnitOfWork], T]) -> T:
+    """One action alone: run `act` on a fresh unit of work and commit; when somebody was faster, decide again."""
+    for _ in range(_ATTEMPTS):
+        work = new_work()
+        result = act(work)
+        try:
+            commit(client, work)
+        except Raced:
+            continue
+        return result
+    raise Transient("Too many changes to the same thing at once.")

@@ -1,0 +1,263 @@
+"""The HTTP door: parse, one action, render."""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.enrolment_service import schemas
+from services.enrolment_service.actions import Actions, Row
+from shared.http.door import PUBLIC, Call, Door, Reply
+from shared.storage.work import UnitOfWork
+
+OnWork = Callable[[UnitOfWork], Actions]
+Reading = Callable[[], Actions]
+Reference = Callable[[str, str], str]
+
+
+def make_door(on_work: OnWork, reading: Reading, reference: Reference) -> Door:
+    """The routes. `on_work` makes the actions of a write, `reading` those of a read; `reference` hashes (cluster,
+    external id) as the directory does."""
+    door = Door("enrolment")
+    _enrolments(door, on_work, reading, reference)
+    _decisions(door, on_work)
+    _seats(door, on_work, reading)
+    _rosters(door, on_work, reading)
+    return door
+
+
+def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Reference) -> None:
+    def hints(call: Call, **_: str) -> tuple[tuple[str, Any], ...]:
+        """What a group of applications loads in one go."""
+        worker = call.body["worker"].get("person_id")
+        named = (("sessions", call.body["session_id"]),)
+        return (*named, ("people", worker)) if worker else named
+
+    @door.post(
+        "/v1/enrolments",
+        scope="enrolment:write",
+        body=schemas.EnrolmentBody,
+        returns=schemas.EnrolmentView,
+        status=201,
+        group=True,
+        hints=hints,
+        errors=(404, 409, 503),
+    )
+    def apply(call: Call) -> Reply:
+        """Ask for a seat. The answer tells the status, the place in the queue, and every reason against it."""
+        actions = on_work(call.uow)
+        worker = call.body["worker"]
+        external = worker.get("external_id")
+        ref = reference(call.who.cluster_id or "", external) if external else None
+        person = actions.worker(call.who, worker.get("person_id"), ref)
+        stored, place = actions.apply(call.who, call.body["session_id"], person, call.body["employer_id"])
+        return _enrolment(stored, place, created=True)
+
+    @door.get(
+        "/v1/enrolments",
+        scope="enrolment:read",
+        query=schemas.EnrolmentQuery,
+        returns=schemas.EnrolmentView,
+        paged=True,
+    )
+    def list_enrolments(call: Call) -> Reply:
+        """Enrolments that the caller may see, newest first. The place in the queue stands in the single one."""
+        filters = {name: call.query.get(name) for name in schemas.EnrolmentQuery().fields}
+        found = reading().search(call.who, filters, after=call.after, limit=call.limit)
+        last = found[-1].value.id if found and len(found) == call.limit else None
+        return Reply(call.page([_view(stored, None) for stored in found], last))
+
+    @door.get("/v1/enrolments/<enrolment_id>", scope="enrolment:read", returns=schemas.EnrolmentView)
+    def read_enrolment(call: Call, enrolment_id: str) -> Reply:
+        """One enrolment."""
+        return _enrolment(*reading().read(call.who, enrolment_id))
+
+
+def _decisions(door: Door, on_work: OnWork) -> None:
+    @door.post(
+        "/v1/enrolments/<enrolment_id>/approve",
+        scope="enrolment:approve",
+        returns=schemas.EnrolmentView,
+        if_match="honoured",
+        errors=(404, 409),
+    )
+    def approve(call: Call, enrolment_id: str) -> Reply:
+        """Say yes; a seat or a place in the queue follows."""
+        return _enrolment(*on_work(call.uow).approve(call.who, enrolment_id, call.if_match))
+
+    @door.post(
+        "/v1/enrolments/<enrolment_id>/reject",
+        scope="enrolment:approve",
+        body=schemas.ReasonBody,
+        returns=schemas.EnrolmentView,
+        if_match="honoured",
+        errors=(404, 409),
+    )
+    def reject(call: Call, enrolment_id: str) -> Reply:
+        """Say no."""
+        return _enrolment(on_work(call.uow).reject(call.who, enrolment_id, call.if_match, call.body["reason"]))
+
+    @door.post(
+        "/v1/enrolments/<enrolment_id>/cancel",
+        scope="enrolment:write",
+        body=schemas.ReasonBody,
+        returns=schemas.EnrolmentView,
+        if_match="honoured",
+        errors=(404, 409),
+    )
+    def cancel(call: Call, enrolment_id: str) -> Reply:
+        """End it; a seat that was held comes free."""
+        return _enrolment(on_work(call.uow).cancel(call.who, enrolment_id, call.if_match, call.body["reason"]))
+
+    @door.post(
+        "/v1/enrolments/<enrolment_id>/accept-offer",
+        scope="enrolment:write",
+        returns=schemas.EnrolmentView,
+        if_match="honoured",
+        errors=(404, 409),
+    )
+    def accept_offer(call: Call, enrolment_id: str) -> Reply:
+        """Take the offered seat."""
+        return _enrolment(on_work(call.uow).accept_offer(call.who, enrolment_id, call.if_match))
+
+    @door.post(
+        "/v1/enrolments/<enrolment_id>/decline-offer",
+        scope="enrolment:write",
+        returns=schemas.EnrolmentView,
+        if_match="honoured",
+        errors=(404, 409),
+    )
+    def decline_offer(call: Call, enrolment_id: str) -> Reply:
+        """Leave the seat to the next in line."""
+        return _enrolment(on_work(call.uow).decline_offer(call.who, enrolment_id, call.if_match))
+
+
+def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
+    @door.get("/v1/seats/<session_id>", scope=PUBLIC, returns=schemas.SeatsView, errors=(503,))
+    def read_seats(call: Call, session_id: str) -> Reply:
+        """Capacity, confirmed, held, offered, waiting; for everybody."""
+        return _seat_count(reading().seats(session_id))
+
+    @door.put(
+        "/v1/seats/<session_id>",
+        scope="catalog:write",
+        body=schemas.SeatsBody,
+        returns=schemas.SeatsView,
+        if_match="required",
+        errors=(404, 409),
+    )
+    def set_seats(call: Call, session_id: str) -> Reply:
+        """Move the capacity and the limit of the waiting list."""
+        body = call.body
+        return _seat_count(
+            on_work(call.uow).set_seats(
+                call.who, session_id, body["capacity"], body["waitlist_limit"], call.if_match
+            )
+        )
+
+
+def _rosters(door: Door, on_work: OnWork, reading: Reading) -> None:
+    @door.get("/v1/rosters/<session_id>", scope="teaching:write", returns=schemas.RosterView)
+    def read_roster(call: Call, session_id: str) -> Reply:
+        """Who is in the session."""
+        roster = reading().roster(call.who, session_id)
+        return Reply({"session_id": session_id, "items": [_roster_entry(e) for e in roster], "next": None})
+
+    @door.put(
+        "/v1/rosters/<session_id>/attendance",
+        scope="teaching:write",
+        body=schemas.AttendanceBody,
+        returns=schemas.RowsView,
+        errors=(404,),
+    )
+    def record_attendance(call: Call, session_id: str) -> Reply:
+        """Attendance of many; good rows are saved, each bad one says why."""
+        return _rows(on_work(call.uow).record_attendance(call.who, session_id, call.body["items"]))
+
+    @door.post(
+        "/v1/rosters/<session_id>/results",
+        scope="teaching:write",
+        body=schemas.ResultsBody,
+        returns=schemas.RowsView,
+        errors=(404,),
+    )
+    def record_results(call: Call, session_id: str) -> Reply:
+        """Results of many; good rows are saved, each bad one says why."""
+        return _rows(on_work(call.uow).record_results(call.who, session_id, call.body["items"]))
+
+    @door.post(
+        "/v1/rosters/<session_id>/complete",
+        scope="teaching:write",
+        body=schemas.CompleteBody,
+        returns=schemas.CompletedView,
+        errors=(404, 409),
+    )
+    def complete_roster(call: Call, session_id: str) -> Reply:
+        """Close the roster; every attendee has an outcome."""
+        absent = call.body["absent_are_no_show"]
+        return Reply(on_work(call.uow).complete_roster(call.who, session_id, absent))
+
+
+def _enrolment(stored: Any, place: int | None = None, *, created: bool = False) -> Reply:
+    view = _view(stored, place)
+    location = view["links"]["self"] if created else None
+    return Reply(view, version=stored.version, location=location)
+
+
+def _view(stored: Any, place: int | None) -> dict[str, Any]:
+    e = stored.value
+    return {
+        "id": e.id,
+        "version": stored.version,
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+        "session_id": e.session_id,
+        "course_id": e.course_id,
+        "course_version": e.course_version,
+        "person_id": e.person_id,
+        "cluster_id": e.cluster_id,
+        "host_cluster_id": e.host_cluster_id,
+        "employer_id": e.employer_id,
+        "status": e.status,
+        "place_in_queue": place,
+        "reasons": e.reasons,
+        "offer_expires_at": e.offer_expires_at,
+        "attendance": e.attendance,
+        "score": e.score,
+        "completed_at": e.completed_at,
+        "history": e.history,
+        "links": {
+            "self": f"/v1/enrolments/{e.id}",
+            "session": f"/v1/sessions/{e.session_id}",
+            "seats": f"/v1/seats/{e.session_id}",
+        },
+    }
+
+
+def _seat_count(count: Any) -> Reply:
+    names = [name for name in schemas.SeatsView().fields if name not in ("id", "links")]
+    body = {name: getattr(count, name) for name in names}
+    links = {"self": f"/v1/seats/{count.session_id}", "session": f"/v1/sessions/{count.session_id}"}
+    return Reply({**body, "id": count.session_id, "links": links}, version=count.version)
+
+
+def _roster_entry(enrolment: Any) -> dict[str, Any]:
+    names = ("person_id", "status", "attendance", "score")
+    return {"enrolment_id": enrolment.id, **{name: getattr(enrolment, name) for name in names}}
+
+
+def _rows(rows: list[Row]) -> Reply:
+    items = [_row(row) for row in rows]
+    saved = sum(item["ok"] for item in items)
+    return Reply({"items": items, "saved": saved, "failed": len(items) - saved})
+
+
+def _row(row: Row) -> dict[str, Any]:
+    error = row.error
+    return {
+        "row": row.number,
+        "enrolment_id": row.enrolment_id,
+        "ok": error is None,
+        "status": row.stored.value.status if row.stored else None,
+        "code": error.error_code if error else None,
+        "message": error.detail if error else None,
+        "violations": list(error.violations) if error else [],
+    }

@@ -1,0 +1,207 @@
+"""The HTTP bodies of this service."""
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+ID = validate.Length(1, 64)
+NAME = validate.Length(1, 200)
+
+
+class WorkerBody(Schema):
+    """A worker by id, or by the own number of their home cluster's portal."""
+
+    person_id = fields.String(validate=ID)
+    external_id = fields.String(validate=validate.Length(1, 128))
+
+    @validates_schema
+    def one_of_both(self, data: dict[str, str], **_: object) -> None:
+        """Exactly one names the worker."""
+        if len(data) != 1:
+            raise ValidationError("Give either person_id or external_id.", "person_id")
+
+
+class EnrolmentBody(Schema):
+    """An application."""
+
+    session_id = fields.String(required=True, validate=ID)
+    worker = fields.Nested(WorkerBody, required=True)
+    employer_id = fields.String(load_default=None, allow_none=True, validate=ID)
+
+
+class ReasonBody(Schema):
+    """Why, in the words of whoever decides."""
+
+    reason = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 1000))
+
+
+class StepView(Schema):
+    """One change of status."""
+
+    status = fields.String(required=True)
+    at = fields.AwareDateTime(required=True)
+
+
+class ReasonView(Schema):
+    """A rule that speaks against the enrolment."""
+
+    code = fields.String(required=True)
+    field = fields.String(required=True)
+    message = fields.String(required=True)
+    actual = fields.Raw(allow_none=True)
+    required = fields.Raw(allow_none=True)
+
+
+class EnrolmentView(Schema):
+    """An enrolment as its home cluster, the worker and the employer see it."""
+
+    id = fields.String(required=True)
+    version = fields.Integer(required=True)
+    created_at = fields.AwareDateTime(required=True)
+    updated_at = fields.AwareDateTime(required=True)
+    session_id = fields.String(required=True)
+    course_id = fields.String(required=True)
+    course_version = fields.Integer(required=True)
+    person_id = fields.String(required=True)
+    cluster_id = fields.String(required=True)
+    host_cluster_id = fields.String(required=True)
+    employer_id = fields.String(allow_none=True, required=True)
+    status = fields.String(required=True)
+    place_in_queue = fields.Integer(allow_none=True, required=True)
+    reasons = fields.List(fields.Nested(ReasonView), required=True)
+    offer_expires_at = fields.AwareDateTime(allow_none=True, required=True)
+    attendance = fields.Integer(allow_none=True, required=True)
+    score = fields.Float(allow_none=True, required=True)
+    completed_at = fields.AwareDateTime(allow_none=True, required=True)
+    history = fields.List(fields.Nested(StepView), required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class EnrolmentQuery(Schema):
+    """Filters of the list."""
+
+    session_id = fields.String(load_default=None, validate=ID)
+    person_id = fields.String(load_default=None, validate=ID)
+    employer_id = fields.String(load_default=None, validate=ID)
+    status = fields.String(load_default=None, validate=NAME)
+
+
+class SeatsBody(Schema):
+    """New capacity."""
+
+    capacity = fields.Integer(required=True, strict=True, validate=validate.Range(0, 1_000_000))
+    waitlist_limit = fields.Integer(
+        load_default=None, allow_none=True, strict=True, validate=validate.Range(0, 1_000_000)
+    )
+
+
+class SeatsView(Schema):
+    """The public numbers of a session."""
+
+    id = fields.String(required=True)
+    version = fields.Integer(required=True)
+    created_at = fields.AwareDateTime(required=True)
+    updated_at = fields.AwareDateTime(required=True)
+    session_id = fields.String(required=True)
+    capacity = fields.Integer(required=True)
+    waitlist_limit = fields.Integer(required=True)
+    confirmed = fields.Integer(required=True)
+    held = fields.Integer(required=True)
+    offered = fields.Integer(required=True)
+    waiting = fields.Integer(required=True)
+    availability = fields.String(required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class AttendanceRow(Schema):
+    """Attendance in percent, or a no-show."""
+
+    enrolment_id = fields.String(required=True, validate=ID)
+    attendance = fields.Integer(strict=True, validate=validate.Range(0, 100))
+    no_show = fields.Boolean(load_default=False)
+
+    @validates_schema
+    def says_something(self, data: dict[str, object], **_: object) -> None:
+        """One of both, not both."""
+        if ("attendance" in data) == bool(data.get("no_show")):
+            raise ValidationError("Give attendance, or no_show: true.", "attendance")
+
+
+class AttendanceBody(Schema):
+    """Attendance of many."""
+
+    items = fields.List(fields.Nested(AttendanceRow), required=True, validate=validate.Length(1, 500))
+
+
+class ResultRow(Schema):
+    """A result; score in points of 100."""
+
+    enrolment_id = fields.String(required=True, validate=ID)
+    passed = fields.Boolean(required=True)
+    score = fields.Float(load_default=None, allow_none=True, validate=validate.Range(0, 100))
+
+
+class ResultsBody(Schema):
+    """Results of many."""
+
+    items = fields.List(fields.Nested(ResultRow), required=True, validate=validate.Length(1, 500))
+
+
+class RowViolation(Schema):
+    """What was wrong with a row."""
+
+    field = fields.String(required=True)
+    code = fields.String(required=True)
+    message = fields.String(required=True)
+    actual = fields.Raw(allow_none=True)
+    required = fields.Raw(allow_none=True)
+
+
+class RowView(Schema):
+    """What became of a row: its new status, or why nothing."""
+
+    row = fields.Integer(required=True)
+    enrolment_id = fields.String(required=True)
+    ok = fields.Boolean(required=True)
+    status = fields.String(allow_none=True, required=True)
+    code = fields.String(allow_none=True, required=True)
+    message = fields.String(allow_none=True, required=True)
+    violations = fields.List(fields.Nested(RowViolation), required=True)
+
+
+class RowsView(Schema):
+    """All rows, the good ones saved."""
+
+    items = fields.List(fields.Nested(RowView), required=True)
+    saved = fields.Integer(required=True)
+    failed = fields.Integer(required=True)
+
+
+class RosterEntry(Schema):
+    """One on the roster, as the host's trainer sees them."""
+
+    enrolment_id = fields.String(required=True)
+    person_id = fields.String(required=True)
+    status = fields.String(required=True)
+    attendance = fields.Integer(allow_none=True, required=True)
+    score = fields.Float(allow_none=True, required=True)
+
+
+class RosterView(Schema):
+    """A session's roster."""
+
+    session_id = fields.String(required=True)
+    items = fields.List(fields.Nested(RosterEntry), required=True)
+    next = fields.String(allow_none=True, required=True)
+
+
+class CompleteBody(Schema):
+    """How to close the roster."""
+
+    absent_are_no_show = fields.Boolean(load_default=False)
+
+
+class CompletedView(Schema):
+    """The counts of a completed roster."""
+
+    completed = fields.Integer(required=True)
+    failed = fields.Integer(required=True)
+    no_show = fields.Integer(required=True)

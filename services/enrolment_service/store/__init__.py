@@ -1,0 +1,166 @@
+"""Documents <-> rules of enrolment: the only place that knows fields and indexes."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from services.enrolment_service.domain import APPLIED, WAITLISTED, Enrolment
+from services.enrolment_service.store.copies import COPIES, Copies
+from services.enrolment_service.store.seats import SEATS, Seats
+from shared.errors import Conflict, NotFound
+from shared.schemas.event import Event
+from shared.storage.mongo import Document
+from shared.storage.work import Absent, UnitOfWork
+from shared.wiring.house import Service
+
+__all__ = ["SERVICE", "Store", "Stored"]
+
+ENROLMENTS = "enrolments"
+ROSTERS = "rosters"
+T = TypeVar("T")
+
+SERVICE = Service(
+    name="enrolment",
+    read_models=(COPIES,),
+    indexes={
+        ENROLMENTS: [
+            # One active enrolment per worker and session: the slot is there only while it is active.
+            IndexModel([("slot", ASCENDING)], name="one_active", unique=True, sparse=True),
+            IndexModel([("session_id", ASCENDING), ("status", ASCENDING), ("ticket", ASCENDING)], name="roster"),
+            IndexModel(
+                [("session_id", ASCENDING)], name="undecided", partialFilterExpression={"status": "applied"}
+            ),
+            IndexModel([("cluster_id", ASCENDING), ("_id", DESCENDING)], name="by_cluster"),
+            IndexModel([("employer_id", ASCENDING), ("_id", DESCENDING)], name="by_employer"),
+            IndexModel([("person_id", ASCENDING), ("_id", DESCENDING)], name="by_person"),
+            IndexModel(
+                [("offer_expires_at", ASCENDING)],
+                name="offers",
+                partialFilterExpression={"status": "offered"},
+            ),
+        ],
+        SEATS: [IndexModel([("needs_care", ASCENDING)], name="needs_care", sparse=True)],
+        "sessions": [],
+        "people": [],
+        "courses": [],
+        ROSTERS: [],
+    },
+    duplicates={"one_active": lambda: duplicate_enrolment(None)},
+)
+
+
+def duplicate_enrolment(existing: str | None) -> Conflict:
+    """One active enrolment per worker and session."""
+    known = f" ({existing})" if existing else ""
+    return Conflict(f"The worker already has an active enrolment in this session{known}.", code="DUPLICATE_ENROLMENT")
+
+
+class Stored:
+    """An aggregate with its version and times, as a door shows it."""
+
+    __slots__ = ("created_at", "updated_at", "value", "version")
+
+    def __init__(self, value: Any, document: Document) -> None:
+        self.value = value
+        self.version: int = document["version"]
+        self.created_at: datetime = document["created_at"]
+        self.updated_at: datetime = document["updated_at"]
+
+
+class Store:
+    """Enrolments, seats and local copies, as one unit of work sees them."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self.work = work
+        self.copies = Copies(work)
+        self.seats = Seats(work)
+
+    # -- enrolments
+
+    def get(self, enrolment_id: str) -> Stored:
+        """The enrolment, or NotFound."""
+        try:
+            document = self.work.get(ENROLMENTS, enrolment_id)
+        except Absent as absent:
+            raise _unknown(enrolment_id) from absent
+        if "tombstone" in document:
+            raise _unknown(enrolment_id)
+        return Stored(_enrolment(document), document)
+
+    def save(self, enrolment: Enrolment, events: Sequence[Event]) -> Stored:
+        """Store it with its events."""
+        document = msgspec.to_builtins(enrolment, builtin_types=(datetime,))
+        document["_id"] = document.pop("id")
+        if enrolment.active:
+            document["slot"] = slot(enrolment.session_id, enrolment.person_id)
+        return Stored(enrolment, self.work.save(ENROLMENTS, document, events))
+
+    def search(self, query: Document, *, after: str | None, limit: int) -> list[Stored]:
+        """Enrolments that match, newest first."""
+        wanted = {**query, "tombstone": {"$exists": False}}
+        if after is not None:
+            wanted["_id"] = {"$lt": after}
+        rows = self.work.find(ENROLMENTS, wanted, sort=[("_id", DESCENDING)], limit=limit)
+        return [Stored(_enrolment(row), row) for row in rows]
+
+    def of_session(self, session_id: str, statuses: Sequence[str], limit: int = 0) -> list[Enrolment]:
+        """Enrolments of a session in these statuses."""
+        query = {"session_id": session_id, "status": {"$in": list(statuses)}}
+        return [_enrolment(row) for row in self.work.find(ENROLMENTS, query, limit=limit)]
+
+    def next_waiting(self, session_id: str) -> Enrolment | None:
+        """Who has the lowest ticket among those that wait."""
+        query = {"session_id": session_id, "status": WAITLISTED}
+        rows = self.work.find(ENROLMENTS, query, sort=[("ticket", ASCENDING)], limit=1)
+        return _enrolment(rows[0]) if rows else None
+
+    def place_in_queue(self, enrolment: Enrolment) -> int | None:
+        """How many wait up to and including this one; None when it does not wait."""
+        if enrolment.status != WAITLISTED:
+            return None
+        query = {
+            "session_id": enrolment.session_id,
+            "status": WAITLISTED,
+            "ticket": {"$lte": enrolment.ticket},
+        }
+        return self.work.collection(ENROLMENTS).count_documents(query)
+
+    def expired_offers(self, now: datetime, limit: int) -> list[str]:
+        """Ids of offers whose time is over."""
+        query = {"status": "offered", "offer_expires_at": {"$lt": now}}
+        rows = self.work.collection(ENROLMENTS).find(query, {"_id": 1}, limit=limit)
+        return [row["_id"] for row in rows]
+
+    def closed_with_applications(self, limit: int) -> list[str]:
+        """Sessions that take no more applications and still have some that nobody decided on."""
+        sessions = self.work.collection(ENROLMENTS).distinct("session_id", {"status": APPLIED})[: 10 * limit]
+        query = {"_id": {"$in": sessions}, "open": False}
+        return [row["_id"] for row in self.work.collection(SEATS).find(query, {"_id": 1}, limit=limit)]
+
+    # -- rosters
+
+    def complete_roster(self, session_id: str, event: Event) -> None:
+        """Record that the roster is complete; Conflict when it was already."""
+        if self.work.peek(ROSTERS, session_id) is not None:
+            raise Conflict("The roster of this session is complete already.", code="ILLEGAL_TRANSITION")
+        self.work.save(ROSTERS, {"_id": session_id, "completed": True}, [event])
+
+
+def slot(session_id: str, person_id: str) -> str:
+    """What an active enrolment occupies."""
+    return f"{session_id}/{person_id}"
+
+
+def _enrolment(document: Document) -> Enrolment:
+    return _convert({**document, "id": document["_id"]}, Enrolment)
+
+
+def _convert(document: Document, kind: type[T]) -> T:
+    return msgspec.convert(document, kind, builtin_types=(datetime, date))
+
+
+def _unknown(enrolment_id: str) -> NotFound:
+    return NotFound(f"No enrolment {enrolment_id}.")

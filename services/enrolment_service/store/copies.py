@@ -1,0 +1,166 @@
+"""Local copies of what other services own, built from their events alone and rebuilt from zero at any time."""
+
+from typing import Any
+
+import msgspec
+
+from services.enrolment_service.domain import SHARE_RESULTS, Person, Session
+from shared.bus.generations import ReadModel
+from shared.errors import NotYetKnown
+from shared.schemas import catalog, certificate, directory
+from shared.storage.mongo import Document
+from shared.storage.work import Absent, UnitOfWork
+
+SESSIONS, PEOPLE, COURSES, REFS = "sessions", "people", "courses", "person_refs"
+COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS))
+"""`person_refs` finds a person by the keyed hash of their home cluster's own number."""
+
+
+class Copies:
+    """Reads and writes the copies through one unit of work.
+
+    Each writer may run before or after those of other topics: what is missing of a document comes with its own event.
+    """
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    # -- reading
+
+    def session(self, session_id: str) -> Session:
+        """The session; NotYetKnown until its opening has come."""
+        try:
+            document = self._work.get(SESSIONS, session_id)
+        except Absent as absent:
+            raise NotYetKnown("session", session_id) from absent
+        if "course_id" not in document:
+            raise NotYetKnown("session", session_id)
+        return msgspec.convert({**document, "id": session_id}, Session)
+
+    def person(self, person_id: str) -> Person:
+        """The person, following a merge; NotYetKnown until they were registered."""
+        document = self._work.peek(PEOPLE, person_id)
+        if document is None or document.get("cluster_id") is None:
+            raise NotYetKnown("person", person_id)
+        if document.get("merged_into"):
+            return self.person(document["merged_into"])
+        return msgspec.convert({**document, "id": person_id}, Person)
+
+    def person_by_ref(self, cluster_id: str, external_ref: str) -> Person:
+        """The person whom a cluster knows under this keyed hash; NotYetKnown until they were registered."""
+        document = self._work.peek(REFS, _ref(cluster_id, external_ref))
+        if document is None:
+            raise NotYetKnown("person", "with this external id")
+        return self.person(document["person_id"])
+
+    def prerequisites(self, course_id: str) -> list[str]:
+        """Course ids that the course asks for; none for a course that is not known yet."""
+        document = self._work.peek(COURSES, course_id)
+        return list(document["prerequisites"]) if document else []
+
+    # -- catalog
+
+    def put_course(self, event: catalog.CourseContent) -> None:
+        """A version of a course was published."""
+        self._work.save(COURSES, {"_id": event.course_id, "prerequisites": sorted(event.prerequisites)})
+
+    def put_session(self, event: catalog.SessionTerms, status: str | None) -> None:
+        """The terms of a session; `status` None keeps the one it has."""
+        before = self._work.peek(SESSIONS, event.session_id) or {}
+        terms = {
+            "_id": event.session_id,
+            "course_id": event.course_id,
+            "course_version": event.course_version,
+            "cluster_id": event.cluster_id,
+            "status": status or before.get("status", "planned"),
+            "application_deadline": event.application_deadline,
+            "starts_at": event.starts_at,
+            "ends_at": event.ends_at,
+            "timezone": event.timezone,
+            "capacity": event.capacity,
+            "waitlist_limit": event.waitlist_limit,
+            "approval_needed": event.approval_needed,
+            "eligible_clusters": list(event.eligible_clusters),
+            "minimum_attendance": event.minimum_attendance,
+        }
+        self._work.save(SESSIONS, terms)
+
+    def set_session_status(self, session_id: str, status: str) -> None:
+        """The session moved on."""
+        document = self._work.peek(SESSIONS, session_id)
+        if document is None:
+            raise NotYetKnown("session", session_id)
+        self._work.save(SESSIONS, {**document, "status": status})
+
+    # -- directory
+
+    def put_person(self, event: directory.PersonRegistered) -> None:
+        """A person is known, with their home cluster."""
+        self._change(event.person_id, cluster_id=event.cluster_id)
+        if event.external_ref is not None:
+            self._work.save(REFS, {"_id": _ref(event.cluster_id, event.external_ref), "person_id": event.person_id})
+
+    def merge_person(self, event: directory.PersonMerged) -> None:
+        """One record became part of another."""
+        self._change(event.person_id, merged_into=event.into_person_id)
+
+    def erase_person(self, event: directory.PersonErased) -> None:
+        """Nothing is left to know but that there was somebody."""
+        self._change(event.person_id, erased=True, employments={}, consents={})
+
+    def start_employment(self, event: directory.EmploymentStarted) -> None:
+        """They work there from this day."""
+        employment = {"organisation_id": event.organisation_id, "valid_from": event.valid_from.isoformat()}
+        self._put_in(event.person_id, "employments", event.employment_id, employment)
+
+    def end_employment(self, event: directory.EmploymentEnded) -> None:
+        """They worked there until this day."""
+        known = (self._work.peek(PEOPLE, event.person_id) or {}).get("employments", {}).get(event.employment_id)
+        if known is not None:
+            employment = {**known, "valid_until": event.valid_until.isoformat()}
+            self._put_in(event.person_id, "employments", event.employment_id, employment)
+
+    def give_consent(self, event: directory.ConsentGiven) -> None:
+        """They share results with an organisation."""
+        if event.purpose == SHARE_RESULTS:
+            self._put_in(event.person_id, "consents", event.consent_id, event.organisation_id)
+
+    def withdraw_consent(self, event: directory.ConsentWithdrawn) -> None:
+        """They no longer do."""
+        self._take_from(event.person_id, "consents", event.consent_id)
+
+    # -- certificates
+
+    def certify(self, event: certificate.CertificateIssued | certificate.CertificateReinstated) -> None:
+        """A valid certificate satisfies a prerequisite."""
+        self._put_in(event.person_id, "certified", event.certificate_id, event.course_id)
+
+    def decertify(self, event: certificate.CertificateRevoked | certificate.CertificateSuspended) -> None:
+        """An invalid one does not."""
+        self._take_from(event.person_id, "certified", event.certificate_id)
+
+    # -- inside
+
+    def _change(self, person_id: str, **fields: Any) -> None:
+        self._work.save(PEOPLE, _ordered({**self._person(person_id), **fields}))
+
+    def _put_in(self, person_id: str, part: str, key: str, value: Any) -> None:
+        person = self._person(person_id)
+        self._change(person_id, **{part: dict(sorted({**person[part], key: value}.items()))})
+
+    def _take_from(self, person_id: str, part: str, key: str) -> None:
+        person = self._person(person_id)
+        self._change(person_id, **{part: {k: v for k, v in person[part].items() if k != key}})
+
+    def _person(self, person_id: str) -> Document:
+        empty: Document = {"_id": person_id, "cluster_id": None, "employments": {}, "consents": {}, "certified": {}}
+        return self._work.peek(PEOPLE, person_id) or empty
+
+
+def _ordered(document: Document) -> Document:
+    """Fields in one order, whatever order the topics were read in: a rebuilt copy is the same byte for byte."""
+    return {name: document[name] for name in sorted(document)}
+
+
+def _ref(cluster_id: str, external_ref: str) -> str:
+    return f"{cluster_id}/{external_ref}"

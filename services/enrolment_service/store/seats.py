@@ -1,0 +1,385 @@
+"""The seat desk: who gets a seat and who a ticket, decided by the database in one update, never twice, never too many.
+
+A seat document counts what is taken and holds only claims that are not confirmed yet, so it stays small:
+`{_id: session, cluster_id, open, capacity, waitlist_limit, taken, offered, waiting, next_ticket, claims: [{p, e, t, w, at}]}`.
+`taken` = confirmed + offered + claimed; `waiting` = tickets without a seat. A claim is idempotent by (session, person).
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import PyMongoError
+
+from services.enrolment_service import domain
+from services.enrolment_service.domain import Seat
+from shared.errors import Conflict, NotYetKnown, ServiceError
+from shared.logs import get_logger
+from shared.schemas.event import Event
+from shared.storage.mongo import Document, MongoDatabase
+from shared.storage.work import UnitOfWork
+
+log = get_logger(__name__)
+
+SEATS = "seats"
+ENROLMENTS = "enrolments"
+CLAIM_AGE = timedelta(seconds=10)
+"""A claim this old belongs to a process that died or froze between claim and commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeatQuestion:
+    """Asks the desk for a seat. `existing` says that the enrolment is stored already (an approval)."""
+
+    session_id: str
+    person_id: str
+    enrolment_id: str
+    existing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SlotQuestion:
+    """Asks whether the worker has an active enrolment in the session already."""
+
+    session_id: str
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatCount:
+    """The public numbers of a session. held = offered + claimed and not yet confirmed."""
+
+    session_id: str
+    cluster_id: str
+    capacity: int
+    waitlist_limit: int
+    confirmed: int
+    held: int
+    offered: int
+    waiting: int
+    availability: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Seats:
+    """The seat documents as one unit of work uses them."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    def claim(self, session_id: str, person_id: str, enrolment_id: str, *, existing: bool = False) -> Seat:
+        """A seat or a ticket; SESSION_FULL or WAITLIST_FULL; DUPLICATE_ENROLMENT. Asked for many at once."""
+        question = SeatQuestion(session_id, person_id, enrolment_id, existing)
+        outcome = self._work.ask(question)
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        seat: Seat = outcome
+        self._work.after_commit(lambda: DESK.settle(session_id, seat.enrolment_id))
+        return seat
+
+    def check_slot(self, session_id: str, person_id: str) -> None:
+        """DUPLICATE_ENROLMENT when the worker is in this session already."""
+        outcome = self._work.ask(SlotQuestion(session_id, person_id))
+        if isinstance(outcome, ServiceError):
+            raise outcome
+
+    def open(self, session_id: str, cluster_id: str, capacity: int, waitlist_limit: int) -> None:
+        """A session opened: its seats are ours from now on."""
+        fresh = {"offered": 0, "waiting": 0, "taken": 0, "next_ticket": 1, "claims": [], "announced": "open"}
+        terms = {"cluster_id": cluster_id, "capacity": capacity, "waitlist_limit": waitlist_limit, "open": True}
+        if self._work.peek(SEATS, session_id) is None:
+            self._work.save(SEATS, {"_id": session_id, **terms, **fresh})
+
+    def change(self, session_id: str, steps: Document, condition: Document | None = None) -> None:
+        """Change counters in the work's transaction, relative to what they are then. Raced when `condition` fails."""
+        stages = [{"$set": {**steps, "version": {"$add": ["$version", 1]}, "updated_at": "$$NOW"}}]
+        self._work.also(SEATS, UpdateOne({"_id": session_id, **(condition or {})}, stages))
+
+    def release(self, enrolment_id: str, session_id: str, status: str) -> None:
+        """The enrolment gave up what it held: a seat, an offered seat, or a place in the queue."""
+        steps: Document = {"claims": _without("$claims", [enrolment_id])}
+        if status in domain.HOLDS_SEAT:
+            steps["taken"] = {"$subtract": ["$taken", 1]}
+        if status == domain.OFFERED:
+            steps["offered"] = {"$subtract": ["$offered", 1]}
+        if status == domain.WAITLISTED:
+            steps["waiting"] = {"$subtract": ["$waiting", 1]}
+        # From here on somebody must look whether the queue can move and whether availability changed.
+        self.change(session_id, {**steps, "needs_care": True})
+
+    def give_offer(self, session_id: str) -> None:
+        """A waiting one holds an offered seat now."""
+        self.change(
+            session_id,
+            {
+                "taken": {"$add": ["$taken", 1]},
+                "offered": {"$add": ["$offered", 1]},
+                "waiting": {"$subtract": ["$waiting", 1]},
+            },
+            {"$expr": {"$lt": ["$taken", "$capacity"]}},
+        )
+
+    def take_offer(self, session_id: str) -> None:
+        """An offered seat was accepted."""
+        self.change(session_id, {"offered": {"$subtract": ["$offered", 1]}})
+
+    def document(self, session_id: str) -> Document:
+        """The seat document; NotYetKnown until the session's opening has come."""
+        document = self._work.peek(SEATS, session_id)
+        if document is None:
+            raise NotYetKnown("session", session_id)
+        return document
+
+    def exists(self, session_id: str) -> bool:
+        """Whether the session ever opened."""
+        return self._work.peek(SEATS, session_id) is not None
+
+    def save(self, document: Document, events: Sequence[Event]) -> Document:
+        """Replace the document with its events (capacity, availability, opening and closing)."""
+        return self._work.save(SEATS, document, events)
+
+    def count(self, session_id: str) -> SeatCount:
+        """The numbers of a session."""
+        return counted(self.document(session_id))
+
+    def needing_care(self, limit: int) -> list[str]:
+        """Sessions where the queue may move or something is to be announced."""
+        rows = self._work.collection(SEATS).find({"needs_care": True}, {"_id": 1}, limit=limit)
+        return [row["_id"] for row in rows]
+
+    def stale_claims(self, now: datetime, limit: int) -> list[tuple[str, Document]]:
+        """(session, claim) of claims that nobody confirmed in time."""
+        rows = self._work.collection(SEATS).find({"claims.at": {"$lt": now - CLAIM_AGE}}, {"claims": 1}, limit=limit)
+        return [(row["_id"], claim) for row in rows for claim in row["claims"] if claim["at"] < now - CLAIM_AGE]
+
+    def give_back(self, session_id: str, claim: Document) -> None:
+        """Undo a claim that never became an enrolment: in the same transaction as whatever bars its late commit."""
+        seat = claim["t"] is None
+        steps: Document = {
+            "claims": _without("$claims", [claim["e"]]),
+            "taken": {"$subtract": ["$taken", 1 if seat else 0]},
+            "waiting": {"$subtract": ["$waiting", 0 if seat else 1]},
+            "needs_care": True,
+        }
+        self.change(session_id, steps, {"claims": {"$elemMatch": {"e": claim["e"], "at": claim["at"]}}})
+
+    def settle_now(self, session_id: str, enrolment_id: str) -> None:
+        """The claim became an enrolment: forget it."""
+        stage = {"$set": {"claims": _without("$claims", [enrolment_id])}}
+        self._work.collection(SEATS).update_one({"_id": session_id}, [stage])
+
+    def entomb(self, enrolment_id: str, now: datetime) -> None:
+        """Occupy the id of an enrolment that never came, so that a late insert fails."""
+        tomb = {"_id": enrolment_id, "tombstone": True, "version": 1, "sequence": 0}
+        self._work.also(ENROLMENTS, InsertOne({**tomb, "created_at": now, "updated_at": now}))
+
+
+def counted(document: Document) -> SeatCount:
+    """The public numbers of a seat document."""
+    claimed = sum(1 for claim in document["claims"] if claim["t"] is None)
+    return SeatCount(
+        session_id=document["_id"],
+        cluster_id=document["cluster_id"],
+        capacity=document["capacity"],
+        waitlist_limit=document["waitlist_limit"],
+        confirmed=document["taken"] - document["offered"] - claimed,
+        held=document["offered"] + claimed,
+        offered=document["offered"],
+        waiting=document["waiting"],
+        availability=availability_of(document),
+        version=document["version"],
+        created_at=document["created_at"],
+        updated_at=document["updated_at"],
+    )
+
+
+def availability_of(document: Document) -> str:
+    """What a newcomer finds."""
+    return domain.availability(
+        open_=document["open"],
+        capacity=document["capacity"],
+        taken=document["taken"],
+        waiting=document["waiting"],
+        waitlist_limit=document["waitlist_limit"],
+    )
+
+
+class Desk:
+    """Settled claims of this process, forgotten with the session's next claim or by the sweep."""
+
+    def __init__(self) -> None:
+        self._settled: dict[str, list[str]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    def settle(self, session_id: str, enrolment_id: str) -> None:
+        """The enrolment is committed; its claim can go."""
+        with self._lock:
+            self._settled[session_id].append(enrolment_id)
+
+    def take_settled(self, session_id: str) -> list[str]:
+        """Claims of this session that can go now."""
+        with self._lock:
+            return self._settled.pop(session_id, [])
+
+    def take_all(self) -> dict[str, list[str]]:
+        """All claims that can go now."""
+        with self._lock:
+            settled, self._settled = self._settled, defaultdict(list)
+        return settled
+
+
+DESK = Desk()
+
+
+def settle_forever(database: MongoDatabase, pause: float = 0.5) -> None:
+    """Forget settled claims that no later claim of their session takes along. For a daemon thread of an API process."""
+    while True:
+        time.sleep(pause)
+        settled = DESK.take_all()
+        updates = [
+            UpdateOne({"_id": session}, [{"$set": {"claims": _without("$claims", ids)}}])
+            for session, ids in settled.items()
+        ]
+        try:
+            if updates:
+                database[SEATS].bulk_write(updates, ordered=False)
+        except PyMongoError as error:
+            # The sweep settles them instead: the claims are old by then and their enrolments are there.
+            log.warning("claims_not_settled", error=type(error).__name__)
+
+
+def resolve_slots(work: UnitOfWork, questions: Sequence[SlotQuestion]) -> Mapping[Any, Any]:
+    """Answers many SlotQuestions with one query: None, or DUPLICATE_ENROLMENT."""
+    taken = _occupied(work, questions)
+    return {q: _duplicate(taken[_slot(q)]) if _slot(q) in taken else None for q in questions}
+
+
+def resolve_seats(work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mapping[Any, Any]:
+    """Answers many SeatQuestions with one query, one bulk update and one read: a Seat each, or why not."""
+    taken = _occupied(work, [q for q in questions if not q.existing])
+    asking = [q for q in questions if _slot(q) not in taken or q.existing]
+    answers: dict[Any, Any] = {q: _duplicate(taken[_slot(q)]) for q in questions if q not in asking}
+    by_session: dict[str, list[SeatQuestion]] = defaultdict(list)
+    for question in asking:
+        by_session[question.session_id].append(question)
+    if by_session:
+        documents = _claim(work, by_session)
+        answers |= {q: _outcome(q, documents.get(q.session_id)) for q in asking}
+    return answers
+
+
+def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> dict[str, Document]:
+    """One update per session, all in one command, outside any transaction; then what stands there."""
+    seats = work.collection(SEATS)
+    now = work.clock()
+    seats.bulk_write(
+        [UpdateOne({"_id": session}, _claim_stages(session, asking, now)) for session, asking in by_session.items()],
+        ordered=False,
+    )
+    return {document["_id"]: document for document in seats.find({"_id": {"$in": list(by_session)}})}
+
+
+def _claim_stages(session_id: str, asking: Sequence[SeatQuestion], now: datetime) -> list[Document]:
+    applicants = [{"p": q.person_id, "e": q.enrolment_id} for q in asking]
+    start = {
+        "taken": "$taken",
+        "waiting": "$waiting",
+        "next": "$next_ticket",
+        "claims": _without("$claims", DESK.take_settled(session_id)),
+    }
+    value = "$$value"
+    has_claim = {"$in": ["$$this.p", f"{value}.claims.p"]}
+    seat_free = {"$and": ["$open", {"$eq": [f"{value}.waiting", 0]}, {"$lt": [f"{value}.taken", "$capacity"]}]}
+    queue_free = {"$and": ["$open", {"$lt": [f"{value}.waiting", "$waitlist_limit"]}]}
+    claim = {"p": "$$this.p", "e": "$$this.e", "t": None, "w": None, "at": now}
+    ticket = claim | {"t": f"{value}.next", "w": {"$add": [f"{value}.waiting", 1]}}
+    gets_seat = {
+        "taken": {"$add": [f"{value}.taken", 1]},
+        "waiting": f"{value}.waiting",
+        "next": f"{value}.next",
+        "claims": {"$concatArrays": [f"{value}.claims", [claim]]},
+    }
+    gets_ticket = {
+        "taken": f"{value}.taken",
+        "waiting": {"$add": [f"{value}.waiting", 1]},
+        "next": {"$add": [f"{value}.next", 1]},
+        "claims": {"$concatArrays": [f"{value}.claims", [ticket]]},
+    }
+    branches = [
+        {"case": has_claim, "then": value},
+        {"case": seat_free, "then": gets_seat},
+        {"case": queue_free, "then": gets_ticket},
+    ]
+    step = {"$switch": {"branches": branches, "default": value}}
+    return [
+        {"$set": {"r": {"$reduce": {"input": applicants, "initialValue": start, "in": step}}}},
+        {
+            "$set": {
+                "taken": "$r.taken",
+                "waiting": "$r.waiting",
+                "next_ticket": "$r.next",
+                "claims": "$r.claims",
+                "version": {"$add": ["$version", 1]},
+                "updated_at": "$$NOW",
+            }
+        },
+        # Only a change of availability needs somebody to look.
+        {"$set": {"needs_care": {"$cond": [{"$eq": [_AVAILABILITY, "$announced"]}, "$needs_care", True]}}},
+        {"$unset": "r"},
+    ]
+
+
+_AVAILABILITY: Document = {
+    "$switch": {
+        "branches": [
+            {"case": {"$not": ["$open"]}, "then": "closed"},
+            {"case": {"$and": [{"$eq": ["$waiting", 0]}, {"$lt": ["$taken", "$capacity"]}]}, "then": "open"},
+            {"case": {"$lt": ["$waiting", "$waitlist_limit"]}, "then": "waitlist_only"},
+        ],
+        "default": "full",
+    }
+}
+"""`domain.availability` as the database computes it."""
+
+
+def _outcome(question: SeatQuestion, document: Document | None) -> Seat | ServiceError:
+    if document is None:
+        return NotYetKnown("session", question.session_id)
+    for claim in document["claims"]:
+        if claim["p"] == question.person_id:
+            return Seat(enrolment_id=claim["e"], ticket=claim["t"], place=claim["w"])
+    if not document["open"]:
+        return Conflict("The session takes no more applications.", code="SESSION_NOT_OPEN")
+    if document["waitlist_limit"] == 0:
+        return Conflict("All seats are taken and there is no waiting list.", code="SESSION_FULL")
+    return Conflict("All seats are taken and the waiting list is full.", code="WAITLIST_FULL")
+
+
+def _occupied(work: UnitOfWork, questions: Sequence[SeatQuestion | SlotQuestion]) -> dict[str, str]:
+    wanted = [_slot(q) for q in questions]
+    if not wanted:
+        return {}
+    rows = work.collection(ENROLMENTS).find({"slot": {"$in": wanted}}, {"slot": 1})
+    return {row["slot"]: row["_id"] for row in rows}
+
+
+def _slot(question: SeatQuestion | SlotQuestion) -> str:
+    return f"{question.session_id}/{question.person_id}"
+
+
+def _duplicate(existing: str) -> Conflict:
+    return Conflict(
+        f"The worker already has an active enrolment in this session ({existing}).", code="DUPLICATE_ENROLMENT"
+    )
+
+
+def _without(claims: str, enrolment_ids: Sequence[str]) -> Document:
+    condition = {"$not": [{"$in": ["$$claim.e", list(enrolment_ids)]}]}
+    return {"$filter": {"input": claims, "as": "claim", "cond": condition}}
