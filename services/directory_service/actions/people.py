@@ -1,0 +1,175 @@
+"""People: registered and kept up to date by their cluster or employer, merged, erased."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from services.directory_service.domain import access, person, relations
+from services.directory_service.domain.access import Actor
+from services.directory_service.domain.kept import refuse, require_version
+from services.directory_service.domain.person import Person
+from services.directory_service.domain.relations import Consent, Employment
+from services.directory_service.store import Store, not_found
+from shared.errors import Conflict, Forbidden, Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """What the directory holds of the caller."""
+
+    person: Person | None
+    employments: list[Employment]
+    consents: list[Consent]
+
+
+class People:
+    """Register, put by the partner's number, read, name, change, merge, erase."""
+
+    def __init__(
+        self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str], refs: Callable[[str, str], str]
+    ) -> None:
+        self._store, self._now, self._new_id, self._refs = store, now, new_id, refs
+
+    def register(self, actor: Actor, facts: dict[str, Any]) -> Person:
+        """Register a person of the caller's cluster."""
+        cluster_id = _cluster(actor, facts.pop("cluster_id", None))
+        external_id = facts.pop("external_id", None)
+        ref = None if external_id is None else self._refs(cluster_id, external_id)
+        if ref is not None and self._store.people_with_ref(cluster_id, ref):
+            raise Conflict("Somebody of this cluster has this external id already.", code="EXTERNAL_ID_TAKEN")
+        return self._register(cluster_id, ref, facts)
+
+    def put(self, actor: Actor, external_id: str, facts: dict[str, Any], seen: int | None) -> tuple[Person, bool]:
+        """Make or update whom the partner's number names. Also says whether the person is new."""
+        cluster_id = _cluster(actor, facts.pop("cluster_id", None))
+        ref = self._refs(cluster_id, external_id)
+        for found in self._store.people_with_ref(cluster_id, ref):
+            facts.pop("id", None)
+            return self._change(actor, self._follow(found), facts, seen), False
+        return self._register(cluster_id, ref, facts), True
+
+    def get(self, actor: Actor, person_id: str) -> Person:
+        """The person, or the one into whom the record was merged."""
+        return self._visible(actor, self._follow(self._store.get(Person, person_id)), person_id)
+
+    def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Person]:
+        """People whom the caller may see, by id. Filters: cluster, organisation (their employer), external_id."""
+        cluster_id = filters.get("cluster", None if actor.reach == "platform" else actor.cluster_id)
+        if actor.reach == "self" or (actor.reach != "platform" and not actor.of_cluster(cluster_id)):
+            return []
+        if "external_id" in filters:
+            return self._with_number(actor, cluster_id, filters["external_id"], after)
+        employers = self._employers(actor, filters.get("organisation"))
+        if employers is None:
+            return self._store.page(Person, {} if cluster_id is None else {"cluster_id": cluster_id}, after, limit)
+        return self._store.employees_page(employers, cluster_id, self._now().date(), after, limit)
+
+    def names(self, person_ids: Iterable[str]) -> list[tuple[str, Person | None]]:
+        """For each id the person who answers for it now; None for an unknown one."""
+        wanted = list(dict.fromkeys(person_ids))
+        known = self._store.known_people(wanted)
+        winners = self._store.known_people(p.merged_into for p in known.values() if p.merged_into)
+        return [(i, winners.get(known[i].merged_into or "", known[i]) if i in known else None) for i in wanted]
+
+    def change(self, actor: Actor, person_id: str, changes: dict[str, Any], seen: int | None) -> Person:
+        """Change name, address or language."""
+        return self._change(actor, self.get(actor, person_id), changes, seen)
+
+    def merge(self, actor: Actor, person_id: str, into_person_id: str) -> Person:
+        """Two records were one person. The loser's employments and consents follow, unless the winner has the same."""
+        loser, winner = (self._of_desk(actor, i) for i in (person_id, into_person_id))
+        merged = self._store.save(*person.merge(loser, winner))
+        self._hand_over(loser, winner)
+        return merged
+
+    def me(self, actor: Actor) -> Me:
+        """What is held of the caller; nothing when no person belongs to the token."""
+        found = self._store.known_people([actor.person_id] if actor.person_id else [])
+        for me in map(self._follow, found.values()):
+            return Me(me, self._store.employments_of(me.id), self._store.consents_of(me.id))
+        return Me(None, [], [])
+
+    def erase_me(self, actor: Actor) -> Person:
+        """Destroy the caller's personal data, in records that were merged too, and end what held."""
+        if actor.person_id is None:
+            raise Forbidden("This token names no person.", code="NO_PERSON")
+        me = self._follow(self._store.get(Person, actor.person_id))
+        for other in self._store.merged_into(me.id):
+            self._erase(other)
+        return self._erase(me)
+
+    # -- inside
+
+    def _register(self, cluster_id: str, ref: str | None, facts: dict[str, Any]) -> Person:
+        made = Person(
+            **{**facts, "id": facts.get("id") or self._new_id(), "cluster_id": cluster_id, "external_ref": ref}
+        )
+        self._store.require_new(Person, made.id)
+        return self._store.save(*person.register(made))
+
+    def _change(self, actor: Actor, found: Person, changes: dict[str, Any], seen: int | None) -> Person:
+        self._visible(actor, found, found.id)
+        require_version(found, seen)
+        changed, events = person.change(found, changes)
+        return found if changed == found else self._store.save(changed, events)
+
+    def _follow(self, found: Person) -> Person:
+        while found.merged_into is not None and not found.erased:
+            found = self._store.get(Person, found.merged_into)
+        return found
+
+    def _visible(self, actor: Actor, found: Person, asked: str) -> Person:
+        employers = self._store.employers_of(found.id, self._now().date()) if actor.reach == "employer" else ()
+        if not access.sees_person(actor, found, employers):
+            raise not_found(Person, asked)
+        return found
+
+    def _of_desk(self, actor: Actor, person_id: str) -> Person:
+        found = self._store.get(Person, person_id)
+        if not (actor.desk and actor.of_cluster(found.cluster_id)):
+            raise not_found(Person, person_id)
+        return found
+
+    def _with_number(self, actor: Actor, cluster_id: str | None, external_id: str, after: str | None) -> list[Person]:
+        if cluster_id is None or after is not None:
+            return []
+        found = map(self._follow, self._store.people_with_ref(cluster_id, self._refs(cluster_id, external_id)))
+        day = self._now().date()
+        return [p for p in found if access.sees_person(actor, p, self._store.employers_of(p.id, day))]
+
+    def _employers(self, actor: Actor, organisation_id: str | None) -> set[str] | None:
+        """Whose employees to list; None for everybody of the cluster."""
+        asked = None if organisation_id is None else {organisation_id}
+        if actor.reach != "employer":
+            return asked
+        return set(actor.organisation_ids) if asked is None else asked & actor.organisation_ids
+
+    def _hand_over(self, loser: Person, winner: Person) -> None:
+        held = self._store.employments_of(winner.id)
+        for job in self._store.employments_of(loser.id):
+            moved = replace(job, person_id=winner.id, cluster_id=winner.cluster_id)
+            if not any(moved.overlaps(other) and moved.organisation_id == other.organisation_id for other in held):
+                self._store.save(moved)
+        given = {(c.organisation_id, c.purpose) for c in self._store.consents_of(winner.id, status="given")}
+        for consent in self._store.consents_of(loser.id):
+            if (consent.organisation_id, consent.purpose) not in given:
+                self._store.save(replace(consent, person_id=winner.id, cluster_id=winner.cluster_id))
+
+    def _erase(self, found: Person) -> Person:
+        now = self._now()
+        for job in self._store.employments_of(found.id):
+            if job.valid_until is None:
+                self._store.save(*relations.end_employment(job, max(now.date(), job.valid_from)))
+        for consent in self._store.consents_of(found.id, status="given"):
+            self._store.save(*relations.withdraw_consent(consent, "erasure", now))
+        return self._store.save(*person.erase(found))
+
+
+def _cluster(actor: Actor, asked: str | None) -> str:
+    """The cluster to work in: the caller's own; the platform names one."""
+    cluster_id = asked or actor.cluster_id
+    message = "Name the cluster." if cluster_id is None else "This is not your cluster."
+    if cluster_id is None or not actor.of_cluster(cluster_id):
+        refuse("person", [Violation(field="cluster_id", code="NOT_YOUR_CLUSTER", message=message, actual=asked)])
+    return str(cluster_id)

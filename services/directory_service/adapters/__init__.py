@@ -1,0 +1,1 @@
+"""What the directory needs from outside its rules: the keyed hash of partners' numbers."""

@@ -1,0 +1,16 @@
+"""The directory's HTTP door."""
+
+from services.directory_service.api import organisations, people, relations
+from services.directory_service.api.parts import Parts
+from shared.http.door import Door
+
+__all__ = ["Parts", "make_door"]
+
+
+def make_door(parts: Parts) -> Door:
+    """All routes of the directory."""
+    door = Door("directory")
+    organisations.add(door, parts)
+    people.add(door, parts)
+    relations.add(door, parts)
+    return door

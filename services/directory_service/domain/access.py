@@ -1,0 +1,110 @@
+"""Who may see and change what in the directory. Somebody who may not is told that it does not exist."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from services.directory_service.domain.organisation import Organisation
+from services.directory_service.domain.person import Person
+from services.directory_service.domain.relations import Consent, Employment, Membership
+from shared.errors import Forbidden
+
+Reach = Literal["platform", "cluster", "employer", "self"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Somebody and how far they reach.
+
+    `platform`: the operator, every cluster. `cluster`: a manager or the portal's client, the own cluster. `employer`:
+    HR, the people of the own organisations. `self`: everybody else, the own record. All reach their own record.
+    """
+
+    reach: Reach
+    subject: str
+    cluster_id: str | None = None
+    person_id: str | None = None
+    organisation_ids: frozenset[str] = frozenset()
+
+    @property
+    def desk(self) -> bool:
+        """Whether they work for a cluster or for the platform."""
+        return self.reach in {"platform", "cluster"}
+
+    def of_cluster(self, cluster_id: str | None) -> bool:
+        """Whether this is their cluster, or they are of all."""
+        return self.reach == "platform" or (cluster_id is not None and cluster_id == self.cluster_id)
+
+
+def reach_of(scopes: Iterable[str], roles: Iterable[str]) -> Reach:
+    """How far a token reaches: by its scopes, and HR no further than its employers."""
+    held, acting_as = set(scopes), set(roles)
+    if "operations" in held:
+        return "platform"
+    if not held & {"directory:read", "directory:write"}:
+        return "self"
+    return "employer" if "hr" in acting_as and "manager" not in acting_as else "cluster"
+
+
+def may_register(actor: Actor, organisation: Organisation) -> bool:
+    """A cluster registers itself and its own; partnerships and other clusters are the platform's."""
+    if organisation.type == "partnership":
+        return actor.reach == "platform"
+    return may_change_organisation(actor, organisation)
+
+
+def may_change_organisation(actor: Actor, organisation: Organisation) -> bool:
+    """The cluster that registered it, or the platform."""
+    return actor.desk and actor.of_cluster(organisation.cluster_id)
+
+
+def sees_person(actor: Actor, person: Person, employers: Iterable[str]) -> bool:
+    """`employers` are those with whom the person has a current employment."""
+    if actor.person_id == person.id:
+        return True
+    if actor.reach == "employer":
+        return actor.of_cluster(person.cluster_id) and not actor.organisation_ids.isdisjoint(employers)
+    return actor.desk and actor.of_cluster(person.cluster_id)
+
+
+def sees_membership(actor: Actor, membership: Membership) -> bool:
+    """Both sides, and the cluster they belong to."""
+    if actor.reach == "self":
+        return False
+    sides = {membership.organisation_id, membership.group_id}
+    return actor.reach == "platform" or actor.cluster_id in sides or not sides.isdisjoint(actor.organisation_ids)
+
+
+def may_change_membership(actor: Actor, group_id: str) -> bool:
+    """A cluster admits its members; who belongs to a partnership is the platform's to say."""
+    return actor.desk and actor.of_cluster(group_id)
+
+
+def sees_employment(actor: Actor, employment: Employment) -> bool:
+    """The person, the employer, and the person's cluster."""
+    return actor.person_id == employment.person_id or may_change_employment(actor, employment)
+
+
+def may_change_employment(actor: Actor, employment: Employment) -> bool:
+    """The person's cluster, or HR of this employer."""
+    if actor.reach == "employer":
+        return actor.of_cluster(employment.cluster_id) and employment.organisation_id in actor.organisation_ids
+    return actor.desk and actor.of_cluster(employment.cluster_id)
+
+
+def sees_consent(actor: Actor, consent: Consent) -> bool:
+    """The person, whom it is given to, and the person's cluster."""
+    if actor.reach == "employer" and consent.organisation_id in actor.organisation_ids:
+        return True
+    return speaks_for(actor, consent.person_id, consent.cluster_id)
+
+
+def speaks_for(actor: Actor, person_id: str, cluster_id: str) -> bool:
+    """The person, or the cluster's portal, which passes on what the person said there."""
+    return actor.person_id == person_id or (actor.desk and actor.of_cluster(cluster_id))
+
+
+def require_voice(actor: Actor, person: Person) -> None:
+    """Consent is the worker's: an employer cannot give or take it in the worker's name."""
+    if not speaks_for(actor, person.id, person.cluster_id):
+        raise Forbidden("Only the person, or the cluster's portal on their behalf, decides this.", code="NOT_YOURS")

@@ -1,0 +1,210 @@
+"""Who belongs to whom and since when: memberships, employments, consents."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Final
+
+from services.directory_service.domain.kept import Kept, out_of_order, refuse
+from services.directory_service.domain.organisation import GROUPS, Organisation
+from services.directory_service.domain.person import Person
+from shared.errors import Conflict, IllegalTransition, Violation
+from shared.schemas.directory import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    EmploymentEnded,
+    EmploymentStarted,
+    MembershipEnded,
+    MembershipStarted,
+)
+from shared.schemas.event import Event
+
+PURPOSES: Final = ("share_results",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period(Kept):
+    """Holds from a day on, up to and including another day if there is one."""
+
+    valid_from: date
+    valid_until: date | None = None
+
+    def holds(self, day: date) -> bool:
+        """Whether it holds on that day."""
+        return self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
+
+    def overlaps(self, other: "Period") -> bool:
+        """Whether both hold on some day."""
+        starts_in_time = other.valid_until is None or self.valid_from <= other.valid_until
+        return starts_in_time and (self.valid_until is None or other.valid_from <= self.valid_until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership(Period):
+    """An organisation in a cluster, or a cluster in a partnership."""
+
+    organisation_id: str
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Employment(Period):
+    """A person works for an organisation. `cluster_id` is the person's."""
+
+    person_id: str
+    organisation_id: str
+    cluster_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent(Kept):
+    """A person lets an organisation see something. `cluster_id` is the person's; subjects say who recorded it."""
+
+    person_id: str
+    organisation_id: str
+    cluster_id: str
+    purpose: str
+    status: str = "given"
+    given_at: datetime
+    given_by: str
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+
+
+def start_membership(
+    membership: Membership, organisation: Organisation, group: Organisation, standing: Collection[Membership]
+) -> tuple[Membership, list[Event]]:
+    """Let an organisation join. `standing` are its other memberships of this group."""
+    refuse("membership", [*out_of_order(membership.valid_from, membership.valid_until), *_misfits(organisation, group)])
+    if any(membership.overlaps(other) for other in standing):
+        raise Conflict("It is a member of this group already in that time.", code="DUPLICATE_MEMBERSHIP")
+    started = MembershipStarted(
+        membership_id=membership.id,
+        organisation_id=membership.organisation_id,
+        group_id=membership.group_id,
+        valid_from=membership.valid_from,
+    )
+    return membership, [started, *_membership_end(membership)]
+
+
+def end_membership(membership: Membership, valid_until: date) -> tuple[Membership, list[Event]]:
+    """Let it end on a day, once."""
+    _require_endless("membership", membership, valid_until)
+    ended = replace(membership, valid_until=valid_until)
+    return ended, _membership_end(ended)
+
+
+def start_employment(
+    employment: Employment, person: Person, employer_in_cluster: bool, standing: Collection[Employment]
+) -> tuple[Employment, list[Event]]:
+    """Let a person work for an organisation of the person's cluster. `standing` are the others of the same two."""
+    if person.status != "registered":
+        raise IllegalTransition("person", person.status, "employed", set())
+    refuse(
+        "employment",
+        [*out_of_order(employment.valid_from, employment.valid_until), *_strangers(employment, employer_in_cluster)],
+    )
+    if any(employment.overlaps(other) for other in standing):
+        raise Conflict("This person works there already in that time.", code="DUPLICATE_EMPLOYMENT")
+    started = EmploymentStarted(
+        employment_id=employment.id,
+        person_id=employment.person_id,
+        organisation_id=employment.organisation_id,
+        valid_from=employment.valid_from,
+    )
+    return employment, [started, *_employment_end(employment)]
+
+
+def end_employment(employment: Employment, valid_until: date) -> tuple[Employment, list[Event]]:
+    """Let it end on a day, once."""
+    _require_endless("employment", employment, valid_until)
+    ended = replace(employment, valid_until=valid_until)
+    return ended, _employment_end(ended)
+
+
+def give_consent(consent: Consent, person: Person, standing: Collection[Consent]) -> tuple[Consent, list[Event]]:
+    """From now on the organisation may see it."""
+    if person.status != "registered":
+        raise IllegalTransition("person", person.status, "consenting", set())
+    if any(other.status == "given" for other in standing):
+        raise Conflict("This consent holds already.", code="DUPLICATE_CONSENT")
+    given = ConsentGiven(
+        consent_id=consent.id,
+        person_id=consent.person_id,
+        organisation_id=consent.organisation_id,
+        purpose=consent.purpose,
+    )
+    return consent, [given]
+
+
+def withdraw_consent(consent: Consent, subject: str, now: datetime) -> tuple[Consent, list[Event]]:
+    """It no longer holds. A new one may be given later."""
+    if consent.status != "given":
+        raise IllegalTransition("consent", consent.status, "withdrawn", set())
+    withdrawn = ConsentWithdrawn(
+        consent_id=consent.id,
+        person_id=consent.person_id,
+        organisation_id=consent.organisation_id,
+        purpose=consent.purpose,
+    )
+    return replace(consent, status="withdrawn", withdrawn_at=now, withdrawn_by=subject), [withdrawn]
+
+
+def _require_endless(kind: str, period: Period, valid_until: date) -> None:
+    if period.valid_until is not None:
+        raise IllegalTransition(kind, "ended", "ended", set())
+    refuse(kind, out_of_order(period.valid_from, valid_until))
+
+
+def _misfits(organisation: Organisation, group: Organisation) -> Iterator[Violation]:
+    if group.type not in GROUPS:
+        message = "Only clusters and partnerships have members."
+        yield Violation(
+            field="group_id", code="NOT_A_GROUP", message=message, actual=group.type, required=sorted(GROUPS)
+        )
+    elif group.type == "partnership" and organisation.type != "cluster":
+        message = "Only clusters belong to a partnership."
+        yield Violation(
+            field="organisation_id",
+            code="MEMBER_NOT_CLUSTER",
+            message=message,
+            actual=organisation.type,
+            required="cluster",
+        )
+    elif group.type == "cluster" and organisation.type in GROUPS:
+        message = "Clusters and partnerships do not belong to a cluster."
+        yield Violation(field="organisation_id", code="MEMBER_IS_GROUP", message=message, actual=organisation.type)
+
+
+def _strangers(employment: Employment, employer_in_cluster: bool) -> Iterator[Violation]:
+    if not employer_in_cluster:
+        message = "The employer is not of the person's cluster."
+        yield Violation(
+            field="organisation_id", code="NOT_CLUSTER_MEMBER", message=message, actual=employment.organisation_id
+        )
+
+
+def _membership_end(membership: Membership) -> list[Event]:
+    if membership.valid_until is None:
+        return []
+    return [
+        MembershipEnded(
+            membership_id=membership.id,
+            organisation_id=membership.organisation_id,
+            group_id=membership.group_id,
+            valid_until=membership.valid_until,
+        )
+    ]
+
+
+def _employment_end(employment: Employment) -> list[Event]:
+    if employment.valid_until is None:
+        return []
+    return [
+        EmploymentEnded(
+            employment_id=employment.id,
+            person_id=employment.person_id,
+            organisation_id=employment.organisation_id,
+            valid_until=employment.valid_until,
+        )
+    ]

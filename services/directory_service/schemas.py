@@ -1,0 +1,280 @@
+"""The directory's HTTP bodies and answers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from services.directory_service.domain.organisation import REGION_CATEGORIES, SIZE_CLASSES, TYPES
+from services.directory_service.domain.relations import PURPOSES
+
+
+class Id(fields.UUID):
+    """A UUID as text."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        return str(super()._deserialize(value, attr, data, **kwargs))
+
+
+def _text(most: int, **options: Any) -> fields.String:
+    return fields.String(validate=validate.Length(1, most), **options)
+
+
+def _pattern(pattern: str, **options: Any) -> fields.String:
+    return fields.String(validate=validate.Regexp(pattern), **options)
+
+
+def _one_of(choices: tuple[str, ...], **options: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf(choices), **options)
+
+
+def _url(**options: Any) -> fields.Url:
+    return fields.Url(schemes={"http", "https"}, validate=validate.Length(1, 2_000), **options)
+
+
+def _count(**options: Any) -> fields.Integer:
+    return fields.Integer(validate=validate.Range(0, 2**53 - 1), **options)
+
+
+_LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+
+
+class DirectoryResource(Schema):
+    """What every resource shows."""
+
+    id = fields.String(required=True)
+    version = fields.Integer(required=True)
+    created_at = fields.AwareDateTime(required=True)
+    updated_at = fields.AwareDateTime(required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class OrganisationPatch(Schema):
+    """Facts of an organisation that may change."""
+
+    legal_name = _text(300)
+    country = _pattern(r"^[A-Z]{2}$", metadata={"description": "ISO 3166-1 alpha-2"})
+    registration_id = _text(100, allow_none=True, metadata={"description": "Registration or VAT number"})
+    nuts2 = _pattern(r"^[A-Z]{2}[0-9A-Z]{2}$", allow_none=True)
+    region_category = _one_of(REGION_CATEGORIES, allow_none=True, metadata={"description": "Map of 2014-2020"})
+    sector = _pattern(r"^([A-U]|[0-9]{2}(\.[0-9]{1,2})?)$", allow_none=True, metadata={"description": "NACE"})
+    headcount = _count(allow_none=True, metadata={"description": "Annual work units; of the group when group_linked"})
+    turnover_eur = _count(allow_none=True, metadata={"description": "EUR a year; of the group when group_linked"})
+    balance_sheet_eur = _count(allow_none=True, metadata={"description": "EUR; of the group when group_linked"})
+    group_linked = fields.Boolean()
+    size_class = _one_of(
+        SIZE_CLASSES,
+        attribute="stated_size_class",
+        allow_none=True,
+        metadata={"description": "As stated; must agree with the figures when there are some"},
+    )
+    homepage = _url(allow_none=True)
+
+
+class OrganisationBody(OrganisationPatch):
+    """A new organisation."""
+
+    id = Id(metadata={"description": "Your choice, for repeatable seeds"})
+    cluster_id = _text(64, metadata={"description": "The cluster that registers it; the platform's operator names one"})
+    type = _one_of(TYPES, required=True)
+    legal_name = _text(300, required=True)
+    country = _pattern(r"^[A-Z]{2}$", required=True, metadata={"description": "ISO 3166-1 alpha-2"})
+
+
+class OrganisationView(DirectoryResource):
+    """An organisation."""
+
+    cluster_id = fields.String(required=True, allow_none=True)
+    type = fields.String(required=True)
+    legal_name = fields.String(required=True)
+    country = fields.String(required=True)
+    registration_id = fields.String(required=True, allow_none=True)
+    nuts2 = fields.String(required=True, allow_none=True)
+    region_category = fields.String(required=True, allow_none=True)
+    sector = fields.String(required=True, allow_none=True)
+    headcount = fields.Integer(required=True, allow_none=True)
+    turnover_eur = fields.Integer(required=True, allow_none=True)
+    balance_sheet_eur = fields.Integer(required=True, allow_none=True)
+    group_linked = fields.Boolean(required=True)
+    size_class = fields.String(required=True, allow_none=True)
+    homepage = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True)
+
+
+class OrganisationQuery(Schema):
+    """Which organisations."""
+
+    type = _one_of(TYPES)
+    cluster = _text(64, metadata={"description": "Registered by this cluster"})
+    country = _pattern(r"^[A-Z]{2}$")
+
+
+class MembershipBody(Schema):
+    """An organisation joins a cluster, or a cluster a partnership."""
+
+    id = Id()
+    organisation_id = _text(64, required=True)
+    group_id = _text(64, required=True)
+    valid_from = fields.Date(metadata={"description": "Today if absent"})
+    valid_until = fields.Date(allow_none=True)
+
+
+class EndBody(Schema):
+    """The last day."""
+
+    valid_until = fields.Date(required=True)
+
+
+class MembershipView(DirectoryResource):
+    """A membership."""
+
+    organisation_id = fields.String(required=True)
+    group_id = fields.String(required=True)
+    valid_from = fields.Date(required=True)
+    valid_until = fields.Date(required=True, allow_none=True)
+
+
+class MembershipQuery(Schema):
+    """Which memberships."""
+
+    organisation = _text(64)
+    group = _text(64)
+
+
+class PersonPatch(Schema):
+    """Personal data that may change."""
+
+    given_name = _text(200)
+    family_name = _text(200)
+    email = fields.Email(allow_none=True, validate=validate.Length(1, 254))
+    language = _pattern(_LANGUAGE, allow_none=True, metadata={"description": "BCP 47"})
+
+
+class PersonPut(PersonPatch):
+    """A person as the partner's system has them now."""
+
+    id = Id(metadata={"description": "Your choice if the person is new; else ignored"})
+    cluster_id = _text(64, metadata={"description": "Only the platform's operator needs to name one"})
+    given_name = _text(200, required=True)
+    family_name = _text(200, required=True)
+
+
+class PersonBody(PersonPut):
+    """A new person."""
+
+    external_id = _text(200, metadata={"description": "The partner's own number; kept as a keyed hash only"})
+
+
+class PersonReceipt(DirectoryResource):
+    """What a write answers: no personal data, because answers are kept for repeated requests."""
+
+    cluster_id = fields.String(required=True)
+    status = fields.String(required=True)
+    merged_into = fields.String(required=True, allow_none=True)
+
+
+class PersonView(PersonReceipt):
+    """A person with the personal data."""
+
+    given_name = fields.String(required=True, allow_none=True)
+    family_name = fields.String(required=True, allow_none=True)
+    email = fields.String(required=True, allow_none=True)
+    language = fields.String(required=True, allow_none=True)
+
+
+class PersonQuery(Schema):
+    """Which people."""
+
+    cluster = _text(64)
+    organisation = _text(64, metadata={"description": "Who works there today"})
+    external_id = _text(200)
+
+
+class MergeBody(Schema):
+    """Whose record stays."""
+
+    into_person_id = _text(64, required=True)
+
+
+class NamesBody(Schema):
+    """Whose names."""
+
+    person_ids = fields.List(_text(64), required=True, validate=validate.Length(0, 500))
+
+
+class PersonName(Schema):
+    """A name, or the answer that there is none."""
+
+    person_id = fields.String(required=True)
+    given_name = fields.String(required=True, allow_none=True)
+    family_name = fields.String(required=True, allow_none=True)
+    erased = fields.Boolean(required=True)
+    known = fields.Boolean(required=True)
+
+
+class NamesView(Schema):
+    """Names in the order asked for."""
+
+    items = fields.List(fields.Nested(PersonName), required=True)
+
+
+class EmploymentBody(Schema):
+    """A person works for an organisation."""
+
+    id = Id()
+    person_id = _text(64, required=True)
+    organisation_id = _text(64, required=True)
+    valid_from = fields.Date(metadata={"description": "Today if absent"})
+    valid_until = fields.Date(allow_none=True)
+
+
+class EmploymentView(DirectoryResource):
+    """An employment."""
+
+    person_id = fields.String(required=True)
+    organisation_id = fields.String(required=True)
+    cluster_id = fields.String(required=True)
+    valid_from = fields.Date(required=True)
+    valid_until = fields.Date(required=True, allow_none=True)
+
+
+class PersonAtOrganisationQuery(Schema):
+    """Which employments or consents."""
+
+    person = _text(64)
+    organisation = _text(64)
+
+
+class ConsentBody(Schema):
+    """A person lets an organisation see something."""
+
+    id = Id()
+    person_id = _text(64, required=True)
+    organisation_id = _text(64, required=True)
+    purpose = _one_of(PURPOSES, load_default="share_results")
+
+
+class ConsentView(DirectoryResource):
+    """A consent."""
+
+    person_id = fields.String(required=True)
+    organisation_id = fields.String(required=True)
+    cluster_id = fields.String(required=True)
+    purpose = fields.String(required=True)
+    status = fields.String(required=True)
+    given_at = fields.AwareDateTime(required=True)
+    withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class MeView(Schema):
+    """What the house holds of the caller."""
+
+    subject = fields.String(required=True)
+    person_id = fields.String(required=True, allow_none=True)
+    cluster_id = fields.String(required=True, allow_none=True)
+    organisation_ids = fields.List(fields.String(), required=True)
+    roles = fields.List(fields.String(), required=True)
+    scopes = fields.List(fields.String(), required=True)
+    person = fields.Nested(PersonView, required=True, allow_none=True)
+    employments = fields.List(fields.Nested(EmploymentView), required=True)
+    consents = fields.List(fields.Nested(ConsentView), required=True)

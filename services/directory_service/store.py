@@ -1,0 +1,188 @@
+"""The directory's documents: the only file that knows fields and indexes."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from pymongo import ASCENDING, IndexModel
+
+from services.directory_service.domain.kept import Kept
+from services.directory_service.domain.organisation import Organisation
+from services.directory_service.domain.person import Person
+from services.directory_service.domain.relations import Consent, Employment, Membership
+from shared.errors import Conflict, NotFound
+from shared.schemas.event import Event
+from shared.storage.mongo import Document
+from shared.storage.work import Absent, UnitOfWork
+from shared.wiring.house import Service
+
+K = TypeVar("K", bound=Kept)
+
+_COLLECTIONS: Mapping[type[Kept], str] = {
+    Organisation: "organisations",
+    Membership: "memberships",
+    Person: "people",
+    Employment: "employments",
+    Consent: "consents",
+}
+_OPEN = {"valid_until": {"$type": "null"}}
+
+
+def _index(*fields: str, name: str, unique: bool = False, only: Document | None = None) -> IndexModel:
+    partial = {"partialFilterExpression": only} if only else {}
+    return IndexModel([(field, ASCENDING) for field in fields], name=name, unique=unique, **partial)
+
+
+SERVICE = Service(
+    name="directory",
+    indexes={
+        "organisations": [_index("cluster_id", "_id", name="cluster"), _index("type", "_id", name="type")],
+        "memberships": [
+            _index("group_id", "_id", name="group"),
+            _index("organisation_id", "group_id", name="organisation"),
+            _index("organisation_id", "group_id", name="open_membership", unique=True, only=_OPEN),
+        ],
+        "people": [
+            _index("cluster_id", "_id", name="cluster"),
+            _index("merged_into", name="merged", only={"merged_into": {"$type": "string"}}),
+            # A second request of the same number is decided again and finds the first one's person.
+            _index(
+                "cluster_id",
+                "external_ref",
+                name="external_ref",
+                unique=True,
+                only={"external_ref": {"$type": "string"}},
+            ),
+        ],
+        "employments": [
+            _index("person_id", "organisation_id", name="person"),
+            _index("organisation_id", "person_id", name="organisation"),
+            _index("cluster_id", "_id", name="cluster"),
+            _index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
+        ],
+        "consents": [
+            _index("person_id", "organisation_id", name="person"),
+            _index("organisation_id", "_id", name="organisation"),
+            _index("cluster_id", "_id", name="cluster"),
+            _index(
+                "person_id", "organisation_id", "purpose", name="given_consent", unique=True, only={"status": "given"}
+            ),
+        ],
+    },
+    duplicates={
+        "open_membership": lambda: Conflict("It is a member of this group already.", code="DUPLICATE_MEMBERSHIP"),
+        "open_employment": lambda: Conflict("This person works there already.", code="DUPLICATE_EMPLOYMENT"),
+        "given_consent": lambda: Conflict("This consent holds already.", code="DUPLICATE_CONSENT"),
+    },
+)
+
+
+class Store:
+    """The directory as one unit of work sees it."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    # -- any kind
+
+    def get(self, kind: type[K], thing_id: str) -> K:
+        """The thing with this id. Raises NotFound."""
+        try:
+            return _thing(kind, self._work.get(_COLLECTIONS[kind], thing_id))
+        except Absent as error:
+            raise not_found(kind, thing_id) from error
+
+    def require_new(self, kind: type[Kept], thing_id: str) -> None:
+        """Raise Conflict when the id is taken."""
+        if self._work.peek(_COLLECTIONS[kind], thing_id) is not None:
+            raise Conflict(f"There is a {kind.__name__.lower()} with this id already.", code="ALREADY_EXISTS")
+
+    def save(self, thing: K, events: Iterable[Event] = ()) -> K:
+        """Keep it with what happened; returns it as stored."""
+        document = msgspec.to_builtins(thing, builtin_types=(datetime,))
+        for field in ("version", "created_at", "updated_at"):
+            del document[field]
+        return _thing(
+            type(thing), self._work.save(_COLLECTIONS[type(thing)], {"_id": document.pop("id"), **document}, events)
+        )
+
+    def page(self, kind: type[K], query: Document, after: str | None, limit: int) -> list[K]:
+        """Things that match, by id, after the given one."""
+        if after is not None:
+            query = {"$and": [query, {"_id": {"$gt": after}}]}
+        return self._find(kind, query, sort=[("_id", ASCENDING)], limit=limit)
+
+    # -- people
+
+    def known_people(self, ids: Iterable[str]) -> dict[str, Person]:
+        """Those of the ids that are known."""
+        wanted = list(ids)
+        self._work.preload("people", wanted)
+        found = {person_id: self._work.peek("people", person_id) for person_id in wanted}
+        return {person_id: _thing(Person, row) for person_id, row in found.items() if row is not None}
+
+    def people_with_ref(self, cluster_id: str, external_ref: str) -> list[Person]:
+        """Nobody, or the one whom the partner's number names."""
+        return self._find(Person, {"cluster_id": cluster_id, "external_ref": external_ref})
+
+    def merged_into(self, person_id: str) -> list[Person]:
+        """Those whose id leads to this person."""
+        return self._find(Person, {"merged_into": person_id})
+
+    def employees_page(
+        self, organisation_ids: Iterable[str], cluster_id: str | None, day: date, after: str | None, limit: int
+    ) -> list[Person]:
+        """Who works for any of these organisations on that day, by id; of one cluster unless it is None."""
+        match = {"organisation_id": {"$in": sorted(organisation_ids)}, **_holds(day)}
+        if cluster_id is not None:
+            match["cluster_id"] = cluster_id
+        if after is not None:
+            match["person_id"] = {"$gt": after}
+        steps: list[Document] = [
+            {"$match": match},
+            {"$group": {"_id": "$person_id"}},
+            {"$sort": {"_id": 1}},
+            {"$limit": limit},
+        ]
+        ids = [row["_id"] for row in self._work.collection("employments").aggregate(steps)]
+        return list(self.known_people(ids).values())
+
+    # -- relations
+
+    def memberships_of(self, organisation_id: str, group_id: str) -> list[Membership]:
+        """All memberships of one organisation in one group, past ones too."""
+        return self._find(Membership, {"organisation_id": organisation_id, "group_id": group_id})
+
+    def employments_of(self, person_id: str, organisation_id: str | None = None) -> list[Employment]:
+        """All employments of a person, past ones too."""
+        query = {"person_id": person_id}
+        return self._find(
+            Employment, query if organisation_id is None else {**query, "organisation_id": organisation_id}
+        )
+
+    def employers_of(self, person_id: str, day: date) -> set[str]:
+        """For whom the person works on that day."""
+        return {found.organisation_id for found in self.employments_of(person_id) if found.holds(day)}
+
+    def consents_of(self, person_id: str, **more: str) -> list[Consent]:
+        """All consents of a person, withdrawn ones too."""
+        return self._find(Consent, {"person_id": person_id, **more})
+
+    def _find(self, kind: type[K], query: Document, **options: Any) -> list[K]:
+        return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]
+
+
+def not_found(kind: type[Kept], thing_id: str) -> NotFound:
+    """The same words whether it does not exist or is not for this caller."""
+    return NotFound(f"No {kind.__name__.lower()} {thing_id}.")
+
+
+def _thing(kind: type[K], row: Document) -> K:
+    return msgspec.convert({**row, "id": row["_id"]}, kind)
+
+
+def _holds(day: date) -> Document:
+    """Days are stored as YYYY-MM-DD: they sort as text."""
+    today = day.isoformat()
+    return {"valid_from": {"$lte": today}, "$or": [{"valid_until": None}, {"valid_until": {"$gte": today}}]}
