@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from services.directory_service.actions import Actions
-from services.directory_service.adapters.external_refs import ExternalRefs
 from services.directory_service.api import Parts, make_door
 from services.directory_service.store import SERVICE, Store
+from shared.auth.references import external_ref
 from shared.clock import Clock, Ids, new_id, utc_now
 from shared.http.app import ServiceApp
 from shared.settings import setting
@@ -42,5 +43,5 @@ def run_worker() -> None:
 
 
 def _acting(house: House, ids: Ids) -> Callable[[UnitOfWork], Actions]:
-    refs = ExternalRefs(house.settings(DirectorySettings).external_ref_secret)
-    return lambda work: Actions(Store(work), house.clock, ids, refs)
+    secret = house.settings(DirectorySettings).external_ref_secret
+    return lambda work: Actions(Store(work), house.clock, ids, partial(external_ref, secret))

@@ -162,7 +162,7 @@ class PersonPut(PersonPatch):
 class PersonBody(PersonPut):
     """A new person."""
 
-    external_id = _text(200, metadata={"description": "The partner's own number; kept as a keyed hash only"})
+    external_id = _text(128, metadata={"description": "The partner's own number; kept as a keyed hash only"})
 
 
 class PersonReceipt(DirectoryResource):
@@ -187,7 +187,7 @@ class PersonQuery(Schema):
 
     cluster = _text(64)
     organisation = _text(64, metadata={"description": "Who works there today"})
-    external_id = _text(200)
+    external_id = _text(128)
 
 
 class MergeBody(Schema):

@@ -77,7 +77,7 @@ class People:
         return self._change(actor, self.get(actor, person_id), changes, seen)
 
     def merge(self, actor: Actor, person_id: str, into_person_id: str) -> Person:
-        """Two records were one person. The loser's employments and consents follow, unless the winner has the same."""
+        """Two records were one person. The loser's employments and consents pass to the winner."""
         loser, winner = (self._of_desk(actor, i) for i in (person_id, into_person_id))
         merged = self._store.save(*person.merge(loser, winner))
         self._hand_over(loser, winner)
@@ -146,24 +146,39 @@ class People:
         return set(actor.organisation_ids) if asked is None else asked & actor.organisation_ids
 
     def _hand_over(self, loser: Person, winner: Person) -> None:
+        """What holds for the loser ends and, unless the winner has the same, begins for the winner."""
         held = self._store.employments_of(winner.id)
-        for job in self._store.employments_of(loser.id):
-            moved = replace(job, person_id=winner.id, cluster_id=winner.cluster_id)
-            if not any(moved.overlaps(other) and moved.organisation_id == other.organisation_id for other in held):
-                self._store.save(moved)
+        for job in self._end_jobs(loser):
+            begun = replace(job, id=self._new_id(), version=0, person_id=winner.id, cluster_id=winner.cluster_id)
+            if not any(begun.overlaps(other) and begun.organisation_id == other.organisation_id for other in held):
+                self._store.save(*relations.start_employment(begun, winner, True, ()))
         given = {(c.organisation_id, c.purpose) for c in self._store.consents_of(winner.id, status="given")}
-        for consent in self._store.consents_of(loser.id):
+        for consent in self._withdraw_consents(loser, "merge"):
+            begun_consent = replace(
+                consent, id=self._new_id(), version=0, person_id=winner.id, cluster_id=winner.cluster_id
+            )
             if (consent.organisation_id, consent.purpose) not in given:
-                self._store.save(replace(consent, person_id=winner.id, cluster_id=winner.cluster_id))
+                self._store.save(*relations.give_consent(begun_consent, winner, ()))
 
     def _erase(self, found: Person) -> Person:
-        now = self._now()
-        for job in self._store.employments_of(found.id):
-            if job.valid_until is None:
-                self._store.save(*relations.end_employment(job, max(now.date(), job.valid_from)))
-        for consent in self._store.consents_of(found.id, status="given"):
-            self._store.save(*relations.withdraw_consent(consent, "erasure", now))
+        self._end_jobs(found)
+        self._withdraw_consents(found, "erasure")
         return self._store.save(*person.erase(found))
+
+    def _end_jobs(self, found: Person) -> list[Employment]:
+        """End all that is open; returns it as it was."""
+        today = self._now().date()
+        still_open = [job for job in self._store.employments_of(found.id) if job.valid_until is None]
+        for job in still_open:
+            self._store.save(*relations.end_employment(job, max(today, job.valid_from)))
+        return still_open
+
+    def _withdraw_consents(self, found: Person, reason: str) -> list[Consent]:
+        """Withdraw all that hold; returns them as they were."""
+        given = self._store.consents_of(found.id, status="given")
+        for consent in given:
+            self._store.save(*relations.withdraw_consent(consent, reason, self._now()))
+        return given
 
 
 def _cluster(actor: Actor, asked: str | None) -> str:

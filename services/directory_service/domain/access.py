@@ -1,6 +1,6 @@
 """Who may see and change what in the directory. Somebody who may not is told that it does not exist."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,14 +36,15 @@ class Actor:
         return self.reach == "platform" or (cluster_id is not None and cluster_id == self.cluster_id)
 
 
-def reach_of(scopes: Iterable[str], roles: Iterable[str]) -> Reach:
-    """How far a token reaches: by its scopes, and HR no further than its employers."""
-    held, acting_as = set(scopes), set(roles)
-    if "operations" in held:
+def reach_of(scopes: Collection[str], roles: Collection[str], *, program: bool) -> Reach:
+    """How far a token reaches. `program`: it names no person, so it is a portal's own client."""
+    if "operations" in scopes:
         return "platform"
-    if not held & {"directory:read", "directory:write"}:
+    if "directory:read" not in scopes and "directory:write" not in scopes:
         return "self"
-    return "employer" if "hr" in acting_as and "manager" not in acting_as else "cluster"
+    if program or "manager" in roles:
+        return "cluster"
+    return "employer" if "hr" in roles else "self"
 
 
 def may_register(actor: Actor, organisation: Organisation) -> bool:

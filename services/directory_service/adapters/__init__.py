@@ -1,1 +1,0 @@
-"""What the directory needs from outside its rules: the keyed hash of partners' numbers."""
