@@ -120,10 +120,9 @@ def _download(url: str) -> dict[str, Key]:
     response = httpx.get(url, timeout=_FETCH_TIMEOUT_SECONDS, follow_redirects=False)
     response.raise_for_status()
     document = response.json()
-    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
-        raise ValueError("not a key set")
-    usable = (_usable(entry) for entry in document["keys"] if isinstance(entry, dict))
-    keys = {kid: key for kid, key in (found for found in usable if found)}
+    entries = document.get("keys") if isinstance(document, dict) else None
+    usable = (_usable(entry) for entry in entries or () if isinstance(entry, dict))
+    keys = dict(found for found in usable if found)
     if not keys:
         raise ValueError("no usable key")
     return keys

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
+from prometheus_client import Counter, Histogram
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
 from shared import metrics, tracing
 from shared.auth.verify import TokenVerifier
 from shared.health import Ready, report
-from shared.http.call import JSON
 from shared.http.cors import Origins, answer_headers, preflight_headers
 from shared.http.cursors import Cursors
 from shared.http.door import Door
@@ -21,16 +22,17 @@ from shared.http.passage import KEY, Passage, passage_of
 from shared.http.problems import MethodNotAllowed, Translate, answer_for
 from shared.http.ratelimit import RateLimit
 from shared.http.render import to_json
+from shared.http.response import to_response
 from shared.http.settings import HttpSettings
 from shared.storage.writes import Answer, Writes
 
-_ALWAYS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-site",
-}
+_ALWAYS: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-site"),
+)
 
 
 class ServiceApp(Flask):
@@ -52,9 +54,13 @@ class ServiceApp(Flask):
         passage = environ[KEY] = Passage()
         status = "500"
 
-        def started(line: str, headers: Any, *rest: Any) -> Any:
+        def started(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             nonlocal status
             status = line[:3]
+            headers.extend(_ALWAYS)
+            headers.append(("Trace-Id", passage.trace_id))
+            if passage.allowance:
+                headers.extend(passage.allowance.headers())
             return start_response(line, headers, *rest)
 
         begun = time.perf_counter()
@@ -70,6 +76,18 @@ class ServiceApp(Flask):
                     span.set_attribute("http.response.status_code", int(status))
                 _measure(method, rule, status, time.perf_counter() - begun)
 
+    def full_dispatch_request(self) -> Response:
+        """Flask's own, without signals and before-request hooks: nobody listens."""
+        try:
+            answer = self.make_response(self.dispatch_request())
+        except Exception as error:  # noqa: BLE001 (this is the one place that answers all of them)
+            answer = self.make_response(self.handle_user_exception(error))
+        return self.process_response(answer)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Our views are plain functions; asking each time costs."""
+        return func
+
     def make_default_options_response(self) -> Response:
         """A preflight, or the question which methods there are."""
         methods = self._methods()
@@ -82,17 +100,9 @@ class ServiceApp(Flask):
         return response
 
     def process_response(self, response: Response) -> Response:
-        """What every answer carries."""
-        passage = passage_of(request)
-        headers = response.headers
-        for name, value in _ALWAYS.items():
-            headers[name] = value
-        headers["Trace-Id"] = passage.trace_id
-        if passage.allowance:
-            for name, value in passage.allowance.headers():
-                headers[name] = value
+        """No session, no hooks; what every answer carries is added last, in `wsgi_app`."""
         if self._origins:
-            self._allow_origin(response, passage)
+            self._allow_origin(response, passage_of(request))
         return response
 
     def _allow_origin(self, response: Response, passage: Passage) -> None:
@@ -109,6 +119,10 @@ class ServiceApp(Flask):
         elif isinstance(error, WerkzeugNotFound):
             error = WerkzeugNotFound()
         return to_response(answer_for(error, self._translate))
+
+    def handle_exception(self, error: Exception) -> Response:
+        """An error while answering an error, or in Flask itself."""
+        return self._tell(error)
 
     def _methods(self) -> set[str]:
         adapter = self.create_url_adapter(request)
@@ -152,12 +166,6 @@ def make_app(
     return app
 
 
-def to_response(answer: Answer) -> Response:
-    """An answer that is not the reply of a view."""
-    headers = {"Content-Type": JSON, "Cache-Control": "no-store"} | dict(answer.headers)
-    return Response(answer.body, answer.status, headers)
-
-
 def _add_health(app: Flask, ready: Ready) -> None:
     def live() -> Response:
         return to_response(Answer(200, b'{"status":"live"}'))
@@ -186,10 +194,15 @@ def public(view: Callable[..., Response]) -> Callable[..., Response]:
 
 def _measure(method: str, rule: str, status: str, seconds: float) -> None:
     known = method if method in _METHODS else "other"
-    metrics.REQUESTS.labels(known, rule, status).inc()
-    metrics.REQUEST_SECONDS.labels(known, rule).observe(seconds)
+    counter, histogram = _instruments(known, rule, status)
+    counter.inc()
+    histogram.observe(seconds)
+
+
+@cache
+def _instruments(method: str, rule: str, status: str) -> tuple[Counter, Histogram]:
+    """Looked up once: methods, declared paths and statuses are few."""
+    return metrics.REQUESTS.labels(method, rule, status), metrics.REQUEST_SECONDS.labels(method, rule)
 
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-__all__ = ["Request", "ServiceApp", "make_app", "public", "to_response"]

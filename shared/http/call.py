@@ -1,7 +1,7 @@
 """What a view gets and what it gives back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.auth.caller import Caller
@@ -57,6 +57,10 @@ class Call:
         if self.work is None:
             raise RuntimeError("this route opens no unit of work")
         return self.work
+
+    def within(self, work: "UnitOfWork") -> "Call":
+        """The same call in a unit of work."""
+        return replace(self, work=work)
 
     @property
     def limit(self) -> int:

@@ -6,7 +6,10 @@ from typing import Final
 # (cluster, origin) -> allowed; without a cluster (a preflight carries no token): allowed by any of them.
 Origins = Callable[[str | None, str], bool]
 
-_REQUEST_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Acting-Organisation, Accept-Language, traceparent"
+_REQUEST_HEADERS: Final = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Acting-Organisation, Accept-Language, "
+    "traceparent"
+)
 _EXPOSED: Final = (
     "ETag, Location, Idempotency-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, Trace-Id"
 )

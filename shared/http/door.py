@@ -1,16 +1,43 @@
 """The HTTP door of a service: its routes, each with a declared scope or the word public."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Protocol, TypedDict, TypeVar, Unpack
 
 from shared.auth.caller import Caller
 from shared.http.call import Call, Page, Reply, Upload
-from shared.http.route import Route, View, make_route
+from shared.http.limits import JsonLimits
+from shared.http.route import Hints, IfMatch, Route, SchemaLike, View, make_route
 from shared.http.scopes import PUBLIC
 
 __all__ = ["PUBLIC", "Call", "Caller", "Door", "Page", "Reply", "Upload"]
 
-Register = Callable[[View], View]
+V = TypeVar("V", bound=View)
+
+
+class Register(Protocol):
+    """Takes a view and gives it back unchanged."""
+
+    def __call__(self, view: V) -> V: ...
+
+
+class Options(TypedDict, total=False):
+    """What a route may say beside its path and scope; see `Door`."""
+
+    body: SchemaLike | None
+    query: SchemaLike | None
+    returns: SchemaLike | None
+    status: int
+    summary: str
+    paged: bool
+    plain: bool
+    group: bool
+    if_match: IfMatch
+    accepts: tuple[str, ...]
+    produces: tuple[str, ...]
+    max_body: int
+    limits: JsonLimits
+    hints: Hints
+    errors: tuple[int, ...]
 
 
 class Door:
@@ -36,28 +63,28 @@ class Door:
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
 
-    def get(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+    def get(self, path: str, *, scope: str | tuple[str, ...], **options: Unpack[Options]) -> Register:
         """Declare a view that reads."""
         return self._register("GET", path, scope, options)
 
-    def post(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+    def post(self, path: str, *, scope: str | tuple[str, ...], **options: Unpack[Options]) -> Register:
         """Declare a view that makes or does something."""
         return self._register("POST", path, scope, options)
 
-    def put(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+    def put(self, path: str, *, scope: str | tuple[str, ...], **options: Unpack[Options]) -> Register:
         """Declare a view that makes or replaces what the path names."""
         return self._register("PUT", path, scope, options)
 
-    def patch(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+    def patch(self, path: str, *, scope: str | tuple[str, ...], **options: Unpack[Options]) -> Register:
         """Declare a view that changes a version the caller has seen."""
         return self._register("PATCH", path, scope, options)
 
-    def delete(self, path: str, *, scope: str | tuple[str, ...], **options: Any) -> Register:
+    def delete(self, path: str, *, scope: str | tuple[str, ...], **options: Unpack[Options]) -> Register:
         """Declare a view that takes something away."""
         return self._register("DELETE", path, scope, options)
 
-    def _register(self, method: str, path: str, scope: str | tuple[str, ...], options: dict[str, Any]) -> Register:
-        def register(view: View) -> View:
+    def _register(self, method: str, path: str, scope: str | tuple[str, ...], options: Options) -> Register:
+        def register(view: V) -> V:
             self._routes.append(make_route(method, path, view, tag=self.service, scope=scope, **options))
             return view
 

@@ -6,12 +6,13 @@ wrong at once.
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Request, Response, request
 from marshmallow import Schema
+from werkzeug.urls import iri_to_uri
 
 from shared.auth.caller import Caller
 from shared.auth.verify import TokenVerifier, acting_for
@@ -41,6 +42,7 @@ from shared.http.passage import Passage, passage_of
 from shared.http.problems import Malformed
 from shared.http.ratelimit import RateLimit, address_of
 from shared.http.render import to_json
+from shared.http.response import to_response
 from shared.http.route import MULTIPART, Route
 from shared.storage.writes import Answer, IdempotencyKey, Write, Writes
 
@@ -49,7 +51,6 @@ ACTING: Final = "Acting-Organisation"
 # not find all threads asleep.
 AWAIT_SECONDS: Final = 1.0
 _WAITERS: Final = threading.BoundedSemaphore(4)
-_NO_STORE: Final = ("Cache-Control", "no-store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def make_endpoint(route: Route, kit: Kit) -> Callable[..., Response]:
     """The function that Flask calls for this route."""
 
     def endpoint(**ids: str) -> Response:
-        now = request._get_current_object()  # type: ignore[attr-defined]  # the proxy costs at each use
+        now = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 (the proxy costs at each use)
         passage = passage_of(now)
         passage.route = route
         check_path(ids)
@@ -95,16 +96,14 @@ def make_endpoint(route: Route, kit: Kit) -> Callable[..., Response]:
 def _admit(now: Request, route: Route, kit: Kit, passage: Passage) -> str:
     """Who is it (a token must be good even where none is needed), is there allowance left, is there the scope."""
     environ = now.environ
-    address = "address:" + address_of(
-        environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR"), kit.trusted_proxies
-    )
     try:
         caller = _identify(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_ACTING_ORGANISATION"), kit.verifier)
     except Unauthenticated:
-        _count(kit.strangers, address, passage)
+        _count(kit.strangers, _address(environ, kit), passage)
         raise
     passage.caller = caller
     if caller is None:
+        address = _address(environ, kit)
         _count(kit.strangers, address, passage)
         if not route.public:
             raise Unauthenticated("This needs an access token: Authorization: Bearer ...")
@@ -115,6 +114,11 @@ def _admit(now: Request, route: Route, kit: Kit, passage: Passage) -> str:
     if not route.public and caller.scopes.isdisjoint(route.scopes):
         raise _lacks(route)
     return client
+
+
+def _address(environ: Mapping[str, str], kit: Kit) -> str:
+    remote, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR")
+    return f"address:{address_of(remote, forwarded, kit.trusted_proxies)}"
 
 
 def _identify(authorization: str | None, organisation: str | None, verifier: TokenVerifier) -> Caller | None:
@@ -179,7 +183,10 @@ def _content(now: Request, route: Route, violations: list[Violation]) -> _Conten
     raw = read_body(now, route.max_body)
     if not raw and _may_be_empty(route.body):
         return _Content(body={}, raw=raw)
-    media_type = check_media_type(now, route.accepts)
+    environ = now.environ
+    media_type = check_media_type(
+        environ.get("CONTENT_TYPE", ""), environ.get("HTTP_CONTENT_ENCODING", ""), route.accepts
+    )
     if route.body is not None and media_type == JSON:
         return _Content(parse_json_body(raw, route.body, route.limits, violations), raw, media_type)
     if route.body is not None and media_type == MULTIPART:
@@ -231,7 +238,7 @@ def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: di
         raise RuntimeError(f"{route.name} writes, but the app was made without writes")
 
     def act(work: Any) -> Answer:
-        return _answer(route, route.view(replace(call, work=work), **ids))
+        return _answer(route, route.view(call.within(work), **ids))
 
     write = Write(act, key, route.hints(call, **ids) if route.hints else ())
     try:
@@ -263,7 +270,7 @@ def _answer(route: Route, reply: Reply) -> Answer:
     if reply.version is not None:
         headers.append(("ETag", etag_of(reply.version)))
     if reply.location is not None:
-        headers.append(("Location", reply.location))
+        headers.append(("Location", reply.location if reply.location.isascii() else iri_to_uri(reply.location)))
     if reply.media_type is not None:
         headers.append(("Content-Type", reply.media_type))
     return Answer(reply.status or route.status, _body(route, reply.body), tuple(headers))
@@ -279,14 +286,12 @@ def _body(route: Route, body: Any) -> bytes:
 
 
 def _respond(answer: Answer, now: Request) -> Response:
-    headers = dict(answer.headers)
-    headers.setdefault(*_NO_STORE)
-    etag = headers.get("ETag")
-    if etag and now.method in {"GET", "HEAD"} and none_match(now.headers.get("If-None-Match", ""), etag):
-        return Response(status=304, headers={"ETag": etag, "Cache-Control": headers["Cache-Control"]})
-    if answer.body or answer.status != 204:
-        headers.setdefault("Content-Type", JSON)
-    return Response(answer.body, answer.status, headers)
+    seen = now.environ.get("HTTP_IF_NONE_MATCH")
+    if seen and answer.status == 200 and now.method in {"GET", "HEAD"}:
+        etag = next((value for name, value in answer.headers if name == "ETag"), None)
+        if etag and none_match(seen, etag):
+            return to_response(Answer(304, b"", answer.headers))
+    return to_response(answer)
 
 
 def _target(now: Request) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
@@ -10,6 +11,7 @@ from webargs.core import Parser
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Request
 
 from shared.errors import NotFound, Violation
@@ -28,19 +30,17 @@ _UTF8: Final = frozenset({"", "utf-8", "utf8", "us-ascii"})
 class _Values(Parser[Any]):
     """webargs over data that is already here. Unknown names are refused in the query too: a typo must not be silent."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}
-
-    def load_json(self, req: Any, schema: Schema) -> Any:
+    def load_json(self, req: Any, schema: Schema) -> Any:  # noqa: ARG002
         return req[0]
 
     def load_querystring(self, req: Any, schema: Schema) -> Any:
         return MultiDictProxy(req[0], schema)
 
-    def handle_error(self, error: ValidationError, req: Any, schema: Schema, **_: Any) -> NoReturn:
+    def handle_error(self, error: ValidationError, req: Any, schema: Schema, **_: Any) -> NoReturn:  # noqa: ARG002
         raise error  # the base logs it first: what people typed does not belong there
 
 
-_parser = _Values()
+_parser = _Values(unknown=None)
 
 
 def check_path(values: Mapping[str, str]) -> None:
@@ -72,14 +72,16 @@ def read_body(request: Request, limit: int) -> bytes:
         raise Malformed("The body cannot be read.") from error
 
 
-def check_media_type(request: Request, accepted: tuple[str, ...]) -> str:
+@lru_cache(512)
+def check_media_type(content_type: str, encoding: str, accepted: tuple[str, ...]) -> str:
     """The body's media type. UnsupportedMediaType unless the route takes it, in UTF-8."""
-    media_type = request.mimetype
+    media_type, parameters = parse_options_header(content_type)
+    media_type = media_type.lower()
     if not any(_matches(media_type, pattern) for pattern in accepted):
         raise UnsupportedMediaType(f"Send {' or '.join(accepted)}.")
-    if request.mimetype_params.get("charset", "").lower() not in _UTF8:
+    if parameters.get("charset", "").lower() not in _UTF8:
         raise UnsupportedMediaType("Send the text in UTF-8.")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if encoding.lower() not in {"", "identity"}:
         raise UnsupportedMediaType("Send the body without Content-Encoding.")
     return media_type
 
@@ -100,6 +102,8 @@ def parse_json_body(raw: bytes, schema: Schema, limits: JsonLimits, violations: 
 
 def parse_query(raw: bytes, schema: Schema, violations: list[Violation]) -> tuple[dict[str, Any], MultiDict[str, str]]:
     """The query by its schema, and as it was written. Invalid UTF-8 and control characters are refused by name."""
+    if not raw and not schema.fields:
+        return {}, MultiDict()
     if not raw:
         return _load(schema, MultiDict(), "query", violations) or {}, MultiDict()
     pairs = _query_pairs(raw, violations)

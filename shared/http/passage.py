@@ -25,5 +25,5 @@ def passage_of(request: Request) -> Passage:
     """The passage of this request."""
     found = request.environ.get(KEY)
     if not isinstance(found, Passage):
-        raise RuntimeError("not a request of a service app")
+        raise TypeError("not a request of a service app")
     return found

@@ -89,12 +89,16 @@ TITLES: Final[dict[int, str]] = {
     412: "It has changed meanwhile",
     413: "The body is too large",
     414: "The address is too long",
+    417: "The expectation cannot be met",
     415: "The body comes in a form that is not read here",
     422: "The content breaks rules",
     428: "Say which version you saw",
     429: "Too many requests",
+    431: "The headers are too large",
     500: "Something went wrong on our side",
+    501: "Not supported",
     503: "Not available for the moment",
+    505: "This version of HTTP is not supported",
 }
 
 
@@ -161,6 +165,12 @@ def _problem(
     violations: tuple[Violation, ...] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
+    fields = {"Content-Type": PROBLEM, **(headers or {})}
+    return Answer(status, problem_bytes(status, code, detail, violations), tuple(fields.items()))
+
+
+def problem_bytes(status: int, code: str, detail: str, violations: tuple[Violation, ...] = ()) -> bytes:
+    """The body of a problem."""
     body: dict[str, Any] = {
         "type": f"urn:clusterskills:problem:{code.lower().replace('_', '-')}",
         "title": TITLES[status],
@@ -171,8 +181,7 @@ def _problem(
     }
     if violations:
         body["violations"] = [_violation(found) for found in violations]
-    fields = {"Content-Type": PROBLEM, **(headers or {})}
-    return Answer(status, orjson.dumps(body, default=str), tuple(fields.items()))
+    return orjson.dumps(body, default=str)
 
 
 def _violation(found: Violation) -> dict[str, Any]:

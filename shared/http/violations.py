@@ -101,7 +101,7 @@ _UNKNOWN: Final = Schema().error_messages["unknown"]
 def _complaints(field: fields.Field[Any], validator: Any, value: Any) -> list[str]:
     """What this validator says about the value: the way to know whose complaint a message is."""
     try:
-        validator(field._deserialize(value, None, None))  # without the other validators
+        validator(field._deserialize(value, None, None))  # noqa: SLF001 (without the other validators)
     except ValidationError as error:
         return [str(text) for text in error.messages] if isinstance(error.messages, list) else []
     except Exception:  # noqa: BLE001 (any other failure means: not this one)
