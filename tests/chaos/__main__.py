@@ -1,0 +1,114 @@
+"""The long versions of all faults: `python -m tests.chaos [--seconds N] [name ...]`. Non-zero unless nothing was lost,
+doubled or out of order."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.engines import Engines
+from shared import logs
+from tests.chaos import scenarios
+from tests.chaos.arena import Arena
+from tests.chaos.probe import Counts
+
+Scenario = Callable[[Arena, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One scenario in its long version."""
+
+    scenario: Scenario
+    seconds: float = 60.0
+    brokers: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.scenario.__name__
+
+
+ROWS = (
+    Row(scenarios.mongod_is_killed),
+    Row(scenarios.relay_is_killed),
+    Row(scenarios.consumer_is_killed),
+    Row(scenarios.kafka_is_killed),
+    Row(scenarios.consumer_dies_before_its_offset_commit),
+    Row(scenarios.kafka_is_away),
+    Row(scenarios.kafka_loses_its_data, 20),
+    Row(scenarios.relay_freezes),
+    Row(scenarios.wakeup_is_lost, 20),
+    Row(scenarios.transactions_overlap, 30),
+    Row(scenarios.worker_is_stopped, 30),
+    Row(scenarios.worker_is_stopped_while_kafka_is_away, 20),
+    Row(scenarios.poison_comes, 20),
+    Row(scenarios.names_come_late, 30),
+    Row(scenarios.read_model_is_rebuilt, 30),
+    Row(scenarios.one_broker_of_three_is_killed, 30, brokers=3),
+)
+
+
+def main() -> int:
+    """Run what was asked for, or all, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help="scenarios; all when none is named")
+    parser.add_argument("--seconds", type=float, help="how long each hurts; each has its own default")
+    options = parser.parse_args()
+    unknown = set(options.names) - {row.name for row in ROWS}
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(row.name for row in ROWS)}")
+    logs.configure("chaos", "error")
+    chosen = [row for row in ROWS if not options.names or row.name in options.names]
+    return report([run(row, options.seconds or row.seconds) for row in chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one scenario came to."""
+
+    name: str
+    seconds: float
+    counts: Counts
+    failure: str = ""
+
+
+def run(row: Row, seconds: float) -> Result:
+    """One scenario on engines of its own."""
+    print(f"{row.name} ({seconds:.0f} s) ...", file=sys.stderr, flush=True)
+    started = time.monotonic()
+    failure, counts = "", Counts(lost=1)
+    with Engines.start(brokers=row.brokers) as engines:
+        arena = Arena(engines, replication=min(3, row.brokers))
+        try:
+            row.scenario(arena, seconds)
+            arena.settle()
+            counts = arena.counts()
+        except Exception as error:  # noqa: BLE001 (the other scenarios are still wanted)
+            failure = f"{type(error).__name__}: {error}"
+        finally:
+            arena.close()
+    return Result(row.name, time.monotonic() - started, counts, failure)
+
+
+def report(results: list[Result]) -> int:
+    """Print the table and its last line; the exit code."""
+    table = Table("scenario", "seconds", "events", "lost", "doubled", "out of order", "")
+    total = Counts()
+    for result in results:
+        counts = result.counts
+        total += counts
+        figures = (counts.events, counts.lost, counts.doubled, counts.disordered)
+        table.add_row(result.name, f"{result.seconds:.0f}", *map(str, figures), result.failure)
+    Console(width=160).print(table)
+    print(total)
+    return 0 if total.clean and not any(result.failure for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,300 @@
+"""The faults, each under load. A scenario hurts something for about `seconds` and leaves a system that can settle."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+from bson import encode
+from pymongo.errors import PyMongoError
+
+from shared.bus.generations import Generations
+from shared.bus.held import DEAD, list_dead
+from shared.bus.rebuild import rebuild
+from shared.storage.transaction import in_transaction
+from shared.storage.work import Duplicate, Raced, UnitOfWork
+from tests.chaos.arena import Arena, freeze, thaw, wait_for
+from tests.chaos.member import MODEL
+from tests.chaos.probe import CONSUMER, EFFECTS, counting, happen
+
+GRACEFUL_SECONDS = 10.0
+LEASE = 1.0
+
+
+def mongod_is_killed(arena: Arena, seconds: float) -> None:
+    """SIGKILL of MongoDB, again and again."""
+    _pair(arena)
+    with arena.load(threads=16, pause=0.05):
+        _repeat(seconds, lambda: _restart(arena, "mongo"), every=1.5)
+
+
+def kafka_is_killed(arena: Arena, seconds: float) -> None:
+    """SIGKILL of the broker, again and again."""
+    _pair(arena)
+    with arena.load():
+        _repeat(seconds, lambda: _restart(arena, "kafka"), every=3.0)
+
+
+def relay_is_killed(arena: Arena, seconds: float) -> None:
+    """SIGKILL of the relay, again and again."""
+    arena.spawn("consumer")
+    _keep_killing(arena, "relay", seconds, lease_seconds=LEASE)
+
+
+def consumer_is_killed(arena: Arena, seconds: float) -> None:
+    """SIGKILL of one consumer of two, again and again."""
+    _pair(arena)
+    _keep_killing(arena, "consumer", seconds)
+
+
+def consumer_dies_before_its_offset_commit(arena: Arena, seconds: float) -> None:
+    """The effects are committed, the offset is not: everything comes again."""
+    arena.spawn("relay")
+    with arena.load():
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            arena.spawn("consumer", dies_at_commit=random.randint(2, 8)).wait(timeout=60)
+    arena.spawn("consumer")
+
+
+def kafka_is_away(arena: Arena, seconds: float) -> None:
+    """Writes go on without a broker."""
+    _pair(arena)
+    with arena.load():
+        wait_for(lambda: arena.effects_total() > 0)
+        arena.engines.kill("kafka")
+        arena.pauses.clear()
+        time.sleep(seconds)
+        longest = max(arena.pauses)
+        arena.engines.restart("kafka")
+    assert longest < 2.0, f"A write waited {longest:.1f} s while Kafka was away."
+
+
+def kafka_loses_its_data(arena: Arena, seconds: float) -> None:
+    """The log is gone; the outbox fills it again while writes go on."""
+    _pair(arena)
+    with arena.load():
+        time.sleep(seconds / 2)
+        arena.engines.lose_kafka_data()
+        arena.outbox.replay()
+        time.sleep(seconds / 2)
+
+
+def relay_freezes(arena: Arena, seconds: float) -> None:
+    """The relay sleeps, another takes the lease, the first wakes up and goes on where it was."""
+    relays = [arena.spawn("relay", lease_seconds=LEASE) for _ in range(2)]
+    arena.spawn("consumer")
+    with arena.load():
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for sleeper in relays:
+                time.sleep(random.uniform(0.1, 0.6))
+                freeze(sleeper)
+                time.sleep(LEASE + 0.5)
+                thaw(sleeper)
+
+
+def wakeup_is_lost(arena: Arena, seconds: float) -> None:
+    """The change stream is cut under the relay, again and again: it is only a bell."""
+    _pair(arena)
+    cut = 0
+
+    def kill_cursors() -> None:
+        nonlocal cut
+        stages = [
+            {"$currentOp": {"idleCursors": True, "allUsers": True}},
+            {"$match": {"ns": f"{arena.database.name}.outbox"}},
+        ]
+        cursors = [
+            (row.get("cursor") or {}).get("cursorId")
+            for row in arena.client.admin.aggregate(stages)  # type: ignore[arg-type]
+        ]
+        found = [cursor for cursor in cursors if cursor]
+        if found:
+            arena.database.command({"killCursors": "outbox", "cursors": found})
+            cut += len(found)
+
+    with arena.load():
+        _repeat(seconds, kill_cursors, every=0.2)
+    assert cut, "No change stream was there to be cut."
+
+
+def transactions_overlap(arena: Arena, seconds: float) -> None:
+    """Transactions that began early commit late: their events carry older times and ids than what was sent."""
+    _pair(arena)
+    over = threading.Event()
+
+    def slow_client(key: str) -> None:
+        while not over.is_set():
+            work = UnitOfWork(arena.database, arena.writes._clock, "/probe")
+            happen(arena.topic, [key])(work)
+
+            def flush_and_dawdle(session: object, work: UnitOfWork = work) -> None:
+                work.flush(session)  # type: ignore[arg-type]
+                time.sleep(random.uniform(0.0, 0.4))
+
+            try:
+                in_transaction(arena.client, flush_and_dawdle)
+            except (Raced, Duplicate, PyMongoError):
+                continue
+            with arena._counting:
+                arena.expected[f"{arena.topic}/{key}"] += 1
+
+    slow = [threading.Thread(target=slow_client, args=(f"slow{n}",), daemon=True) for n in range(12)]
+    for each in slow:
+        each.start()
+    with arena.load(threads=2):
+        time.sleep(seconds)
+    over.set()
+    for each in slow:
+        each.join(10)
+
+
+def worker_is_stopped(arena: Arena, seconds: float) -> None:
+    """SIGTERM under load, again and again: graceful, and in time."""
+    worker = arena.spawn("worker")
+    with arena.load():
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            before = arena.effects_total()
+            wait_for(lambda before=before: arena.effects_total() > before)  # type: ignore[misc]
+            worker = _stop_in_time(arena, worker)
+
+
+def worker_is_stopped_while_kafka_is_away(arena: Arena, seconds: float) -> None:
+    """SIGTERM in the middle of an outage."""
+    worker = arena.spawn("worker")
+    with arena.load():
+        wait_for(lambda: arena.effects_total() > 0)
+        arena.engines.kill("kafka")
+        time.sleep(seconds / 2)
+        _stop_in_time(arena, worker)
+        arena.engines.restart("kafka")
+
+
+def poison_comes(arena: Arena, seconds: float) -> None:
+    """Poison bars its key and no other. One key is mended and replayed, one is discarded, while more keeps coming."""
+    _pair(arena)
+    mended, discarded = arena.keys[:2]
+    with arena.load():
+        time.sleep(0.5)
+        for key in (mended, discarded):
+            arena.write([key], poison=True)
+        time.sleep(seconds / 2)
+        wait_for(lambda: len(list_dead(arena.database)) == 2)
+        plan = arena.member.plan()
+        # The operations' door: another process than the consumer's, with the mended handler.
+        inbox = plan.inbox(counting(arena.topic, mended=True))
+        for letter in list_dead(arena.database):
+            drop = letter.id if letter.record.key == discarded else None
+            inbox.release(letter.aggregate, discard=drop)
+            if drop:
+                arena.discarded.add((letter.aggregate, letter.record.order))
+        plan.client.close()
+        time.sleep(seconds / 2)
+
+
+def names_come_late(arena: Arena, seconds: float) -> None:
+    """Probes name aggregates of another topic whose events come later, or just then."""
+    arena.spawn("relay")
+    arena.spawn("consumer", named=arena.named)
+    until, number = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        number += 1
+        name, keys = f"late{number}", random.sample(arena.keys, 3)
+        arena.write(keys, names=name)
+        arena.write(keys[:1])
+        time.sleep(random.choice((0.0, 0.02, 0.3)))
+        arena.write([name], topic=arena.named)
+    assert arena.database["held_events"].count_documents({"state": DEAD}) == 0
+
+
+def read_model_is_rebuilt(arena: Arena, seconds: float) -> None:
+    """Rebuilt from zero while events keep coming; then once more at rest: byte for byte the same."""
+    worker = arena.spawn("worker", event_time=True)
+    plan = arena.member.plan()
+    subscription = counting(arena.topic, event_time=True)
+
+    def build() -> None:
+        rebuild(plan.client, plan.database, plan.kafka, plan.source, subscription, MODEL, lambda _aliases: None)
+
+    with arena.load():
+        time.sleep(seconds / 2)
+        build()
+        time.sleep(seconds / 2)
+    generation = plan.generations().present(CONSUMER)
+    present = plan.database[MODEL.aliases(generation)[EFFECTS]]
+    wait_for(lambda: sum(len(row["ns"]) for row in present.find()) >= arena.expected.total())
+    worker.terminate()
+    worker.wait()
+    before = _bytes_of(arena, present.name)
+    build()
+    generations = Generations(arena.database, [MODEL])
+    after = generations.aliases()[EFFECTS]
+    assert after != present.name
+    assert _bytes_of(arena, after) == before
+    plan.client.close()
+    arena.database[after].rename(EFFECTS, dropTarget=True)
+
+
+def one_broker_of_three_is_killed(arena: Arena, seconds: float) -> None:
+    """The others go on; then the next one."""
+    _pair(arena)
+    with arena.load():
+        wait_for(lambda: arena.effects_total() > 0)
+        for name in ("kafka-2", "kafka-1"):
+            arena.engines.kill(name)
+            before = arena.effects_total()
+            time.sleep(seconds / 2)
+            assert wait_for(lambda before=before: arena.effects_total() > before, 30), "nothing moved"  # type: ignore[misc]
+            arena.engines.restart(name)
+
+
+# -- small things
+
+
+def _pair(arena: Arena) -> None:
+    arena.spawn("relay")
+    arena.spawn("consumer")
+
+
+def _repeat(seconds: float, hurt: Callable[[], None], *, every: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(every * random.uniform(0.5, 1.0))
+        hurt()
+
+
+def _restart(arena: Arena, name: str) -> None:
+    arena.engines.kill(name)
+    arena.engines.restart(name)
+
+
+def _keep_killing(arena: Arena, role: str, seconds: float, **options: float) -> None:
+    victim = arena.spawn(role, **options)
+    with arena.load():
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(random.uniform(1.0, 2.5))
+            victim.kill()
+            victim.wait()
+            victim = arena.spawn(role, **options)
+
+
+def _stop_in_time(arena: Arena, worker: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """SIGTERM; its successor stands ready. Returns that."""
+    successor = arena.spawn("worker")
+    asked = time.monotonic()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=30) == 0
+    took = time.monotonic() - asked
+    assert took < GRACEFUL_SECONDS, f"The worker took {took:.1f} s to stop."
+    return successor
+
+
+def _bytes_of(arena: Arena, collection: str) -> list[bytes]:
+    return [encode(row) for row in arena.database[collection].find().sort("_id")]
