@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pymongo import IndexModel
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from shared import logs, metrics, settings, tracing
 from shared.auth.verify import AuthSettings, TokenVerifier
@@ -25,7 +25,7 @@ from shared.logs import get_logger
 from shared.storage import idempotency, outbox
 from shared.storage.group import GroupCommit, Resolver
 from shared.storage.lease import Lease
-from shared.storage.mongo import MongoSettings, connect, open_database, translate
+from shared.storage.mongo import MongoCollection, MongoSettings, connect, open_database, translate
 from shared.storage.work import UnitOfWork
 
 log = get_logger(__name__)
@@ -73,6 +73,7 @@ class House:
         self.client = connect(mongo_settings.mongo_url)
         self.database = open_database(self.client, mongo_settings, service.name)
         self.generations = Generations(self.database, service.read_models)
+        self._writes: GroupCommit | None = None
         self._prepared = threading.Event()
         threading.Thread(target=self._prepare, name="indexes", daemon=True).start()
 
@@ -105,7 +106,8 @@ class House:
             aliases=self.generations.aliases,
             duplicates=self.service.duplicates,
         )
-        return make_app(
+        self._writes = writes
+        app = make_app(
             doors,
             service=self.service.name,
             verifier=TokenVerifier.of(self.settings(AuthSettings)),
@@ -116,6 +118,15 @@ class House:
             origins=origins,
             translate=translate,
         )
+        app.extensions["house"] = self
+        return app
+
+    def close(self) -> None:
+        """Finish the writes that wait and close the connections."""
+        self._prepared.set()
+        if self._writes is not None:
+            self._writes.close()
+        self.client.close()
 
     def plan(
         self,
@@ -160,8 +171,8 @@ class House:
             collection = self.database[aliases.get(name, name)]
             if models:
                 collection.create_indexes(list(models))
-            elif collection.name not in self.database.list_collection_names():
-                self.database.create_collection(collection.name)
+            else:
+                _create(collection)
 
     def _prepare(self) -> None:
         """Index as soon as MongoDB is there; until then the process is not ready."""
@@ -172,3 +183,15 @@ class House:
             except PyMongoError as error:
                 log.warning("indexes_wait_for_storage", error=type(error).__name__)
                 self._prepared.wait(0.5)
+
+
+def _create(collection: MongoCollection) -> None:
+    """Create a collection; another process may be faster. A transaction cannot always create one by itself."""
+    try:
+        collection.database.create_collection(collection.name, check_exists=False)
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:
+            raise
+
+
+_NAMESPACE_EXISTS = 48

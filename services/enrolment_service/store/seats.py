@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,11 +34,14 @@ CLAIM_AGE = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class SeatQuestion:
-    """Asks the desk for a seat. `existing` says that the enrolment is stored already (an approval)."""
+    """Asks the desk for a seat. `existing` says that the enrolment is stored already (an approval).
+
+    The same question whatever id the enrolment would get: an act that runs again draws a new one.
+    """
 
     session_id: str
     person_id: str
-    enrolment_id: str
+    enrolment_id: str = field(compare=False)
     existing: bool = False
 
 
