@@ -25,7 +25,7 @@ from jgo.maven import MavenContext
 from deploy.local.errors import StackError
 
 _HERE = Path(__file__).parent
-_CHUNK = 1 << 18
+CHUNK = 1 << 15
 _TRIES = 4
 Say = Callable[[str], None]
 
@@ -177,7 +177,7 @@ def _receive(artefact: Artefact, part: Path, progress: _Progress) -> None:
         response.raise_for_status()
         mode = "ab" if response.status_code == requests.codes.partial_content else "wb"
         with part.open(mode) as target:
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in response.iter_content(CHUNK):
                 target.write(chunk)
                 progress.add(len(chunk))
 

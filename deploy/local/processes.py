@@ -120,8 +120,17 @@ def family(process: psutil.Process) -> list[psutil.Process]:
 def session(leader: Identity) -> list[psutil.Process]:
     """Return the living processes that a session leader of ours started, also when it died before them."""
     first = leader.find()
+    if first is None and psutil.pid_exists(leader.pid) and not _is_zombie(leader.pid):
+        return []  # its id belongs to a stranger now, which the kernel allows only when its session is empty
     found = set(family(first)) if first else set[psutil.Process]()
     return list(found | {process for process in psutil.process_iter() if _belongs(process, leader)})
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _belongs(process: psutil.Process, leader: Identity) -> bool:

@@ -12,6 +12,12 @@ from jgo.parse import Coordinate
 _HERE = Path(__file__).parent
 _KAFKA = ("org.apache.kafka:kafka_2.13:4.1.0", "org.slf4j:slf4j-simple:1.7.36")
 _KEYCLOAK = ("org.keycloak", "keycloak-quarkus-dist", "26.4.0", "tar.gz")
+_FRONTEND = (
+    ("org.webjars.npm", "tabler__core", "1.4.0", "jar"),
+    ("org.webjars.npm", "bootstrap-icons", "1.11.3", "jar"),
+    ("org.webjars.npm", "htmx.org", "2.0.4", "jar"),
+    ("org.webjars", "swagger-ui", "5.30.3", "jar"),
+)
 
 
 def main() -> None:
@@ -19,7 +25,8 @@ def main() -> None:
     with TemporaryDirectory() as scratch:
         context = MavenContext(repo_cache=Path(scratch))
         _write("kafka", _kafka_files(context))
-        _write("keycloak", _keycloak_files(context))
+        _write("keycloak", _single_files(context, _KEYCLOAK))
+        _write("frontend", _single_files(context, *_FRONTEND))
 
 
 def _kafka_files(context: MavenContext) -> dict[str, Path]:
@@ -32,10 +39,12 @@ def _kafka_files(context: MavenContext) -> dict[str, Path]:
     }
 
 
-def _keycloak_files(context: MavenContext) -> dict[str, Path]:
-    group, name, version, packaging = _KEYCLOAK
-    artifact = context.project(group, name).at_version(version).artifact(packaging=packaging)
-    return {":".join(_KEYCLOAK): artifact.resolve()}
+def _single_files(context: MavenContext, *wanted: tuple[str, str, str, str]) -> dict[str, Path]:
+    """Return files that need no others."""
+    return {
+        ":".join(one): context.project(one[0], one[1]).at_version(one[2]).artifact(packaging=one[3]).resolve()
+        for one in wanted
+    }
 
 
 def _write(name: str, files: dict[str, Path]) -> None:

@@ -23,6 +23,8 @@ from deploy.local.supervisor import Supervisor
 
 DEFAULT_DATA = Path(".stack")
 _STOP_WITHIN = 15.0
+_background: list[subprocess.Popen[bytes]] = []
+"""Supervisors this process started and left running; kept so that their end is noticed, not complained about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def start_in_background(request: Request, say: Say) -> dict[str, Any]:
             cwd=Path(__file__).parents[2],
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
+    _background.append(process)
     try:
         return _follow(process, folder, say)
     except BaseException:
@@ -116,6 +119,8 @@ def stop(data: Path) -> bool:
     if not processes.wait_until(lambda: supervisor.find() is None, _STOP_WITHIN):
         process.kill()
         folder.end_leftovers()
+    for child in _background:
+        child.poll()
     return True
 
 

@@ -1,0 +1,117 @@
+"""The realm as file and as served: tokens carry what services check, and nobody gets a scope that is not theirs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from deploy.identity import ids, people, realm
+from tests.stack import Stack
+
+
+def test_the_realm_file_is_what_its_tables_make() -> None:
+    assert realm.REALM_FILE.read_text(encoding="utf-8") == realm.text(), "run `python -m deploy.identity.realm`"
+
+
+def test_the_realm_file_holds_no_secret() -> None:
+    content = json.loads(realm.REALM_FILE.read_text(encoding="utf-8"))
+    secrets = [client["secret"] for client in content["clients"] if "secret" in client]
+    secrets += [item["value"] for user in content["users"] for item in user.get("credentials", [])]
+
+    assert secrets
+    assert all(secret.startswith("${CLUSTERSKILLS_") for secret in secrets)
+
+
+def test_ids_stay_the_same_for_ever() -> None:
+    assert ids.cluster_id("wfr-heilbronn") == "aa45def6-084c-52fc-8ca9-95ad15bb1e88"
+    assert ids.person_id("trainer@heilbronn.example") == "e9253afa-7c5b-5e61-aa65-79e08f304e05"
+    assert ids.organisation_id("musterwerk-fraestechnik") != ids.cluster_id("musterwerk-fraestechnik")
+
+
+def test_a_trainers_token_names_person_cluster_organisations_roles_and_scopes(stack: Stack) -> None:
+    claims = _verified(stack, stack.token("trainer@heilbronn.example"))
+
+    assert claims["iss"] == stack.facts["oidc"]["issuer"]
+    assert "clusterskills" in claims["aud"]
+    assert claims["sub"] == ids.subject_id("trainer@heilbronn.example")
+    assert claims["azp"] == "clusterskills-cli"
+    assert claims["person_id"] == ids.person_id("trainer@heilbronn.example")
+    assert claims["cluster_id"] == ids.cluster_id("wfr-heilbronn")
+    assert claims["organisation_ids"] == [ids.organisation_id("musterakademie-heilbronn")]
+    assert claims["roles"] == ["trainer"]
+    assert _scopes(claims) == _scopes_of("trainer")
+
+
+@pytest.mark.parametrize("role", [role for role in people.ROLES if role != "operator"])
+def test_each_role_gets_its_scopes_and_no_other(stack: Stack, role: str) -> None:
+    claims = _verified(stack, stack.token(f"{role}@moravia.example"))
+
+    assert _scopes(claims) == _scopes_of(role)
+
+
+def test_a_token_names_no_person_in_words(stack: Stack) -> None:
+    claims = _verified(stack, stack.token("worker@aragon.example"))
+
+    assert not {"name", "email", "given_name", "family_name", "preferred_username"} & claims.keys()
+
+
+def test_a_partners_portal_acts_for_its_own_cluster_only(stack: Stack) -> None:
+    claims = _verified(stack, stack.client_token("partner-mobinov"))
+
+    assert claims["cluster_id"] == ids.cluster_id("mobinov")
+    assert _scopes(claims) == set(people.PARTNER_SCOPES)
+    assert "person_id" not in claims
+
+
+def test_a_program_cannot_ask_for_more_than_its_role_may_have(stack: Stack) -> None:
+    secret = next(c["client_secret"] for c in stack.facts["clients"] if c["client_id"] == "names-certificate")
+    form = {"grant_type": "client_credentials", "client_id": "names-certificate", "client_secret": secret}
+    answer = httpx.post(stack.facts["oidc"]["token_url"], data=form | {"scope": "operations"}, timeout=30)
+
+    assert answer.status_code == httpx.codes.BAD_REQUEST
+
+
+def test_nobody_changes_the_cluster_of_their_own_account(stack: Stack) -> None:
+    header = {"Authorization": f"Bearer {stack.token('worker@friuli.example')}"}
+    account = stack.facts["oidc"]["issuer"] + "/account"
+    changed = {"attributes": {"cluster_id": [ids.cluster_id("zone")]}}
+    httpx.post(account, headers=header, json=changed, timeout=30)
+
+    claims = _verified(stack, stack.token("worker@friuli.example"))
+    assert claims["cluster_id"] == ids.cluster_id("comet-fvg")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_issuer_is_the_same_on_both_addresses(stack: Stack, scheme: str) -> None:
+    base = {"http": stack.url, "https": stack.https_url}[scheme]
+    address = f"{base}/auth/realms/clusterskills/.well-known/openid-configuration"
+    answer = httpx.get(address, verify=stack.tls, timeout=30).raise_for_status().json()
+
+    assert answer["issuer"] == stack.facts["oidc"]["issuer"]
+
+
+def test_a_token_asked_for_by_https_is_good(stack: Stack) -> None:
+    secret = next(c["client_secret"] for c in stack.facts["clients"] if c["client_id"] == "platform-operator")
+    form = {"grant_type": "client_credentials", "client_id": "platform-operator", "client_secret": secret}
+    address = f"{stack.https_url}/auth/realms/clusterskills/protocol/openid-connect/token"
+    answer = httpx.post(address, data=form, verify=stack.tls, timeout=30).raise_for_status().json()
+
+    assert "operations" in _scopes(_verified(stack, answer["access_token"]))
+
+
+def _verified(stack: Stack, token: str) -> dict[str, Any]:
+    keys = httpx.get(stack.facts["oidc"]["jwks_url"], timeout=30).raise_for_status().json()
+    return jwt.decode(token, KeySet.import_key_set(keys), algorithms=["RS256"]).claims
+
+
+def _scopes(claims: dict[str, Any]) -> set[str]:
+    return set(claims["scope"].split()) - {"profile", "email"}
+
+
+def _scopes_of(role: str) -> set[str]:
+    return {scope for scope, roles in people.SCOPES.items() if role in roles}
