@@ -78,7 +78,8 @@ def _prepare(broker: Broker, cluster: Sequence[Broker], jars: str) -> None:
 
 
 def _format(broker: Broker, cluster: Sequence[Broker], jars: str) -> None:
-    tool = ("kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id(cluster))
+    # One word with "=": an id may begin with a dash.
+    tool = ("kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id(cluster)}")
     command = _java(jars, "-Xmx128m", *tool, "--config", str(_properties(broker)), "--ignore-formatted")
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if result.returncode != 0:
