@@ -9,15 +9,17 @@ from deploy.identity import ids
 ROLES = ("worker", "trainer", "reviewer", "hr", "manager", "operator")
 PARTNER = "partner-portal"
 NAMES = "names-reader"
-PROGRAM_ROLES = (PARTNER, NAMES)
+PROVIDER = "provider-program"
+QUALITY = "quality-program"
+PROGRAM_ROLES = (PARTNER, NAMES, PROVIDER, QUALITY)
 
 SCOPES: dict[str, tuple[str, ...]] = {
-    "catalog:write": ("trainer", "manager"),
-    "catalog:review": ("reviewer", "manager"),
+    "catalog:write": ("trainer", "manager", PROVIDER),
+    "catalog:review": ("reviewer", "manager", QUALITY),
     "enrolment:read": ("worker", "trainer", "hr", "manager", PARTNER),
     "enrolment:write": ("worker", "hr", "manager", PARTNER),
     "enrolment:approve": ("hr", "manager"),
-    "teaching:write": ("trainer", "manager"),
+    "teaching:write": ("trainer", "manager", PROVIDER),
     "certificate:read": ("worker", "trainer", "hr", "manager", PARTNER),
     "certificate:manage": ("manager",),
     "directory:read": ("hr", "manager", "operator", PARTNER),
@@ -31,6 +33,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
 """Every scope of the API and the roles it may go to. A token gets a scope only when its owner has one of the roles."""
 
 PARTNER_SCOPES = ("enrolment:read", "enrolment:write", "directory:read", "directory:write", "certificate:read")
+PROVIDER_SCOPES = ("catalog:write", "teaching:write")
 PEOPLE_SCOPES = tuple(scope for scope in SCOPES if scope != "directory:names")
 
 CLUSTERS = (
@@ -114,11 +117,16 @@ def logins() -> tuple[Login, ...]:
 
 
 def clients() -> tuple[Client, ...]:
-    """Return the programs with a secret: one portal per cluster, the services' own and the platform's operator."""
+    """Return the programs with a secret: three per cluster, the services' own and the platform's operator.
+
+    A cluster has its partner portal, its providers' course system, and its quality office that reviews what they write.
+    """
     partners = tuple(Client(f"partner-{slug}", PARTNER, PARTNER_SCOPES, slug) for slug in CLUSTERS)
+    providers = tuple(Client(f"provider-{slug}", PROVIDER, PROVIDER_SCOPES, slug) for slug in CLUSTERS)
+    quality = tuple(Client(f"quality-{slug}", QUALITY, ("catalog:review",), slug) for slug in CLUSTERS)
     inner = tuple(Client(f"names-{service}", NAMES, ("directory:names",)) for service in ("certificate", "enrolment"))
     operator = Client("platform-operator", "operator", ("operations", "directory:read", "directory:write"))
-    return (*partners, *inner, operator)
+    return (*partners, *providers, *quality, *inner, operator)
 
 
 def _logins_of(slug: str) -> tuple[Login, ...]:
