@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from deploy.identity import ids, people
 from deploy.identity.realm import AUDIENCE, PASSWORD_VARIABLE
-from deploy.local import gateway, kafka, keycloak, mongo, services
+from deploy.local import gateway, kafka, keycloak, mongo, portal, services
 from deploy.local.artefacts import Say
 from deploy.local.folder import Folder
 from deploy.local.outside import Oidc, Outside
@@ -80,7 +80,7 @@ class _Builder:
             rows.append(mongo.part(self.folder.path / "mongo", self.ports["mongo"]))
         if not outside.kafka and self.wish.wants("kafka"):
             rows += kafka.parts([self.broker], say)
-        rows += [row for service in self.services for row in self._service(service) if self.wish.wants(row.name)]
+        rows += [row for service in self.services for row in self._service(service, say) if self.wish.wants(row.name)]
         if self.wish.wants("gateway"):
             rows.append(gateway.part(self.doorway))
         return rows
@@ -115,13 +115,18 @@ class _Builder:
         }
         return keycloak.part(place, {**self.secrets, **names}, say)
 
-    def _service(self, service: services.Service) -> list[Part]:
-        return services.parts(service, self.ports, self._environment(service.name), self.folder.path / "tmp")
+    def _service(self, service: services.Service, say: Say) -> list[Part]:
+        environment = self._environment(service.name)
+        if service.name == "portal" and self.wish.wants("portal-api"):
+            own = portal.settings(self.folder.path / "portal", say)
+            environment |= {f"CLUSTERSKILLS_{name}": value for name, value in own.items()}
+        return services.parts(service, self.ports, environment, self.folder.path / "tmp")
 
     def _environment(self, service: str) -> dict[str, str]:
         """Return the settings of one service's processes. Each gets only the client secret that is its own."""
         oidc = self.oidc(f"http://127.0.0.1:{self.ports['keycloak']}")
-        inner = {f"{name.upper()}_URL": f"http://{address}" for name, address in self._inner().items()}
+        addresses = self._upstreams().items()
+        inner = {f"{name.upper()}_URL": f"http://{address}" for name, address in addresses if name != "identity"}
         settings = {
             "MONGO_URL": self.mongo_url,
             "KAFKA_BOOTSTRAP": self.kafka_bootstrap,

@@ -1,0 +1,46 @@
+"""What the pages share: made once per process by `app.py`."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app, request
+
+from services.portal.frontend import Frontend
+from services.portal.identity import Provider
+from services.portal.neighbours import Catalog, Certificates, Documents
+from services.portal.partnerships import Partnerships
+from services.portal.sealed import Seal
+from services.portal.sessions import Sessions
+from services.portal.settings import PortalSettings
+
+_EXTENSION = "portal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """The parts of the portal."""
+
+    settings: PortalSettings
+    frontend: Frontend
+    partnerships: Partnerships
+    seal: Seal
+    sessions: Sessions
+    provider: Provider
+    catalog: Catalog
+    certificates: Certificates
+    documents: Documents
+    identity_origin: str
+
+    def move_in(self) -> None:
+        """Let the pages of the current application find it."""
+        current_app.extensions[_EXTENSION] = self
+
+    def origin(self) -> str:
+        """Our address as the visitor sees it: one of the two configured, never what the request claims."""
+        settings = self.settings
+        return (settings.public_https_url if request.is_secure else "") or settings.public_url
+
+
+def house() -> House:
+    """The parts of the running application."""
+    return cast(House, current_app.extensions[_EXTENSION])

@@ -1,0 +1,82 @@
+"""Languages of the pages. English stands in the templates; every other one is a folder with a `messages.po`.
+
+A new language needs its `translations/<code>/LC_MESSAGES/messages.po` and nothing else: it is read at boot, so no
+compiled catalog lies in the repository.
+"""
+
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask import Flask, Request, request
+from flask_babel import Babel, Domain, LazyString, get_locale, gettext, lazy_gettext
+
+SOURCE: Final = "en"
+COOKIE: Final = "language"
+FOLDER: Final = Path(__file__).with_name("translations")
+
+
+def _(sentence: str) -> str:
+    """A sentence in the visitor's language."""
+    return str(gettext(sentence))
+
+
+def _l(sentence: str) -> LazyString:
+    """A sentence that is put into the visitor's language when it is shown."""
+    return lazy_gettext(sentence)
+
+
+def language() -> str:
+    """The language of this request, as its BCP 47 tag."""
+    return str(get_locale() or SOURCE).replace("_", "-")
+
+
+class PoDomain(Domain):  # type: ignore[misc]  # the package has no types
+    """Catalogs straight from their source files."""
+
+    def get_translations(self) -> NullTranslations:
+        """Those of this request's language."""
+        locale = get_locale()
+        return _catalog(str(locale)) if locale else NullTranslations()
+
+
+@cache
+def languages() -> dict[str, str]:
+    """Each language's code and own name, English first."""
+    codes = [SOURCE, *sorted(path.parents[1].name for path in FOLDER.glob("*/LC_MESSAGES/messages.po"))]
+    return {code: _own_name(code) for code in codes}
+
+
+def speak(app: Flask) -> None:
+    """Let the application's templates and sentences speak the visitor's language."""
+    Babel(app, default_locale=SOURCE, locale_selector=lambda: chosen(request), default_domain=PoDomain())
+
+
+def chosen(asked: Request) -> str:
+    """The language a visitor picked, else the best that their browser asks for, else English."""
+    picked = asked.cookies.get(COOKIE, "")
+    if picked in languages():
+        return picked
+    return asked.accept_languages.best_match(languages(), default=SOURCE)
+
+
+@cache
+def _catalog(code: str) -> NullTranslations:
+    path = FOLDER / code / "LC_MESSAGES" / "messages.po"
+    if not path.exists():
+        return NullTranslations()
+    compiled = BytesIO()
+    with path.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=code))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def _own_name(code: str) -> str:
+    name = Locale.parse(code).get_display_name(code) or code
+    return name[0].upper() + name[1:]

@@ -1,0 +1,42 @@
+"""Who finds what in the menu: one table. It holds only pages that exist."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from flask_babel import LazyString
+
+from services.portal.languages import _l
+
+GUEST: Final = "guest"
+
+ROLE_NAMES: Final[dict[str, LazyString]] = {
+    "worker": _l("Learner"),
+    "trainer": _l("Trainer"),
+    "reviewer": _l("Reviewer"),
+    "hr": _l("Human resources"),
+    "manager": _l("Cluster manager"),
+    "operator": _l("Operator"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One word of the menu; no roles: for everybody."""
+
+    path: str
+    label: LazyString
+    roles: frozenset[str] = frozenset()
+
+
+_TABLE: Final = (
+    Entry("/", _l("Start")),
+    Entry("/verify", _l("Verify a certificate")),
+    Entry("/docs", _l("For programs"), frozenset({GUEST, "trainer", "manager", "operator"})),
+)
+
+
+def entries(roles: Iterable[str]) -> list[Entry]:
+    """The menu of somebody with these roles; without any they are a guest."""
+    held = set(roles) or {GUEST}
+    return [entry for entry in _TABLE if not entry.roles or entry.roles & held]

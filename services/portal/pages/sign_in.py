@@ -1,0 +1,94 @@
+"""Signing in and out. Every step can be repeated, forged or abandoned; none of that signs anybody in or ends in a 500."""
+
+import secrets
+
+from flask import Blueprint, Response, render_template, request
+
+from services.portal import visitors
+from services.portal.house import house
+from services.portal.identity import SignInRefused
+from services.portal.languages import _, language
+from services.portal.sessions import SignIn
+from shared.errors import NotFound
+from shared.http.app import public
+from shared.logs import get_logger
+
+pages = Blueprint("sign_in", __name__)
+log = get_logger(__name__)
+
+
+@pages.get("/sign-in")
+@public
+def begin() -> Response:
+    """Send the browser to the identity provider."""
+    browser = visitors.browser_secret() or secrets.token_urlsafe(24)
+    state = secrets.token_urlsafe(24)
+    sign_in = SignIn(
+        verifier=secrets.token_urlsafe(48),
+        nonce=secrets.token_urlsafe(24),
+        origin=house().origin(),
+        target=visitors.safe_target(request.args.get("next")),
+    )
+    address = house().provider.sign_in_address(state, sign_in, language())
+    house().sessions.begin(state, browser, sign_in)
+    response = _go(address)
+    visitors.keep_browser_secret(response, browser)
+    return response
+
+
+@pages.get("/callback")
+@public
+def finish() -> Response:
+    """The identity provider sends the browser back: with a code, or with the reason why there is none."""
+    try:
+        sign_in = house().sessions.take(request.args.get("state", ""), visitors.browser_secret())
+    except NotFound:
+        return _nothing_under_way()
+    try:
+        house().provider.check_issuer(request.args.get("iss"))
+        if "error" in request.args:
+            return _failed(_("You were not signed in: the sign-in was cancelled or refused."))
+        person = house().provider.redeem(request.args.get("code", ""), sign_in)
+    except SignInRefused as error:
+        log.warning("sign-in refused", reason=error.detail)
+        return _failed(_("The sign-in page's answer could not be used. Please try again."))
+    return _welcome(house().sessions.open(person), sign_in.target)
+
+
+@pages.post("/sign-out")
+@public
+def end() -> Response:
+    """End the session here and at the identity provider."""
+    person, session_id = visitors.visitor().person, visitors.visitor().session_id
+    if person is None:
+        return _go("/")
+    visitors.check_form(request.form.get("form_token", ""))
+    house().sessions.close(session_id)
+    response = _go(house().provider.sign_out_address(person.id_token, f"{house().origin()}/"))
+    visitors.drop_session(response)
+    return response
+
+
+def _nothing_under_way() -> Response:
+    """No such sign-in of this browser. Somebody who is signed in already has only come back to an old address."""
+    if visitors.visitor().person:
+        return _go("/")
+    return _failed(_("This sign-in was not begun in this browser, was used already, or took longer than ten minutes."))
+
+
+def _welcome(session_id: str, target: str) -> Response:
+    """A new session id at each sign-in; one that was there before ends."""
+    before = visitors.visitor()
+    if before.session_id:
+        house().sessions.close(before.session_id)
+    response = _go(target)
+    visitors.keep_session(response, session_id)
+    return response
+
+
+def _failed(reason: str) -> Response:
+    return Response(render_template("sign_in_failed.html", reason=reason), 400)
+
+
+def _go(address: str) -> Response:
+    return Response(status=303, headers={"Location": address})

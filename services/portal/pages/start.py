@@ -1,0 +1,57 @@
+"""The start page, and the choice of a language."""
+
+from flask import Blueprint, Response, redirect, render_template, request
+
+from services.portal import languages
+from services.portal.house import house
+from services.portal.visitors import safe_target, visitor
+from shared.errors import NotFound
+from shared.http.app import public
+
+pages = Blueprint("start", __name__)
+_A_YEAR = 31_536_000
+
+
+@pages.get("/")
+@public
+def start() -> Response:
+    """What this is, what it holds today, and where to go."""
+    person = visitor().person
+    partnerships = house().partnerships
+    page = render_template(
+        "start.html",
+        counts=house().catalog.counts(),
+        partnerships=[(one, partnerships.members(one)) for one in partnerships.partnerships],
+        clusters=len(partnerships.clusters),
+        countries=partnerships.countries,
+        cluster=partnerships.cluster_name(person.cluster_id) if person else "",
+    )
+    return Response(page)
+
+
+@pages.get("/language/<code>")
+@public
+def speak(code: str) -> Response:
+    """Speak that language from now on, and go back to where the visitor was."""
+    if code not in languages.languages():
+        raise NotFound(f"No pages in {code!r}.")
+    response = Response(status=303, headers={"Location": safe_target(request.args.get("next"))})
+    secure = house().origin().startswith("https:")
+    response.set_cookie(languages.COOKIE, code, max_age=_A_YEAR, secure=secure, httponly=True, samesite="Lax")
+    return response
+
+
+@pages.get("/robots.txt")
+@public
+def robots() -> Response:
+    """Pages for everybody may be found; the ways in and out and what names one certificate need not be."""
+    return Response(
+        "User-agent: *\nDisallow: /verify/\nDisallow: /sign-in\nDisallow: /callback\n", mimetype="text/plain"
+    )
+
+
+@pages.get("/favicon.ico")
+@public
+def favicon() -> Response:
+    """Browsers ask here whatever the page says."""
+    return redirect(house().frontend.address("mark.svg"), 302)  # type: ignore[return-value]

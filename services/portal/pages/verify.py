@@ -1,0 +1,142 @@
+"""The public verification page: is this certificate real, is it valid, what for. It tells no name without a secret."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from flask import Blueprint, Response, render_template, request
+from flask_babel import LazyString
+
+from services.portal.house import house
+from services.portal.languages import _, _l
+from services.portal.neighbours import Refusal, Verification
+from shared.errors import Unavailable
+from shared.http.app import public
+from shared.http.problems import TooLarge
+
+pages = Blueprint("verify", __name__)
+LARGEST_FILE: Final = 1024 * 1024
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,80}")
+_OURS: Final = re.compile(r"/(?:verify|credentials|v1/credentials)/([A-Za-z0-9_-]{8,80})(?:\.json)?/?")
+CHECKS: Final[dict[str, LazyString]] = {
+    "context": _l("Readable"),
+    "schema": _l("Open Badges 3.0 credential"),
+    "issuer": _l("Issuer"),
+    "signature": _l("Seal unbroken"),
+    "not_before": _l("Validity has begun"),
+    "expiry": _l("Not expired"),
+    "revocation": _l("Not revoked"),
+    "suspension": _l("Not suspended"),
+    "holder": _l("Holder"),
+}
+STATUSES: Final[dict[str, LazyString]] = {
+    "issued": _l("Valid"),
+    "valid": _l("Valid"),
+    "suspended": _l("Suspended"),
+    "revoked": _l("Revoked"),
+    "superseded": _l("Replaced by a newer one"),
+    "expired": _l("Expired"),
+}
+
+
+class Unusable(Exception):
+    """What was handed in is nothing that could be verified; the text says why, in the visitor's language."""
+
+
+@pages.get("/verify")
+@public
+def ask() -> Response:
+    """The form."""
+    return _page()
+
+
+@pages.get("/verify/<credential_id>")
+@public
+def by_link(credential_id: str) -> Response:
+    """Where a certificate's QR code and share links lead."""
+    if not _ID.fullmatch(credential_id):
+        return _page(problem=_("This is no certificate's number."), status=404)
+    return _answer(_by_id(credential_id, request.args.get("secret")), credential_id)
+
+
+@pages.post("/verify")
+@public
+def by_form() -> Response:
+    """A file, a link or a number, whichever was given."""
+    reference = request.form.get("reference", "").strip()
+    try:
+        return _answer(_question(reference), reference)
+    except Unusable as error:
+        return _page(problem=str(error), reference=reference, status=422)
+
+
+def _question(reference: str) -> dict[str, Any]:
+    file = request.files.get("file")
+    if file is not None and file.filename:
+        return {"credential": _read(file.stream.read(LARGEST_FILE + 1))}
+    if not reference:
+        raise Unusable(_("Choose a file, or enter a link or a number."))
+    if _ID.fullmatch(reference):
+        return _by_id(reference, None)
+    return _by_address(reference)
+
+
+def _by_address(text: str) -> dict[str, Any]:
+    """A link to a certificate of ours names it; any other is for the certificate service to fetch with care."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise Unusable(_("This is neither a link nor a certificate's number.")) from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise Unusable(_("This is neither a link nor a certificate's number."))
+    ours = _OURS.fullmatch(parts.path)
+    origins = {house().settings.public_url, house().settings.public_https_url}
+    if ours and f"{parts.scheme}://{parts.netloc}" in origins:
+        secret = parse_qs(parts.query).get("secret", [None])[0]
+        return _by_id(ours[1], secret)
+    return {"url": text}
+
+
+def _by_id(credential_id: str, secret: str | None) -> dict[str, Any]:
+    return {"credential_id": credential_id} | ({"secret": secret} if secret else {})
+
+
+def _read(content: bytes) -> dict[str, Any]:
+    if len(content) > LARGEST_FILE:
+        raise TooLarge("A credential file has at most one megabyte.")
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        raise Unusable(_("This file is no credential: it does not hold a JSON object.")) from None
+
+
+def _answer(question: Mapping[str, Any], reference: str) -> Response:
+    try:
+        found = house().certificates.verify(question, request.remote_addr or "")
+    except Unavailable:
+        sentence = _("Certificates cannot be verified at the moment. Please try again shortly.")
+        return _page(problem=sentence, reference=reference, status=503)
+    if isinstance(found, Verification):
+        return _page(found=found, reference=reference)
+    return _page(problem=_refusal(found), reference=reference, status=404 if found.missing else 422)
+
+
+def _refusal(refusal: Refusal) -> str:
+    if refusal.missing:
+        return _("We have no certificate with this number.")
+    return _("This could not be verified.") + (f" {refusal.detail}" if refusal.detail else "")
+
+
+def _page(*, found: Verification | None = None, problem: str = "", reference: str = "", status: int = 200) -> Response:
+    """The whole page, or for htmx what changes in it."""
+    template = "verify_result.html" if "HX-Request" in request.headers else "verify.html"
+    page = render_template(
+        template, found=found, problem=problem, reference=reference, check_names=CHECKS, status_names=STATUSES
+    )
+    response = Response(page, status)
+    response.vary.add("HX-Request")
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response

@@ -1,0 +1,130 @@
+"""Sign-ins under way and sessions, in the portal's own database. MongoDB removes what is over by itself (TTL).
+
+Both live under secrets that only a browser has: see `sealed.py`. A sign-in can be taken once, by the browser that began
+it. A session ends an hour after its last use and ten hours after its begin at the latest, as at the identity provider.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import msgspec
+from pymongo import IndexModel
+
+from services.portal.sealed import Seal
+from shared.clock import Clock
+from shared.errors import NotFound
+from shared.storage.mongo import REQUEST_SECONDS, MongoCollection, MongoDatabase, within
+
+SIGN_IN_LIFETIME: Final = timedelta(minutes=10)
+IDLE: Final = timedelta(hours=1)
+LONGEST: Final = timedelta(hours=10)
+_TOUCH_EVERY: Final = timedelta(minutes=1)
+_TTL: Final = IndexModel("expires_at", name="over", expireAfterSeconds=0)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A sign-in under way: what the provider's answer is checked against, and where to go afterwards."""
+
+    verifier: str
+    nonce: str
+    origin: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who has signed in, by their id token."""
+
+    subject: str
+    name: str
+    roles: tuple[str, ...] = ()
+    person_id: str | None = None
+    cluster_id: str | None = None
+    organisation_ids: tuple[str, ...] = ()
+    id_token: str
+
+
+class Sessions:
+    """Sign-ins and sessions. Every method raises PyMongoError when the database is away."""
+
+    def __init__(self, database: MongoDatabase, seal: Seal, now: Clock) -> None:
+        self._seal = seal
+        self._now = now
+        self._sign_ins = database["sign_ins"]
+        self._sessions = database["sessions"]
+        self._indexed = False
+
+    def prepare(self) -> None:
+        """Make the indexes that remove what is over; once per process is enough."""
+        if not self._indexed:
+            with within(REQUEST_SECONDS):
+                for collection in (self._sign_ins, self._sessions):
+                    collection.create_indexes([_TTL])
+            self._indexed = True
+
+    def check(self) -> None:
+        """Raise PyMongoError unless the database answers."""
+        self.prepare()
+        with within(REQUEST_SECONDS):
+            self._sessions.database.command("ping")
+
+    def begin(self, state: str, browser: str, sign_in: SignIn) -> None:
+        """Remember a sign-in of the browser that holds the secret `browser`."""
+        facts = {"browser": self._seal.digest("browser", browser), "expires_at": self._now() + SIGN_IN_LIFETIME}
+        self._insert(self._sign_ins, "sign-in", state, sign_in, facts)
+
+    def take(self, state: str, browser: str) -> SignIn:
+        """The sign-in of that state, once, if this browser began it. NotFound otherwise, and nothing is used up."""
+        mine = {"_id": self._seal.digest("sign-in", state), "browser": self._seal.digest("browser", browser)}
+        with within(REQUEST_SECONDS):
+            found = self._sign_ins.find_one_and_delete({**mine, "expires_at": {"$gt": self._now()}})
+        return self._read(found, state, SignIn)
+
+    def open(self, person: Person) -> str:
+        """Begin a session; its id, which is kept nowhere but in the browser."""
+        session_id = secrets.token_urlsafe(32)
+        now = self._now()
+        self._insert(
+            self._sessions, "session", session_id, person, {"expires_at": now + IDLE, "ends_at": now + LONGEST}
+        )
+        return session_id
+
+    def find(self, session_id: str) -> Person:
+        """Who holds this session, and keep it alive. NotFound when there is none or it is over."""
+        now = self._now()
+        key = {"_id": self._seal.digest("session", session_id)}
+        with within(REQUEST_SECONDS):
+            found = self._sessions.find_one({**key, "expires_at": {"$gt": now}, "ends_at": {"$gt": now}})
+            person = self._read(found, session_id, Person)
+            if found and found["expires_at"] < now + IDLE - _TOUCH_EVERY:
+                self._sessions.update_one(key, {"$set": {"expires_at": _next_end(now, found["ends_at"])}})
+        return person
+
+    def close(self, session_id: str) -> None:
+        """End a session; nothing happens when there is none."""
+        with within(REQUEST_SECONDS):
+            self._sessions.delete_one({"_id": self._seal.digest("session", session_id)})
+
+    def _insert(
+        self, collection: MongoCollection, purpose: str, secret: str, thing: Any, facts: dict[str, Any]
+    ) -> None:
+        self.prepare()
+        box = self._seal.close(secret, msgspec.json.encode(thing))
+        with within(REQUEST_SECONDS):
+            collection.insert_one({"_id": self._seal.digest(purpose, secret), "box": box, **facts})
+
+    def _read(self, document: dict[str, Any] | None, secret: str, kind: type[T]) -> T:
+        if document is None:
+            raise NotFound("There is none, or it is over.")
+        try:
+            return msgspec.json.decode(self._seal.open(secret, document["box"]), type=kind)
+        except ValueError as error:  # of another version or another secret: the same as none
+            raise NotFound("It cannot be read any more.") from error
+
+
+def _next_end(now: datetime, ends_at: datetime) -> datetime:
+    return min(now + IDLE, ends_at)

@@ -1,0 +1,74 @@
+"""Settings of the portal; `app.py` reads them."""
+
+from dataclasses import dataclass
+
+from shared.settings import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalSettings:
+    """Where the portal stands, whom it asks, and what it serves."""
+
+    public_url: str = setting("PUBLIC_URL", "Address of the gateway", example="https://skills.example.org")
+    public_https_url: str = setting(
+        "PUBLIC_HTTPS_URL",
+        "Second address of the gateway, by https, where PUBLIC_URL is http",
+        example="https://localhost:8443",
+        default="",
+    )
+    session_secret: str = setting(
+        "SESSION_SECRET",
+        "Keys the sessions of the pages; the same in every process",
+        example="32 random bytes",
+        secret=True,
+    )
+    frontend_dir: str = setting(
+        "FRONTEND_DIR", "Folder of the pages' style, icons and scripts", example="/opt/clusterskills/frontend"
+    )
+    partnerships_file: str = setting(
+        "PARTNERSHIPS_FILE",
+        "JSON file with the partnerships and clusters of the start page; none: not shown",
+        example="/etc/clusterskills/partnerships.json",
+        default="",
+    )
+    directory_url: str = setting("DIRECTORY_URL", "Inner address of the directory", example="http://directory:8000")
+    catalog_url: str = setting("CATALOG_URL", "Inner address of the catalog", example="http://catalog:8000")
+    enrolment_url: str = setting("ENROLMENT_URL", "Inner address of enrolment", example="http://enrolment:8000")
+    certificate_url: str = setting(
+        "CERTIFICATE_URL", "Inner address of certificates", example="http://certificate:8000"
+    )
+    trusted_proxies: int = setting(
+        "TRUSTED_PROXIES", "Proxies in front whose X-Forwarded-For is believed", example="1", default=1
+    )
+    metrics_port: int = setting(
+        "METRICS_PORT", "inner port where Prometheus reads this process; 0 for none", example="9100", default=0
+    )
+    log_level: str = setting("LOG_LEVEL", "debug, info, warning or error", example="info", default="info")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcSettings:
+    """The OpenID Connect provider where people sign in."""
+
+    oidc_issuer: str = setting(
+        "OIDC_ISSUER", "Issuer of the tokens we accept", example="https://id.example.org/auth/realms/clusterskills"
+    )
+    oidc_jwks_url: str = setting(
+        "OIDC_JWKS_URL",
+        "Where the issuer's public keys are, as seen from the services",
+        example="http://keycloak:8080/auth/realms/clusterskills/protocol/openid-connect/certs",
+    )
+    oidc_token_url: str = setting(
+        "OIDC_TOKEN_URL",
+        "Where the issuer gives tokens, as seen from the services",
+        example="http://keycloak:8080/auth/realms/clusterskills/protocol/openid-connect/token",
+    )
+    oidc_configuration_url: str = setting(
+        "OIDC_CONFIGURATION_URL",
+        "The issuer's discovery document as seen from the portal; none: below the issuer",
+        example="http://keycloak:8080/auth/realms/clusterskills/.well-known/openid-configuration",
+        default="",
+    )
+    portal_client_id: str = setting(
+        "PORTAL_CLIENT_ID", "The pages' client at the issuer (public, code + PKCE)", example="portal", default="portal"
+    )

@@ -1,0 +1,181 @@
+"""The portal's WSGI application: what every answer carries, errors as pages or problems, and what templates may use."""
+
+import secrets
+import time
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, render_template, request
+from flask_babel import format_date, format_decimal, get_locale
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from services.portal import languages, menu
+from services.portal.frontend import Frontend
+from services.portal.house import house
+from services.portal.languages import _l
+from services.portal.visitors import GUEST, visitor
+from shared import metrics, tracing
+from shared.http.problems import answer_for
+from shared.http.response import to_response
+from shared.storage.mongo import translate
+
+_ROUTE: Final = "portal.route"
+_ALWAYS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_SENTENCES: Final = {
+    400: (_l("This request cannot be read"), _l("Something in the address or the form is not as we know it.")),
+    403: (_l("Not allowed"), _l("The page you came from is out of date. Go back, load it again and try once more.")),
+    404: (_l("There is no such page"), _l("The address may be mistyped, or what was here has moved.")),
+    405: (_l("Not possible here"), _l("This address takes other requests only.")),
+    413: (_l("That is too large"), _l("A credential file has at most one megabyte.")),
+    503: (
+        _l("Not available at the moment"),
+        _l("A part of the platform does not answer. Nothing was changed; please try again shortly."),
+    ),
+}
+_UNFORESEEN: Final = (
+    _l("Something went wrong on our side"),
+    _l("The error is recorded; nothing was changed. Please try again shortly."),
+)
+
+
+class Portal(Flask):
+    """Flask without its own sessions and static files: ours are in MongoDB, and whitenoise stands before it."""
+
+    def __init__(self, frontend: Frontend, trusted_proxies: int) -> None:
+        super().__init__("services.portal", static_folder=None, template_folder="templates")
+        self.config["MAX_CONTENT_LENGTH"] = 2 * 1024 * 1024
+        self.config["MAX_FORM_MEMORY_SIZE"] = 64 * 1024
+        self.jinja_env.trim_blocks = self.jinja_env.lstrip_blocks = True
+        pages = super().wsgi_app
+        behind = ProxyFix(pages, x_for=trusted_proxies, x_proto=trusted_proxies) if trusted_proxies else pages
+        self._served = frontend.serve(behind)
+        self.register_error_handler(Exception, _tell)
+        self.after_request(_finish)
+        self.context_processor(lambda: _for_templates(frontend))
+        self.jinja_env.filters |= {"numberformat": format_decimal, "country": _country, "day": _day}
+        languages.speak(self)
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer within a span, and count it."""
+        status = "500"
+
+        def started(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            nonlocal status
+            status = line[:3]
+            headers.append(("Trace-Id", tracing.current_trace_id()))
+            return start_response(line, headers, *rest)
+
+        begun = time.perf_counter()
+        with tracing.server_span(environ["REQUEST_METHOD"], environ.get("HTTP_TRACEPARENT")):
+            try:
+                return self._served(environ, started)
+            finally:
+                _measure(environ, status, time.perf_counter() - begun)
+
+
+def nonce() -> str:
+    """What this answer's scripts and styles carry; nothing else in the page may run."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(16)
+    return str(g.nonce)
+
+
+def wants_problem() -> bool:
+    """Whether the asker is a program: below /v1, or one that asks for JSON and not for pages."""
+    if request.path == "/v1" or request.path.startswith("/v1/"):
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/json", "application/problem+json"])
+    return best not in {None, "text/html"}
+
+
+def _tell(error: Exception) -> Response:
+    g.visitor = GUEST
+    answer = answer_for(error, translate)
+    if wants_problem():
+        return to_response(answer)
+    title, sentence = _SENTENCES.get(answer.status, _SENTENCES[400] if answer.status < 500 else _UNFORESEEN)
+    page = render_template(
+        "error.html", status=answer.status, title=title, sentence=sentence, trace_id=tracing.current_trace_id()
+    )
+    response = Response(page, answer.status)
+    for name, value in answer.headers:
+        if name in {"Retry-After", "Allow"}:
+            response.headers[name] = value
+    if isinstance(error, HTTPException) and error.code == 308 and error.response:
+        return Response(status=308, headers={"Location": error.response.headers["Location"]})
+    return response
+
+
+def _finish(response: Response) -> Response:
+    for name, value in _ALWAYS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Content-Security-Policy", _policy())
+    response.headers.setdefault("Cache-Control", "no-store")
+    if request.url_rule:
+        request.environ[_ROUTE] = request.url_rule.rule
+    return response
+
+
+def _policy() -> str:
+    """Nothing from elsewhere, nothing inline without this answer's nonce. Forms may end at the identity provider."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'nonce-{nonce()}'",
+            f"style-src 'nonce-{nonce()}'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            "connect-src 'self'",
+            f"form-action 'self' {house().identity_origin}",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _for_templates(frontend: Frontend) -> dict[str, Any]:
+    return {
+        "asset": frontend.address,
+        "icon": frontend.icon,
+        "nonce": nonce(),
+        "visitor": visitor(),
+        "menu": menu.entries(visitor().roles),
+        "role_names": menu.ROLE_NAMES,
+        "language": languages.language(),
+        "languages": languages.languages(),
+        "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
+    }
+
+
+def _country(code: str) -> str:
+    return str(get_locale().territories.get(code, code))
+
+
+def _day(moment: str) -> str:
+    try:
+        return str(format_date(datetime.fromisoformat(moment), "long"))
+    except ValueError:
+        return moment
+
+
+def _measure(environ: dict[str, Any], status: str, seconds: float) -> None:
+    method = environ["REQUEST_METHOD"]
+    known = method if method in {"GET", "HEAD", "POST"} else "other"
+    rule = environ.get(_ROUTE, "none")
+    metrics.REQUESTS.labels(known, rule, status).inc()
+    metrics.REQUEST_SECONDS.labels(known, rule).observe(seconds)
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,119 @@
+"""Who looks at a page: a guest, or somebody with a session. And the cookies that say so."""
+
+import hmac
+from dataclasses import dataclass
+from typing import Final, cast
+from urllib.parse import urlsplit
+
+from flask import Response, g, request
+from pymongo.errors import PyMongoError
+
+from services.portal.house import house
+from services.portal.sessions import LONGEST, SIGN_IN_LIFETIME, Person
+from shared.errors import Forbidden, NotFound
+from shared.logs import get_logger
+
+ROLES: Final = ("worker", "trainer", "reviewer", "hr", "manager", "operator")
+_LONGEST_COOKIE: Final = 100
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody at a page; a guest has no person."""
+
+    person: Person | None = None
+    session_id: str = ""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Their roles that the pages know, in the order of the house."""
+        return tuple(role for role in ROLES if self.person and role in self.person.roles)
+
+    @property
+    def form_token(self) -> str:
+        """What a form of theirs must bring back: no other site can know it."""
+        return house().seal.digest("form", self.session_id) if self.session_id else ""
+
+
+GUEST: Final = Visitor()
+
+
+def visitor() -> Visitor:
+    """Who asks, looked up once per request. Everybody is a guest while the sessions cannot be read."""
+    if "visitor" not in g:
+        g.visitor = _look_up(request.cookies.get(_cookie("session"), ""))
+    return cast(Visitor, g.visitor)
+
+
+def check_form(token: str) -> None:
+    """Refuse a form that was not sent from our page (Forbidden)."""
+    if not hmac.compare_digest(token.encode("utf-8", "replace"), visitor().form_token.encode()):
+        raise Forbidden("This form does not come from our page.", code="FORM_REFUSED")
+
+
+def keep_session(response: Response, session_id: str) -> None:
+    """Give the browser its session."""
+    _set(response, "session", session_id, int(LONGEST.total_seconds()))
+
+
+def drop_session(response: Response) -> None:
+    """Take the session from the browser."""
+    _drop(response, "session")
+
+
+def browser_secret() -> str:
+    """What binds a sign-in to this browser; empty when it began none."""
+    return _plausible(request.cookies.get(_cookie("sign-in"), ""))
+
+
+def keep_browser_secret(response: Response, secret: str) -> None:
+    """Bind the sign-ins of the next minutes to this browser."""
+    _set(response, "sign-in", secret, int(SIGN_IN_LIFETIME.total_seconds()))
+
+
+def safe_target(asked: str | None) -> str:
+    """Where to go after a detour: a path of ours, else the start page. Never another site."""
+    if not asked or not asked.startswith("/") or asked.startswith(("//", "/\\")) or len(asked) > 2000:
+        return "/"
+    if any(ord(letter) < 33 or ord(letter) == 127 or letter == "\\" for letter in asked):
+        return "/"
+    parts = urlsplit(asked)
+    return "/" if parts.scheme or parts.netloc else asked
+
+
+def _look_up(session_id: str) -> Visitor:
+    if not _plausible(session_id):
+        return GUEST
+    try:
+        return Visitor(house().sessions.find(session_id), session_id)
+    except NotFound:
+        return GUEST
+    except PyMongoError as error:
+        log.warning("sessions cannot be read", error=type(error).__name__)
+        return GUEST
+
+
+def _plausible(value: str) -> str:
+    return value if value.isascii() and len(value) <= _LONGEST_COOKIE else ""
+
+
+def _secure() -> bool:
+    return house().origin().startswith("https:")
+
+
+def _cookie(name: str) -> str:
+    """Cookies know no ports: the port in the name keeps several installations on one machine apart."""
+    port = urlsplit(house().origin()).port
+    full = f"portal-{name}-{port}" if port else f"portal-{name}"
+    return f"__Host-{full}" if _secure() else full
+
+
+def _set(response: Response, name: str, value: str, seconds: int) -> None:
+    # Lax, not Strict: the way back from the identity provider comes from another site.
+    response.set_cookie(_cookie(name), value, max_age=seconds, secure=_secure(), httponly=True, samesite="Lax")
+
+
+def _drop(response: Response, name: str) -> None:
+    response.delete_cookie(_cookie(name), secure=_secure(), httponly=True, samesite="Lax")
