@@ -1,0 +1,110 @@
+"""Sessions: planned, opened, closed, begun, moved, cancelled, completed."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from services.catalog_service.domain import session
+from services.catalog_service.domain.course import Course
+from services.catalog_service.domain.kept import Actor, require_version
+from services.catalog_service.domain.session import PLANNED, Session
+from services.catalog_service.store import Store, not_found
+
+_Decide = Callable[[Session], tuple[Session, list[Any]]]
+
+
+class Sessions:
+    """A cluster runs sessions of its own courses; everybody reads those that are more than a plan."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self._store, self._now, self._new_id = store, now, new_id
+
+    def plan(self, actor: Actor, course_id: str, terms: dict[str, Any]) -> Session:
+        """Plan a session of a published course."""
+        course = self._store.get(Course, course_id)
+        if course.cluster_id != actor.cluster_id:
+            raise not_found(Course, course_id)
+        return self._store.save(*session.plan(self._new_id(), course, terms))
+
+    def get(self, actor: Actor | None, session_id: str) -> Session:
+        """One session; plans for their cluster only."""
+        found = self._store.get(Session, session_id)
+        if found.status == PLANNED and not _owns(actor, found):
+            raise not_found(Session, session_id)
+        return found
+
+    def page(self, actor: Actor | None, filters: dict[str, Any], after: Any, limit: int) -> tuple[list[Session], Any]:
+        """Sessions that the caller may see, by start, and the position of the last one when the page is full."""
+        visible: list[dict[str, Any]] = [{"status": {"$ne": PLANNED}}]
+        if actor is not None:
+            visible.append({"cluster_id": actor.cluster_id})
+        found = self._store.sessions({"$and": [filters, {"$or": visible}]}, after, limit)
+        return found, self._store.session_position(found[-1]) if len(found) == limit else None
+
+    def change(self, actor: Actor, session_id: str, changes: dict[str, Any], seen: int | None) -> Session:
+        """Change the terms."""
+        return self._decide(actor, session_id, seen, lambda found: session.change(found, changes))
+
+    def open(self, actor: Actor, session_id: str, seen: int | None) -> Session:
+        """Open enrolment."""
+
+        def decide(found: Session) -> tuple[Session, list[Any]]:
+            return session.open_enrolment(found, self._store.get(Course, found.course_id), self._now())
+
+        return self._decide(actor, session_id, seen, decide)
+
+    def close(self, actor: Actor, session_id: str, seen: int | None) -> Session:
+        """Close enrolment."""
+        return self._decide(actor, session_id, seen, session.close_enrolment)
+
+    def start(self, actor: Actor, session_id: str, seen: int | None) -> Session:
+        """Say that it runs."""
+        return self._decide(actor, session_id, seen, session.start)
+
+    def cancel(self, actor: Actor, session_id: str, reason: str | None, seen: int | None) -> Session:
+        """Call it off."""
+        return self._decide(actor, session_id, seen, lambda found: session.cancel(found, reason))
+
+    def reschedule(
+        self, actor: Actor, session_id: str, dates: dict[str, Any], reconfirm_until: datetime | None, seen: int | None
+    ) -> Session:
+        """Give it new dates."""
+        now = self._now()
+        return self._decide(
+            actor, session_id, seen, lambda found: session.reschedule(found, dates, reconfirm_until, now)
+        )
+
+    # -- without a caller
+
+    def due(self, limit: int) -> list[str]:
+        """Open sessions whose deadline passed."""
+        return self._store.due_sessions(self._now(), limit)
+
+    def close_when_due(self, session_id: str) -> int:
+        """Close one of them, unless somebody did. Returns how many were closed."""
+        found = self._store.get(Session, session_id)
+        closed, events = session.close_when_due(found, self._now())
+        if events:
+            self._store.save(closed, events)
+        return len(events)
+
+    def complete(self, session_id: str) -> None:
+        """Its roster is complete."""
+        found = self._store.get(Session, session_id)
+        completed, events = session.complete(found)
+        if events:
+            self._store.save(completed, events)
+
+    # -- inside
+
+    def _decide(self, actor: Actor, session_id: str, seen: int | None, decide: _Decide) -> Session:
+        found = self._store.get(Session, session_id)
+        if not _owns(actor, found):
+            raise not_found(Session, session_id)
+        require_version(found, seen)
+        updated, events = decide(found)
+        return found if updated is found else self._store.save(updated, events)
+
+
+def _owns(actor: Actor | None, found: Session) -> bool:
+    return actor is not None and actor.cluster_id == found.cluster_id

@@ -1,0 +1,154 @@
+"""Routes of courses and their versions."""
+
+from typing import Any
+
+from services.catalog_service.api.parts import (
+    REVIEW,
+    WRITE,
+    Parts,
+    actor_of,
+    content_facts,
+    course_reply,
+    reader_of,
+    show_course,
+    show_version,
+)
+from services.catalog_service.schemas import (
+    CourseBody,
+    CoursePatch,
+    CoursePut,
+    CourseQuery,
+    CourseVersionView,
+    CourseView,
+    ReturnBody,
+)
+from shared.errors import Invalid, NotFound, Unauthenticated, Violation
+from shared.http.door import PUBLIC, Call, Door, Page, Reply
+
+_COURSE = "/v1/courses/<course_id>"
+
+
+def add(door: Door, parts: Parts) -> None:
+    """Declare them."""
+    _add_reading(door, parts)
+    _add_versions(door, parts)
+    _add_writing(door, parts)
+    _add_author_steps(door, parts)
+    _add_review(door, parts)
+
+
+def _add_reading(door: Door, parts: Parts) -> None:
+    @door.get("/v1/courses", scope=PUBLIC, query=CourseQuery, returns=CourseView, paged=True)
+    def list_courses(call: Call) -> Reply:
+        """Search the published courses; or list the own cluster's, drafts too (`mine`)."""
+        filters = dict(call.query)
+        sort = filters.pop("sort")
+        if filters.pop("mine"):
+            return Reply(_own(call, parts, filters))
+        found, after = parts.reading().courses.search(filters, sort, call.after, call.limit)
+        reader = reader_of(call)
+        return Reply(call.page([show_course(course, reader) for course in found], after))
+
+    @door.get(_COURSE, scope=PUBLIC, returns=CourseView)
+    def get_course(call: Call, course_id: str) -> Reply:
+        """A published or retired course; a draft for its own cluster."""
+        reader = reader_of(call)
+        return course_reply(parts.reading().courses.get(reader, course_id), reader)
+
+
+def _add_versions(door: Door, parts: Parts) -> None:
+    @door.get(f"{_COURSE}/versions", scope=PUBLIC, returns=CourseVersionView, paged=True)
+    def list_course_versions(call: Call, course_id: str) -> Reply:
+        found = parts.reading().courses.versions(reader_of(call), course_id, call.after or 0, call.limit)
+        after = found[-1].number if len(found) == call.limit else None
+        return Reply(call.page([show_version(version) for version in found], after))
+
+    @door.get(f"{_COURSE}/versions/<number>", scope=PUBLIC, returns=CourseVersionView)
+    def get_course_version(_call: Call, course_id: str, number: str) -> Reply:
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise NotFound(f"No version {number}.")
+        version = parts.reading().courses.version(course_id, int(number))
+        return Reply(show_version(version), version=version.version)
+
+
+def _add_writing(door: Door, parts: Parts) -> None:
+    @door.post("/v1/courses", scope=WRITE, body=CourseBody, returns=CourseView)
+    def write_course(call: Call) -> Reply:
+        """Write a new course as a draft."""
+        facts, actor = content_facts(call.body), actor_of(call)
+        external_id = facts.pop("external_id", None)
+        return course_reply(parts.writing(call.uow).courses.write(actor, external_id, facts), actor, made=True)
+
+    @door.put(
+        "/v1/courses/by-external-id/<external_id>",
+        scope=WRITE,
+        body=CoursePut,
+        returns=CourseView,
+        if_match="honoured",
+    )
+    def put_course(call: Call, external_id: str) -> Reply:
+        """Make the provider's course or bring its draft up to date (201 or 200).
+
+        A published course gets a draft revision when the content differs.
+        """
+        actor, courses = actor_of(call), parts.writing(call.uow).courses
+        course, made = courses.put(actor, external_id, content_facts(call.body), call.if_match)
+        return course_reply(course, actor, made=made)
+
+    @door.patch(_COURSE, scope=WRITE, body=CoursePatch, returns=CourseView)
+    def change_course(call: Call, course_id: str) -> Reply:
+        """Change the draft. What is published changes by a revision only."""
+        actor, courses = actor_of(call), parts.writing(call.uow).courses
+        return course_reply(courses.rewrite(actor, course_id, content_facts(call.body), call.if_match), actor)
+
+
+def _add_author_steps(door: Door, parts: Parts) -> None:
+    options: dict[str, Any] = {"scope": WRITE, "returns": CourseView, "status": 200, "if_match": "honoured"}
+
+    @door.post(f"{_COURSE}/submit", **options)
+    def submit_course(call: Call, course_id: str) -> Reply:
+        """Ask for review."""
+        actor = actor_of(call)
+        return course_reply(parts.writing(call.uow).courses.submit(actor, course_id, call.if_match), actor)
+
+    @door.post(f"{_COURSE}/revise", **options)
+    def revise_course(call: Call, course_id: str) -> Reply:
+        """Begin a draft revision of what is published."""
+        actor = actor_of(call)
+        return course_reply(parts.writing(call.uow).courses.revise(actor, course_id, call.if_match), actor)
+
+    @door.post(f"{_COURSE}/retire", **options)
+    def retire_course(call: Call, course_id: str) -> Reply:
+        """Offer it no longer; open sessions finish."""
+        actor = actor_of(call)
+        return course_reply(parts.writing(call.uow).courses.retire(actor, course_id, call.if_match), actor)
+
+
+def _add_review(door: Door, parts: Parts) -> None:
+    options: dict[str, Any] = {"scope": REVIEW, "returns": CourseView, "status": 200, "if_match": "honoured"}
+
+    @door.post(f"{_COURSE}/publish", **options)
+    def publish_course(call: Call, course_id: str) -> Reply:
+        """Approve it. Nobody reviews what they wrote."""
+        actor = actor_of(call)
+        return course_reply(parts.writing(call.uow).courses.publish(actor, course_id, call.if_match), actor)
+
+    @door.post(f"{_COURSE}/return", body=ReturnBody, **options)
+    def return_course(call: Call, course_id: str) -> Reply:
+        """Send it back to its authors, with reasons."""
+        actor, courses = actor_of(call), parts.writing(call.uow).courses
+        returned = courses.send_back(actor, course_id, call.body["reasons"], call.if_match)
+        return course_reply(returned, actor)
+
+
+def _own(call: Call, parts: Parts, filters: dict[str, Any]) -> Page:
+    reader = reader_of(call)
+    if reader is None:
+        raise Unauthenticated("Listing the own courses needs a token of the cluster's staff.")
+    if filters:
+        message = "The own courses come without other filters."
+        raise Invalid(
+            message, violations=[Violation(field=name, code="NOT_WITH_MINE", message=message) for name in filters]
+        )
+    found, after = parts.reading().courses.own(reader, call.after, call.limit)
+    return call.page([show_course(course, reader) for course in found], after)

@@ -1,0 +1,308 @@
+"""The catalogue's HTTP bodies and answers. What a value means is checked by the rules; here it gets its type."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from services.catalog_service.domain import content as words
+from services.catalog_service.domain.session import STATUSES as SESSION_STATUSES
+
+_REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_:-]{0,63}$"
+_MOST = 1_000_000
+
+
+class Moment(fields.AwareDateTime):
+    """A moment in UTC, to the millisecond: finer is not stored."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        moment: datetime = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            utc = moment.astimezone(UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid", input=value, obj_type="datetime") from error
+        return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def _text(most: int, **options: Any) -> fields.String:
+    return fields.String(validate=validate.Length(1, most), **options)
+
+
+def _texts(most: int, **options: Any) -> fields.Dict:
+    return fields.Dict(
+        keys=fields.String(validate=validate.Length(2, 35)),
+        values=fields.String(validate=validate.Length(1, most)),
+        validate=validate.Length(max=100),
+        **options,
+    )
+
+
+def _reference(**options: Any) -> fields.String:
+    return fields.String(validate=validate.Regexp(_REFERENCE), **options)
+
+
+def _one_of(choices: tuple[str, ...], **options: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf(choices), **options)
+
+
+def _list(inner: fields.Field[Any], most: int = 200, **options: Any) -> "fields.List[Any]":
+    return fields.List(inner, validate=validate.Length(max=most), **options)
+
+
+def _count(most: int = _MOST, **options: Any) -> fields.Integer:
+    return fields.Integer(validate=validate.Range(-_MOST, most), **options)
+
+
+def _amount(**options: Any) -> fields.Float:
+    return fields.Float(validate=validate.Range(-_MOST, _MOST), **options)
+
+
+def _url(**options: Any) -> fields.Url:
+    return fields.Url(schemes={"http", "https"}, validate=validate.Length(1, 2_000), **options)
+
+
+class CatalogResource(Schema):
+    """What every resource shows."""
+
+    id = fields.String(required=True)
+    version = fields.Integer(required=True)
+    created_at = fields.AwareDateTime(required=True)
+    updated_at = fields.AwareDateTime(required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+# -- courses
+
+
+class OutcomeBody(Schema):
+    """What somebody who passed knows, can do, or stands for."""
+
+    title = _texts(1_000, required=True)
+    type = _one_of(words.OUTCOME_TYPES, required=True)
+    esco_uri = _text(300, allow_none=True)
+    esco_title = _text(300, allow_none=True)
+    digcomp_code = _text(10, allow_none=True, metadata={"description": "Such as 3.4"})
+    greencomp_code = _text(10, allow_none=True, metadata={"description": "Such as 2.1"})
+    reuse_level = _one_of(words.REUSE_LEVELS, allow_none=True)
+
+
+class CoursePatch(Schema):
+    """Content of a course that may change. Texts are by language (BCP 47)."""
+
+    type = _one_of(words.TYPES)
+    titles = _texts(300)
+    descriptions = _texts(20_000)
+    default_language = _text(35)
+    provider_id = _reference()
+    awarding_body_id = _reference(allow_none=True)
+    homepage = _url(allow_none=True)
+    isced_f = _text(4, allow_none=True, metadata={"description": "ISCED-F 2013; 9999 if unknown"})
+    outcomes = _list(fields.Nested(OutcomeBody))
+    skill_category = _one_of(
+        words.SKILL_CATEGORIES,
+        attribute="stated_skill_category",
+        allow_none=True,
+        metadata={"description": "Derived from the outcomes' frameworks if absent"},
+    )
+    pillar = _one_of(words.PILLARS, allow_none=True)
+    job_roles = _list(_text(200))
+    workload_hours = _amount(allow_none=True)
+    ects = _amount(allow_none=True)
+    eqf_level = _count(allow_none=True)
+    mode = _one_of(words.MODES, allow_none=True)
+    assessment_type = _one_of(words.ASSESSMENTS, allow_none=True)
+    quality_assurance_type = _one_of(words.QUALITY_ASSURANCES, allow_none=True)
+    prerequisites = _list(_reference(), metadata={"description": "Ids of courses"})
+    audience = _list(_one_of(words.AUDIENCES))
+    certificate_validity_months = _count(allow_none=True)
+
+
+class CoursePut(CoursePatch):
+    """A course as the provider's system has it now."""
+
+    titles = _texts(300, required=True)
+    default_language = _text(35, required=True)
+    provider_id = _reference(required=True)
+
+
+class CourseBody(CoursePut):
+    """A new course."""
+
+    external_id = _text(200, metadata={"description": "The provider's own id, unique per provider"})
+
+
+class ContentView(Schema):
+    """The content of a version."""
+
+    type = fields.String(required=True)
+    titles = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    descriptions = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    default_language = fields.String(required=True)
+    provider_id = fields.String(required=True)
+    awarding_body_id = fields.String(required=True, allow_none=True)
+    homepage = fields.String(required=True, allow_none=True)
+    isced_f = fields.String(required=True)
+    outcomes = fields.List(fields.Nested(OutcomeBody), required=True)
+    skill_category = fields.String(required=True)
+    pillar = fields.String(required=True, allow_none=True)
+    job_roles = fields.List(fields.String(), required=True)
+    workload_hours = fields.Float(required=True, allow_none=True)
+    ects = fields.Float(required=True, allow_none=True)
+    eqf_level = fields.Integer(required=True, allow_none=True)
+    mode = fields.String(required=True, allow_none=True)
+    assessment_type = fields.String(required=True, allow_none=True)
+    quality_assurance_type = fields.String(required=True, allow_none=True)
+    prerequisites = fields.List(fields.String(), required=True)
+    audience = fields.List(fields.String(), required=True)
+    certificate_validity_months = fields.Integer(required=True, allow_none=True)
+
+
+class DraftView(ContentView):
+    """What is being written: the first version or a revision."""
+
+    status = fields.String(required=True, metadata={"description": "draft or in_review"})
+    reasons = fields.List(fields.String(), required=True, metadata={"description": "Why the reviewer returned it"})
+
+
+class CourseView(CatalogResource, ContentView):
+    """A course as published, or as a draft when it never was. `draft` is for the own cluster only."""
+
+    cluster_id = fields.String(required=True)
+    external_id = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True)
+    course_version = fields.Integer(required=True, metadata={"description": "Published version; 0: none yet"})
+    published_at = fields.AwareDateTime(required=True, allow_none=True)
+    draft = fields.Nested(DraftView, required=True, allow_none=True)
+
+
+class CourseVersionView(CatalogResource, ContentView):
+    """A published version of a course."""
+
+    course_id = fields.String(required=True)
+    course_version = fields.Integer(required=True)
+    published_at = fields.AwareDateTime(required=True)
+
+
+class CourseQuery(Schema):
+    """Which courses; published ones unless `mine`."""
+
+    q = _text(200, metadata={"description": "Words, or their beginnings, in any language"})
+    skill = _text(300, metadata={"description": "ESCO URI or title, DigComp or GreenComp code"})
+    framework = _one_of(("esco", "digcomp", "greencomp"))
+    category = _one_of(words.SKILL_CATEGORIES, metadata={"description": "digital and green include both"})
+    pillar = _one_of(words.PILLARS)
+    language = _text(35)
+    mode = _one_of(words.MODES)
+    eqf = fields.Integer(validate=validate.Range(1, 8))
+    provider = _reference()
+    cluster = _reference()
+    sort = _one_of(("newest", "title", "workload"), load_default="newest")
+    mine = fields.Boolean(
+        load_default=False, metadata={"description": "Of the own cluster, drafts too, by id; no other filter"}
+    )
+
+
+class ReturnBody(Schema):
+    """Why a course goes back to its authors."""
+
+    reasons = fields.List(_text(2_000), required=True, validate=validate.Length(1, 50))
+
+
+# -- sessions
+
+
+class SessionPatch(Schema):
+    """Terms of a session that may change."""
+
+    starts_at = Moment(allow_none=True)
+    ends_at = Moment(allow_none=True)
+    timezone = _text(64, metadata={"description": "IANA, such as Europe/Berlin"})
+    application_deadline = Moment(allow_none=True)
+    language = _text(35)
+    mode = _one_of(words.MODES)
+    place = _text(500, allow_none=True)
+    url = _url(allow_none=True)
+    trainer_ids = _list(_reference())
+    min_capacity = _count()
+    capacity = _count()
+    waitlist_limit = _count()
+    price = fields.String(
+        validate=validate.Regexp(r"^[0-9]{1,9}(\.[0-9]{1,2})?( [A-Z]{3})?$"),
+        allow_none=True,
+        metadata={"description": "Such as 250.00 EUR; EUR if no currency is named"},
+    )
+    minimum_attendance = _count(metadata={"description": "Percent"})
+    approval_needed = fields.Boolean()
+    eligible_clusters = _list(_reference(), metadata={"description": "None: all"})
+    quotas = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(_REFERENCE)),
+        values=_count(),
+        validate=validate.Length(max=200),
+        metadata={"description": "Seats reserved per cluster"},
+    )
+
+
+class SessionBody(SessionPatch):
+    """A new session of a course. Language and mode are the course's if absent."""
+
+    timezone = _text(64, required=True, metadata={"description": "IANA, such as Europe/Berlin"})
+    capacity = _count(required=True)
+
+
+class CancelBody(Schema):
+    """Why it will not take place."""
+
+    reason = _text(2_000, load_default=None, allow_none=True)
+
+
+class RescheduleBody(Schema):
+    """New dates. With `reconfirm_until`, participants must confirm again by then; without, they stay."""
+
+    starts_at = Moment(required=True)
+    ends_at = Moment(required=True)
+    application_deadline = Moment(allow_none=True)
+    timezone = _text(64)
+    reconfirm_until = Moment(allow_none=True)
+
+
+class SessionView(CatalogResource):
+    """A session. Times are UTC; `timezone` is its own. What is free: `links.seats`."""
+
+    course_id = fields.String(required=True)
+    course_version = fields.Integer(required=True)
+    cluster_id = fields.String(required=True)
+    provider_id = fields.String(required=True)
+    status = fields.String(required=True)
+    reason = fields.String(required=True, allow_none=True)
+    reconfirm_until = fields.AwareDateTime(required=True, allow_none=True)
+    starts_at = fields.AwareDateTime(required=True, allow_none=True)
+    ends_at = fields.AwareDateTime(required=True, allow_none=True)
+    timezone = fields.String(required=True)
+    application_deadline = fields.AwareDateTime(required=True, allow_none=True)
+    language = fields.String(required=True)
+    mode = fields.String(required=True)
+    place = fields.String(required=True, allow_none=True)
+    url = fields.String(required=True, allow_none=True)
+    trainer_ids = fields.List(fields.String(), required=True)
+    min_capacity = fields.Integer(required=True)
+    capacity = fields.Integer(required=True, metadata={"description": "As planned; once open, see the seats"})
+    waitlist_limit = fields.Integer(required=True)
+    price = fields.String(required=True, allow_none=True)
+    minimum_attendance = fields.Integer(required=True)
+    approval_needed = fields.Boolean(required=True)
+    eligible_clusters = fields.List(fields.String(), required=True)
+    quotas = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+
+
+class SessionQuery(Schema):
+    """Which sessions, by start."""
+
+    course = _reference()
+    cluster = _reference()
+    provider = _reference()
+    status = _one_of(SESSION_STATUSES)
+    language = _text(35)
+    mode = _one_of(words.MODES)
+    from_ = Moment(data_key="from", metadata={"description": "Starts then or later"})
+    to = Moment(metadata={"description": "Starts before then"})
