@@ -12,6 +12,7 @@ from rich.table import Table
 
 from deploy.local import doctor, stack
 from deploy.local.errors import StackError
+from deploy.local.folder import Folder
 
 commands = typer.Typer(
     help="The platform on this machine: databases, sign-in, gateway, services.", no_args_is_help=True
@@ -77,6 +78,17 @@ def status(data: Data = stack.DEFAULT_DATA, as_json: AsJson = False) -> None:
         _show_status(facts, parts)
     if facts["state"] != "up" or not all(part.alive for part in parts):
         raise typer.Exit(1)
+
+
+@commands.command()
+def secrets(data: Data = stack.DEFAULT_DATA) -> None:
+    """Print the stack's secrets as an environment file, for docker compose; they are made at the first use."""
+    try:
+        folder = Folder(data.resolve())
+        folder.make()
+        typer.echo("\n".join(f"{name}={value}" for name, value in folder.secrets().items()))
+    except StackError as error:
+        _refuse(error)
 
 
 @commands.command(name="doctor")

@@ -47,13 +47,16 @@ class Folder:
         try:
             (self.path / "logs").mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
-            shutil.rmtree(self.path / "tmp", ignore_errors=True)
-            (self.path / "tmp").mkdir()
             (self.path / ".writable").write_bytes(b"")
             (self.path / ".writable").unlink()
         except OSError as error:
             raise StackError(_explain(self.path, error)) from error
         refuse_full_disk(self.path)
+
+    @property
+    def scratch(self) -> Path:
+        """Where the parts put temporary files; emptied at each start."""
+        return self.path / "tmp"
 
     @contextmanager
     def owned(self) -> Iterator[None]:

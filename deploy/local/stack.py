@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,7 +143,9 @@ def status(data: Path) -> tuple[dict[str, Any], list[Health]]:
 
 def _prepared(folder: Folder, request: Request, say: Say) -> Supervisor:
     wish = table.Wish(outside.check(request.mongo, request.kafka, request.oidc), frozenset(request.only))
-    os.environ["TMPDIR"] = str(folder.path / "tmp")  # so that nothing of ours is left in /tmp
+    shutil.rmtree(folder.scratch, ignore_errors=True)
+    folder.scratch.mkdir()
+    os.environ["TMPDIR"] = str(folder.scratch)  # so that nothing of ours is left in /tmp
     return Supervisor(folder, table.build(folder, wish, say), say)
 
 

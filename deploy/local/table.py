@@ -120,7 +120,7 @@ class _Builder:
         if service.name == "portal" and self.wish.wants("portal-api"):
             own = portal.settings(self.folder.path / "portal", say)
             environment |= {f"CLUSTERSKILLS_{name}": value for name, value in own.items()}
-        return services.parts(service, self.ports, environment, self.folder.path / "tmp")
+        return services.parts(service, self.ports, environment, self.folder.scratch)
 
     def _environment(self, service: str) -> dict[str, str]:
         """Return the settings of one service's processes. Each gets only the client secret that is its own."""
