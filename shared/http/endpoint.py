@@ -181,23 +181,23 @@ def _read(now: Request, route: Route, kit: Kit, passage: Passage, client: str) -
 
 def _content(now: Request, route: Route, violations: list[Violation]) -> _Content:
     raw = read_body(now, route.max_body)
-    if not raw and _may_be_empty(route.body):
-        return _Content(body={}, raw=raw)
+    if not raw and route.body is not None and _may_be_empty(route.body):
+        return _Content(parse_json_body(b"{}", route.body, route.limits, violations), raw)
     environ = now.environ
     media_type = check_media_type(
         environ.get("CONTENT_TYPE", ""), environ.get("HTTP_CONTENT_ENCODING", ""), route.accepts
     )
     if route.body is not None and media_type == JSON:
         return _Content(parse_json_body(raw, route.body, route.limits, violations), raw, media_type)
-    if route.body is not None and media_type == MULTIPART:
-        body, files = parse_form(now, route.body, violations)
+    if route.form is not None and media_type == MULTIPART:
+        body, files = parse_form(now, route.form, violations)
         return _Content(body, raw, media_type, files)
     return _Content(None, raw, media_type)
 
 
-def _may_be_empty(schema: Schema | None) -> bool:
+def _may_be_empty(schema: Schema) -> bool:
     """An action such as `POST .../open` needs no body when none of its fields is required."""
-    return schema is not None and not schema.many and not any(field.required for field in schema.load_fields.values())
+    return not schema.many and not any(field.required for field in schema.load_fields.values())
 
 
 def _if_match(now: Request, route: Route) -> int | None:

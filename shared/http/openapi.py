@@ -11,7 +11,7 @@ from marshmallow import Schema
 from shared.http.call import JSON
 from shared.http.limits import LARGEST_INTEGER
 from shared.http.problems import PROBLEM, TITLES
-from shared.http.route import NoFields, Route
+from shared.http.route import MULTIPART, NoFields, Route
 from shared.http.scopes import SCOPES
 
 _PARAMETER: Final = re.compile(r"<(?:[a-z]+:)?([a-z_0-9]+)>")
@@ -170,8 +170,9 @@ def _request_body(route: Route) -> dict[str, Any] | None:
     if isinstance(route.body, NoFields):
         return None
     required = route.body.many or any(field.required for field in route.body.load_fields.values())
-    schema: Any = {"type": "array", "items": route.body} if route.body.many else route.body
-    return {"required": required, "content": {kind: {"schema": schema} for kind in route.accepts}}
+    shaped = {JSON, MULTIPART}  # other bytes have no fields
+    content = {kind: {"schema": route.body if kind in shaped else {}} for kind in route.accepts}
+    return {"required": required, "content": content}
 
 
 def _responses(route: Route) -> dict[str, Any]:
@@ -196,9 +197,7 @@ def _success(route: Route) -> dict[str, Any]:
 
 def _success_schema(route: Route) -> Any:
     if not route.paged:
-        return (
-            {"type": "array", "items": route.returns} if route.returns and route.returns.many else route.returns or {}
-        )
+        return route.returns or {}
     return {
         "type": "object",
         "required": ["items", "next"],
@@ -219,9 +218,7 @@ def _possible_problems(route: Route) -> set[int]:
     if route.method != "GET":
         problems |= {403, 404, 408, 409, 413, 415}
     if route.if_match:
-        problems |= {412}
-    if route.if_match == "required":
-        problems |= {428}
+        problems |= {412, 428}
     return problems
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, validate
 from webargs.core import Parser
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request
 
 from shared.errors import NotFound, Violation
 from shared.http.call import Upload
-from shared.http.limits import CONTROL, JsonLimits, broken_limits, read_json
+from shared.http.limits import CONTROL, LARGEST_INTEGER, JsonLimits, broken_limits, read_json
 from shared.http.problems import Malformed, SlowRequest, TooLarge, UnsupportedMediaType, UriTooLong
 from shared.http.violations import violations_of
 
@@ -58,11 +58,13 @@ def check_address(path: str, query: bytes) -> None:
 
 def read_body(request: Request, limit: int) -> bytes:
     """The whole body. TooLarge beyond `limit`, SlowRequest when it stops coming, Malformed when it is cut or garbled."""
-    request.max_content_length = limit
+    # One more than the limit: werkzeug cuts a body in chunks at its limit without a word.
+    request.max_content_length = limit + 1
+    too_large = TooLarge(f"The body may have {limit} bytes at most.")
     try:
-        return request.get_data()
+        raw = request.get_data()
     except RequestEntityTooLarge as error:
-        raise TooLarge(f"The body may have {limit} bytes at most.") from error
+        raise too_large from error
     except TimeoutError as error:
         raise SlowRequest("The body did not come in time.") from error
     except ClientDisconnected as error:
@@ -70,6 +72,9 @@ def read_body(request: Request, limit: int) -> bytes:
     except Exception as error:
         # Whatever the server's reader says of chunks or the connection: it is about what came in.
         raise Malformed("The body cannot be read.") from error
+    if len(raw) > limit:
+        raise too_large
+    return raw
 
 
 @lru_cache(512)
@@ -130,6 +135,8 @@ def parse_form(request: Request, schema: Schema, violations: list[Violation]) ->
         raise TooLarge("The form has too many or too large parts.") from error
     except ValueError as error:
         raise Malformed("The form cannot be read.") from error
+    if None in form or None in files:
+        raise Malformed("A part of the form has no name.")
     for name, value in form.items(multi=True):
         if CONTROL.search(name) or CONTROL.search(value):
             violations.append(
@@ -142,23 +149,26 @@ def parse_form(request: Request, schema: Schema, violations: list[Violation]) ->
     return _load(schema, form, "query", violations), uploads
 
 
-def harden(schema: Schema, above: frozenset[type] = frozenset()) -> Schema:
-    """Make a body's schema take JSON types only: marshmallow would read "3" as 3 and "yes" as true."""
+def harden(schema: Schema, *, json: bool, above: frozenset[type] = frozenset()) -> Schema:
+    """Make a schema refuse integers that no store keeps, and in JSON what is of another type: marshmallow would read
+    "3" as 3 and "yes" as true."""
     if type(schema) not in above:  # a schema may hold itself
         for field in schema.fields.values():
-            _harden_field(field, above | {type(schema)})
+            _harden_field(field, json, above | {type(schema)})
     return schema
 
 
-def _harden_field(field: fields.Field[Any], above: frozenset[type]) -> None:
+def _harden_field(field: fields.Field[Any], json: bool, above: frozenset[type]) -> None:
     if isinstance(field, fields.List):
-        _harden_field(field.inner, above)
+        _harden_field(field.inner, json, above)
     elif isinstance(field, fields.Dict) and field.value_field is not None:
-        _harden_field(field.value_field, above)
+        _harden_field(field.value_field, json, above)
     elif isinstance(field, fields.Nested):
-        harden(field.schema, above)
-    elif isinstance(field, fields.Integer | fields.Float | fields.Boolean):
-        # A new list: marshmallow's copies of a field share the old one.
+        harden(field.schema, json=json, above=above)
+    # New lists: marshmallow's copies of a field share the old ones.
+    if isinstance(field, fields.Integer):
+        field.validators = [*field.validators, validate.Range(-LARGEST_INTEGER, LARGEST_INTEGER)]
+    if json and isinstance(field, fields.Integer | fields.Float | fields.Boolean):
         field.pre_load = [_only_json(field), *field.pre_load]
 
 
@@ -180,9 +190,14 @@ def _load(schema: Schema, data: Any, location: str, violations: list[Violation])
         return _parser.parse(schema, (data,), location=location)
     except ValidationError as error:
         messages = error.messages[location] if isinstance(error.messages, dict) else error.messages
-        plain = data.to_dict() if isinstance(data, MultiDict) else data
+        plain = _as_loaded(data, schema) if isinstance(data, MultiDict) else data
         violations.extend(violations_of(schema, messages, plain))
         return None
+
+
+def _as_loaded(data: MultiDict[str, str], schema: Schema) -> dict[str, Any]:
+    several = MultiDictProxy(data, schema).multiple_keys
+    return {name: data.getlist(name) if name in several else data[name] for name in data}
 
 
 def _query_pairs(raw: bytes, violations: list[Violation]) -> list[tuple[str, str]]:

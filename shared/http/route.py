@@ -48,6 +48,7 @@ class Route:
     view: View
     scopes: tuple[str, ...]
     body: Schema | None
+    form: Schema | None
     query: Schema
     returns: Schema | None
     dump: Dump | None
@@ -115,6 +116,7 @@ def make_route(
         view=view,
         scopes=_scopes(scope, method, path),
         body=_body(method, body, accepts),
+        form=harden(_instance(body) or NoFields(), json=False) if MULTIPART in accepts else None,
         query=_query(query, paged),
         returns=returned,
         dump=compile_dump(returned) if returned else None,
@@ -151,18 +153,18 @@ def _body(method: str, body: SchemaLike | None, accepts: tuple[str, ...]) -> Sch
         return None
     if body is None and not set(accepts) & {JSON, MULTIPART}:
         return None
-    return harden(_instance(body) or NoFields())
+    return harden(_instance(body) or NoFields(), json=True)
 
 
 def _query(query: SchemaLike | None, paged: bool) -> Schema:
     made = _instance(query)
     if not paged:
-        return made or NoFields()
+        return harden(made or NoFields(), json=False)
     if made is None:
         return Paging()
-    both = type(type(made).__name__ + "Page", (type(made), Paging), {})
+    both = type(f"{type(made).__name__}Page", (type(made), Paging), {})
     combined: Schema = both()
-    return combined
+    return harden(combined, json=False)
 
 
 def _instance(schema: SchemaLike | None) -> Schema | None:

@@ -86,26 +86,33 @@ def _classify(node: Node, message: str, value: Any) -> tuple[str, Any]:
         return "NULL", _kind(node)
     if isinstance(node, Schema):
         return ("INVALID_TYPE", "object") if message == texts.get("type") else ("INVALID", None)
-    for validator in node.validators:
-        if message in _complaints(node, validator, value):
-            return _broken_rule(validator, value)
     if message in texts.values():
-        choices = _choices(node)
-        return ("NOT_ONE_OF", choices) if choices else ("INVALID_TYPE", _kind(node))
-    return _choice_or_invalid(node, message)
+        return _wrong_type(node)
+    try:
+        typed = node._deserialize(value, None, None)  # noqa: SLF001 (without the validators)
+    except Exception:  # noqa: BLE001 (whatever it is: it did not come as far as the validators)
+        return _wrong_type(node)
+    for validator in node.validators:
+        if message in _complaints(validator, typed):
+            return _broken_rule(validator, value)
+    return "INVALID", _kind(node)
 
 
 _UNKNOWN: Final = Schema().error_messages["unknown"]
 
 
-def _complaints(field: fields.Field[Any], validator: Any, value: Any) -> list[str]:
+def _wrong_type(node: fields.Field[Any]) -> tuple[str, Any]:
+    if isinstance(node, fields.Enum):
+        return "NOT_ONE_OF", [choice.strip() for choice in node.choices_text.split(",")]
+    return "INVALID_TYPE", _kind(node)
+
+
+def _complaints(validator: Any, typed: Any) -> list[str]:
     """What this validator says about the value: the way to know whose complaint a message is."""
     try:
-        validator(field._deserialize(value, None, None))  # noqa: SLF001 (without the other validators)
+        validator(typed)
     except ValidationError as error:
         return [str(text) for text in error.messages] if isinstance(error.messages, list) else []
-    except Exception:  # noqa: BLE001 (any other failure means: not this one)
-        return []
     return []
 
 
@@ -128,17 +135,6 @@ def _broken_length(validator: validate.Length, value: Any) -> tuple[str, Any]:
     most = validator.equal if validator.equal is not None else validator.max
     too_short = hasattr(value, "__len__") and least is not None and len(value) < least
     return ("TOO_SHORT" if too_short else "TOO_LONG"), {"min": least, "max": most}
-
-
-def _choice_or_invalid(node: fields.Field[Any], message: str) -> tuple[str, Any]:
-    choices = _choices(node)
-    if choices and message.startswith("Must be one of"):
-        return "NOT_ONE_OF", choices
-    return "INVALID", _kind(node)
-
-
-def _choices(node: Node) -> list[str]:
-    return [choice.strip() for choice in node.choices_text.split(",")] if isinstance(node, fields.Enum) else []
 
 
 def _kind(node: Node) -> str | None:

@@ -2,6 +2,7 @@
 refuses is answered as a problem too."""
 
 import contextlib
+import os
 import socket
 import struct
 import time
@@ -17,7 +18,7 @@ from shared.http.problems import problem_bytes
 from shared.logs import get_logger
 
 # A whole request, headers and body, must have come within this time. The gateway has stricter limits of its own.
-READ_SECONDS: Final = 20.0
+READ_SECONDS: Final = float(os.environ.get("CLUSTERSKILLS_READ_SECONDS", "20"))
 # A client that does not read its answer.
 SEND_SECONDS: Final = 20
 

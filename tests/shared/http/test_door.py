@@ -1,0 +1,559 @@
+"""What the door does with good and bad requests."""
+
+import io
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.shared.http import tiny
+from tests.tokens import TestIssuer
+
+THING = {"title": "Battery safety", "seats": 12, "outcomes": [{"title": "Handles high voltage"}]}
+
+
+def codes(answer: Any) -> dict[str, str]:
+    return {violation["field"]: violation["code"] for violation in answer.json["violations"]}
+
+
+def test_a_good_request_is_answered_with_etag_and_location(client: FlaskClient, writer: dict[str, str]) -> None:
+    answer = client.post("/v1/things", json=THING, headers=writer)
+
+    assert answer.status_code == 201
+    assert answer.headers["ETag"] == '"1"'
+    assert answer.headers["Location"] == "/v1/things/t1"
+    assert answer.json == {
+        "id": "t1", "version": 1, "title": "Battery safety", "kind": "plain", "seats": 12, "acting": None
+    }  # fmt: skip
+
+
+def test_all_violations_come_at_once_with_their_paths(client: FlaskClient, writer: dict[str, str]) -> None:
+    body = {
+        "titel": "x",
+        "kind": "strange",
+        "seats": 10_001,
+        "price": "12",
+        "active": "yes",
+        "code": "abc",
+        "starts_at": "2026-01-01T00:00:00",
+        "labels": {"a": 1.5},
+        "outcomes": [{"title": "fine"}, {"title": "x" * 81, "level": "2", "extra": 1}],
+    }
+    answer = client.post("/v1/things?colour=red", json=body, headers=writer)
+
+    assert answer.status_code == 422
+    assert answer.content_type == "application/problem+json"
+    assert codes(answer) == {
+        "title": "REQUIRED",
+        "titel": "UNKNOWN_FIELD",
+        "kind": "NOT_ONE_OF",
+        "seats": "OUT_OF_RANGE",
+        "price": "INVALID_TYPE",
+        "active": "INVALID_TYPE",
+        "code": "PATTERN",
+        "starts_at": "INVALID_TYPE",
+        "labels.a.value": "INVALID_TYPE",
+        "outcomes.1.title": "TOO_LONG",
+        "outcomes.1.level": "INVALID_TYPE",
+        "outcomes.1.extra": "UNKNOWN_FIELD",
+        "colour": "UNKNOWN_FIELD",
+    }
+    by_field = {violation["field"]: violation for violation in answer.json["violations"]}
+    assert by_field["seats"]["actual"] == 10_001
+    assert by_field["seats"]["required"] == {"min": 0, "max": 10_000}
+    assert by_field["kind"]["required"] == ["plain", "odd"]
+    assert by_field["outcomes.1.level"]["required"] == "integer"
+
+
+def test_a_problem_says_type_title_status_detail_code_and_trace_id(client: FlaskClient) -> None:
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    answer = client.get("/v1/things/nothing", headers={"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"})
+
+    assert answer.json == {
+        "type": "urn:clusterskills:problem:not-found",
+        "title": "Not found",
+        "status": 404,
+        "detail": "No thing nothing.",
+        "code": "NOT_FOUND",
+        "trace_id": trace_id,
+    }
+    assert answer.headers["Trace-Id"] == trace_id
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "detail"),
+    [
+        (b'{\n "title": }', "MALFORMED_JSON", "line 2, column 11"),
+        (b"", "MALFORMED_JSON", "line 1"),
+        (b'{"title": NaN}', "MALFORMED_JSON", "line 1"),
+        (b'{"seats": 1e999}', "MALFORMED_JSON", "line 1"),
+        (b'{"title": "\\ud800"}', "MALFORMED_JSON", "line 1"),
+        (b'{"title": "\xff\xfe"}', "MALFORMED_JSON", "line 1"),
+        (b"[" * 100_000, "MALFORMED_JSON", "line 1"),
+        (b"\xef\xbb\xbf{}", "MALFORMED_JSON", "line 1"),
+    ],
+)
+def test_what_is_not_json_is_400_and_says_where(
+    client: FlaskClient, writer: dict[str, str], body: bytes, code: str, detail: str
+) -> None:
+    answer = client.post("/v1/things", data=body, content_type="application/json", headers=writer)
+
+    assert (answer.status_code, answer.json["code"]) == (400, code)
+    assert detail in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        (b'{"title": "a\\u0000b"}', "title", "CONTROL_CHARACTER"),
+        (b'{"title": "a\\u001bb"}', "title", "CONTROL_CHARACTER"),
+        (b'{"title": "a", "seats": 9007199254740993}', "seats", "NUMBER_TOO_LARGE"),
+        (b'{"title": "a", "seats": 99999999999999999999999999}', "seats", "OUT_OF_RANGE"),
+        (b'{"title": "a", "title": "b"}', "title", "DUPLICATE_KEY"),
+        (b'{"title": "a:b", "ti\\u003atle": "b", "x": "a\\u003a"}', "ti:tle", "UNKNOWN_FIELD"),
+        (b'{"title": "' + b"a" * 70_000 + b'"}', "title", "TOO_LONG"),
+        (b'{"title": "a", "outcomes": [' + b"0," * 10_000 + b"0]}", "outcomes", "TOO_LONG"),
+        (b'{"title": "a", "x":' + b"[" * 30 + b"]" * 30 + b"}", "x" + ".0" * 19, "TOO_DEEP"),
+        (b'{"title": "a", "b\\u0000": 1}', "b?", "BAD_FIELD_NAME"),
+        (b'"text"', "", "INVALID_TYPE"),
+        (b"null", "", "INVALID_TYPE"),
+        (b"[]", "", "INVALID_TYPE"),
+        (b'{"title": null}', "title", "NULL"),
+        (b'{"title": ["a"]}', "title", "INVALID_TYPE"),
+        (b'{"title": "a", "outcomes": {}}', "outcomes", "INVALID_TYPE"),
+        (b'{"title": "a", "outcomes": ["x"]}', "outcomes.0", "INVALID_TYPE"),
+        (b'{"title": "a", "starts_at": "9999999-99"}', "starts_at", "INVALID_TYPE"),
+        (b'{"title": "a", "seats": true}', "seats", "INVALID_TYPE"),
+    ],
+)
+def test_what_breaks_a_limit_is_422_and_named(
+    client: FlaskClient, writer: dict[str, str], body: bytes, field: str, code: str
+) -> None:
+    answer = client.post("/v1/things", data=body, content_type="application/json", headers=writer)
+
+    assert answer.status_code == 422
+    assert codes(answer).get(field) == code
+
+
+def test_a_list_longer_than_the_routes_own_limit_is_refused(client: FlaskClient, writer: dict[str, str]) -> None:
+    assert client.put("/v1/attendance", json=[{"note": "here"}] * 3, headers=writer).json == {"count": 3}
+
+    answer = client.put("/v1/attendance", json=[{"note": "here"}] * 4, headers=writer)
+    assert codes(answer) == {"": "TOO_LONG"}
+    wrong = client.put("/v1/attendance", json=[{"note": "here"}, {"nota": 1}], headers=writer)
+    assert codes(wrong) == {"1.nota": "UNKNOWN_FIELD"}
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "text/plain",
+        "application/xml",
+        "application/json; charset=latin-1",
+        "application/x-www-form-urlencoded",
+        "%",
+    ],
+)
+def test_a_body_in_another_form_is_415(client: FlaskClient, writer: dict[str, str], content_type: str) -> None:
+    answer = client.post("/v1/things", data=b'{"title": "a"}', headers={**writer, "Content-Type": content_type})
+
+    assert (answer.status_code, answer.json["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_compressed_body_is_415(client: FlaskClient, writer: dict[str, str]) -> None:
+    answer = client.post("/v1/things", json=THING, headers={**writer, "Content-Encoding": "gzip"})
+
+    assert answer.status_code == 415
+
+
+def test_a_body_beyond_the_limit_is_413(client: FlaskClient, writer: dict[str, str]) -> None:
+    answer = client.post("/v1/things", data=b" " * (1024 * 1024 + 1), content_type="application/json", headers=writer)
+
+    assert (answer.status_code, answer.json["code"]) == (413, "TOO_LARGE")
+
+
+def test_a_wrong_method_is_405_with_allow(client: FlaskClient) -> None:
+    answer = client.delete("/v1/things")
+
+    assert (answer.status_code, answer.json["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+    assert client.open("/v1/things", method="BREW").status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/v1/things/", "/v1//things", "/v1/things/a%00b", "/v1/things/%ff%fe", "/v1/things/" + "x" * 300, "/"],
+)
+def test_an_address_that_names_nothing_is_404(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.json["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "code"),
+    [
+        ("kind=strange", "kind", "NOT_ONE_OF"),
+        ("knd=odd", "knd", "UNKNOWN_FIELD"),
+        ("kind=odd&kind=plain", "kind", "REPEATED_PARAMETER"),
+        ("limit=0", "limit", "OUT_OF_RANGE"),
+        ("limit=501", "limit", "OUT_OF_RANGE"),
+        ("limit=" + "9" * 5000, "limit", "INVALID_TYPE"),
+        ("limit=ten", "limit", "INVALID_TYPE"),
+        ("free=perhaps", "free", "INVALID_TYPE"),
+        ("skill=%00", "skill", "CONTROL_CHARACTER"),
+        ("skill=%ff", "", "NOT_UTF8"),
+        ("skill=a&skill=" + "b" * 41, "skill.1", "TOO_LONG"),
+        ("cursor=nonsense", "cursor", "BAD_CURSOR"),
+        ("cursor=%20%20", "cursor", "BAD_CURSOR"),
+        ("cursor=", "cursor", "TOO_SHORT"),
+        ("&".join(["skill=a"] * 300), "", "TOO_LONG"),
+    ],
+)
+def test_a_bad_query_is_422_and_named(client: FlaskClient, query: str, field: str, code: str) -> None:
+    answer = client.get(f"/v1/things?{query}")
+
+    assert answer.status_code == 422
+    assert codes(answer)[field] == code
+
+
+def test_an_absurdly_long_query_is_414(client: FlaskClient) -> None:
+    assert client.get("/v1/things?skill=" + "x" * 9000).status_code == 414
+
+
+def test_an_error_of_ours_is_a_bland_500(client: FlaskClient) -> None:
+    answer = client.get("/v1/trouble/bug")
+
+    assert (answer.status_code, answer.json["code"]) == (500, "UNFORESEEN")
+    assert "secret" not in answer.text
+
+
+def test_a_database_that_is_gone_is_503_with_retry_after(client: FlaskClient) -> None:
+    answer = client.get("/v1/trouble/database")
+
+    assert (answer.status_code, answer.json["code"]) == (503, "UNAVAILABLE")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert "10.0.0.1" not in answer.text
+
+
+def test_a_write_waits_for_what_is_on_its_way(client: FlaskClient, writer: dict[str, str]) -> None:
+    assert client.post("/v1/trouble/late/s1", headers=writer).json == {"found": "s1"}
+
+
+def test_what_does_not_come_within_a_second_is_503_not_yet_known(client: FlaskClient, writer: dict[str, str]) -> None:
+    answer = client.post("/v1/trouble/late/never", headers=writer)
+
+    assert (answer.status_code, answer.json["code"]) == (503, "NOT_YET_KNOWN")
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_a_patch_needs_the_version_that_was_seen(client: FlaskClient, writer: dict[str, str]) -> None:
+    client.post("/v1/things", json=THING, headers=writer)
+
+    def patch(**headers: str) -> tuple[int, str | None]:
+        answer = client.patch("/v1/things/t1", json={"note": "x"}, headers={**writer, **headers})
+        return answer.status_code, answer.json.get("code")
+
+    assert patch() == (428, "PRECONDITION_REQUIRED")
+    assert patch(**{"If-Match": "*"}) == (428, "PRECONDITION_REQUIRED")
+    assert patch(**{"If-Match": '"2"'}) == (412, "STALE_VERSION")
+    assert patch(**{"If-Match": 'W/"1"'}) == (412, "STALE_VERSION")
+    assert patch(**{"If-Match": '"abc"'}) == (412, "STALE_VERSION")
+    for malformed in ("1", '"1', '"1", "2"', "", '"' + "1" * 10, "\x7f", "W/1"):
+        assert patch(**{"If-Match": malformed}) == (400, "MALFORMED_IF_MATCH"), malformed
+    assert patch(**{"If-Match": '"1"'}) == (200, None)
+    assert patch(**{"If-Match": '"1"'}) == (412, "STALE_VERSION")
+
+
+def test_a_put_by_external_id_makes_and_then_needs_the_version(client: FlaskClient, writer: dict[str, str]) -> None:
+    path = "/v1/things/by-external-id/A-7"
+    assert client.put(path, json=THING, headers=writer).headers["ETag"] == '"1"'
+    assert client.put(path, json=THING, headers=writer).status_code == 428
+    assert client.put(path, json=THING, headers={**writer, "If-Match": '"1"'}).headers["ETag"] == '"2"'
+
+
+def test_an_action_needs_no_body_and_a_second_one_conflicts(client: FlaskClient, writer: dict[str, str]) -> None:
+    client.post("/v1/things", json=THING, headers=writer)
+
+    assert client.post("/v1/things/t1/open", headers=writer).status_code == 200
+    assert client.post("/v1/things/t1/open", json={}, headers=writer).status_code == 409
+    assert client.post("/v1/things/t1/open", json={"reason": 1}, headers=writer).status_code == 422
+
+
+def test_an_unchanged_version_is_304(client: FlaskClient, writer: dict[str, str]) -> None:
+    client.post("/v1/things", json=THING, headers=writer)
+
+    answer = client.get("/v1/things/t1", headers={"If-None-Match": '"9", W/"1"'})
+    assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", '"1"')
+    assert client.get("/v1/things/t1", headers={"If-None-Match": '"2"'}).status_code == 200
+
+
+def test_head_is_get_without_a_body(client: FlaskClient, writer: dict[str, str]) -> None:
+    client.post("/v1/things", json=THING, headers=writer)
+
+    answer = client.head("/v1/things/t1")
+    assert (answer.status_code, answer.data, answer.headers["ETag"]) == (200, b"", '"1"')
+
+
+def test_the_answer_comes_in_the_form_that_is_asked_for(client: FlaskClient, writer: dict[str, str]) -> None:
+    client.post("/v1/things", json=THING, headers=writer)
+
+    assert client.get("/v1/things/t1", headers={"Accept": "text/plain"}).text == "Battery safety"
+    for accept in ("*/*", "application/json", "image/png", "nonsense", "application/json;q=0.9, text/plain;q=0.1"):
+        assert client.get("/v1/things/t1", headers={"Accept": accept}).is_json, accept
+
+
+def test_bytes_of_a_declared_form_reach_the_view(client: FlaskClient) -> None:
+    answer = client.post("/v1/verifications", data=b"%PDF-1.7", content_type="application/pdf")
+
+    assert answer.json == {"bytes": 8, "kind": "application/pdf"}
+
+
+def test_a_form_brings_its_fields_and_files(client: FlaskClient, writer: dict[str, str]) -> None:
+    form = {"dry_run": "true", "file": (io.BytesIO(b"a;b"), "things\x00.csv")}
+    answer = client.post("/v1/thing-imports", data=form, headers=writer)
+
+    assert answer.status_code == 202
+    assert answer.json == {"dry_run": True, "files": {"file": ["things.csv", 3]}}
+    wrong = client.post("/v1/thing-imports", data={"colour": "red"}, headers=writer, content_type="multipart/form-data")
+    assert codes(wrong) == {"colour": "UNKNOWN_FIELD"}
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"nonsense", "multipart/form-data"),
+        (b"nonsense", "multipart/form-data; boundary=x"),
+        (b"--x\r\n\r\n", "multipart/form-data; boundary=x"),
+        (b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--\r\n", "multipart/form-data; boundary=x"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + b"a" * 600_000,
+            "multipart/form-data; boundary=x",
+        ),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--\r\n',
+            "multipart/form-data; boundary=x",
+        ),
+        (b"--x\r\n" * 2000, "multipart/form-data; boundary=x"),
+    ],
+)
+def test_a_garbled_form_is_the_senders_fault(
+    client: FlaskClient, writer: dict[str, str], body: bytes, content_type: str
+) -> None:
+    answer = client.post("/v1/thing-imports", data=body, headers={**writer, "Content-Type": content_type})
+
+    assert answer.status_code in {202, 400, 413, 422}
+
+
+def test_pages_follow_each_other_by_cursor(client: FlaskClient, writer: dict[str, str]) -> None:
+    for number in range(5):
+        client.post("/v1/things", json={"title": f"Thing {number}"}, headers=writer)
+
+    seen: list[str] = []
+    path = "/v1/things?limit=2&kind=plain"
+    cursor = ""
+    while cursor is not None:
+        page = client.get(path + (f"&cursor={cursor}" if cursor else "")).json
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+
+    assert seen == ["t1", "t2", "t3", "t4", "t5"]
+
+
+def test_a_cursor_is_of_no_use_with_other_filters_but_with_another_limit(
+    client: FlaskClient, writer: dict[str, str]
+) -> None:
+    for number in range(3):
+        client.post("/v1/things", json={"title": f"Thing {number}"}, headers=writer)
+    cursor = client.get("/v1/things?limit=1&kind=plain").json["next"]
+
+    assert client.get(f"/v1/things?limit=2&kind=plain&cursor={cursor}").status_code == 200
+    assert codes(client.get(f"/v1/things?limit=1&cursor={cursor}")) == {"cursor": "BAD_CURSOR"}
+    assert codes(client.get(f"/v1/things?limit=1&kind=plain&cursor={cursor[:-2]}AA")) == {"cursor": "BAD_CURSOR"}
+
+
+def test_every_answer_carries_the_security_headers(client: FlaskClient) -> None:
+    for answer in (client.get("/v1/things"), client.get("/nothing"), client.get("/v1/trouble/bug")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert len(answer.headers["Trace-Id"]) == 32
+
+
+def test_health_tells_what_is_missing(environment: dict[str, str]) -> None:
+    checks = [tiny.Check("database", ok=False, detail="no primary"), tiny.Check("mail", ok=False, required=False)]
+    client = tiny.build_app(environment, ready=lambda: checks).test_client()
+
+    assert client.get("/health/live").json == {"status": "live"}
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json["checks"][0] == {"name": "database", "ok": False, "required": True, "detail": "no primary"}
+    assert tiny.build_app(environment).test_client().get("/health/ready").json["status"] == "ready"
+
+
+def test_health_that_cannot_be_told_is_503_as_well(environment: dict[str, str]) -> None:
+    def ready() -> list[tiny.Check]:
+        raise tiny.ServerSelectionTimeoutError("no primary")
+
+    assert tiny.build_app(environment, ready=ready).test_client().get("/health/ready").status_code == 503
+
+
+# --- who may
+
+
+def test_without_a_token_it_is_401_with_a_challenge(client: FlaskClient) -> None:
+    answer = client.post("/v1/things", json=THING)
+
+    assert (answer.status_code, answer.json["code"]) == (401, "UNAUTHENTICATED")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="clusterskills"'
+
+
+@pytest.mark.parametrize(
+    "value", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a b c", "Bearer a.b.c", "Bearer \xfc"]
+)
+def test_a_bad_authorization_header_is_401_even_where_none_is_needed(client: FlaskClient, value: str) -> None:
+    answer = client.get("/v1/things", headers={"Authorization": value})
+
+    assert (answer.status_code, answer.json["code"]) == (401, "INVALID_TOKEN")
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_token_without_the_scope_is_403_and_says_which(client: FlaskClient, issuer: TestIssuer) -> None:
+    answer = client.post("/v1/things", json=THING, headers=issuer.authorization(scopes=["catalog:review"]))
+
+    assert (answer.status_code, answer.json["code"]) == (403, "INSUFFICIENT_SCOPE")
+    assert answer.json["violations"][0]["required"] == ["catalog:write"]
+
+
+def test_one_of_several_scopes_is_enough(client: FlaskClient, issuer: TestIssuer) -> None:
+    headers = {**issuer.authorization(scopes=["operations"]), "If-Match": '"1"'}
+
+    assert client.patch("/v1/things/t9", json={}, headers=headers).status_code == 404
+
+
+def test_the_acting_organisation_must_be_in_the_token(client: FlaskClient, issuer: TestIssuer) -> None:
+    headers = issuer.authorization(scopes=["catalog:write"], organisation_ids=["o1", "o2"])
+
+    assert client.post("/v1/things", json=THING, headers=headers).json["acting"] is None
+    picked = client.post("/v1/things", json=THING, headers={**headers, "Acting-Organisation": "o2"})
+    assert picked.json["acting"] == "o2"
+    refused = client.post("/v1/things", json=THING, headers={**headers, "Acting-Organisation": "o3"})
+    assert (refused.status_code, refused.json["code"]) == (403, "ORGANISATION_NOT_YOURS")
+    only = issuer.authorization(scopes=["catalog:write"], organisation_ids=["o1"])
+    assert client.post("/v1/things", json=THING, headers=only).json["acting"] == "o1"
+
+
+# --- once
+
+
+def test_a_repeated_key_gets_the_kept_answer(client: FlaskClient, writer: dict[str, str]) -> None:
+    headers = {**writer, "Idempotency-Key": "0198-abc"}
+    first = client.post("/v1/things", json=THING, headers=headers)
+    again = client.post("/v1/things", json=THING, headers=headers)
+
+    assert (again.status_code, again.data, again.headers["ETag"]) == (201, first.data, '"1"')
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+
+
+def test_a_key_used_for_another_request_is_422(client: FlaskClient, writer: dict[str, str]) -> None:
+    headers = {**writer, "Idempotency-Key": "k"}
+    client.post("/v1/things", json=THING, headers=headers)
+
+    answer = client.post("/v1/things", json={**THING, "seats": 13}, headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+def test_keys_of_two_clients_and_two_people_are_apart(client: FlaskClient, issuer: TestIssuer) -> None:
+    callers = [("a", "p1"), ("a", "p2"), ("b", "p1")]
+    ids = [
+        client.post(
+            "/v1/things",
+            json=THING,
+            headers={
+                **issuer.authorization(scopes=["catalog:write"], client_id=client_id, subject=subject),
+                "Idempotency-Key": "k",
+            },
+        ).json["id"]
+        for client_id, subject in callers
+    ]
+
+    assert ids == ["t1", "t2", "t3"]
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ü", "a\tb"])
+def test_a_malformed_key_is_400(client: FlaskClient, writer: dict[str, str], key: str) -> None:
+    answer = client.post("/v1/things", json=THING, headers={**writer, "Idempotency-Key": key})
+
+    assert (answer.status_code, answer.json["code"]) == (400, "MALFORMED_IDEMPOTENCY_KEY")
+
+
+# --- how much
+
+
+def test_who_asks_too_often_waits_and_the_others_do_not(environment: dict[str, str], issuer: TestIssuer) -> None:
+    limits = {"CLUSTERSKILLS_REQUESTS_PER_SECOND": "3", "CLUSTERSKILLS_ANONYMOUS_REQUESTS_PER_SECOND": "2"}
+    client = tiny.build_app({**environment, **limits}).test_client()
+    busy, calm = issuer.authorization(client_id="busy"), issuer.authorization(client_id="calm")
+
+    statuses = [client.get("/v1/things", headers=busy).status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]
+    answer = client.get("/v1/things", headers=busy)
+    assert answer.json["code"] == "RATE_LIMITED"
+    assert (answer.headers["Retry-After"], answer.headers["RateLimit-Remaining"]) == ("1", "0")
+    assert client.get("/v1/things", headers=calm).headers["RateLimit-Remaining"] == "2"
+
+
+def test_strangers_are_told_apart_by_the_address_that_the_gateway_saw(environment: dict[str, str]) -> None:
+    client = tiny.build_app({**environment, "CLUSTERSKILLS_ANONYMOUS_REQUESTS_PER_SECOND": "2"}).test_client()
+
+    def ask(forwarded: str) -> int:
+        return client.get("/v1/things", headers={"X-Forwarded-For": forwarded}).status_code
+
+    assert [ask("198.51.100.7") for _ in range(3)] == [200, 200, 429]
+    assert ask("1.2.3.4, 198.51.100.7") == 429, "what the client wrote itself does not count"
+    assert ask("198.51.100.8") == 200
+
+
+def test_bad_tokens_use_up_the_strangers_allowance(environment: dict[str, str]) -> None:
+    client = tiny.build_app({**environment, "CLUSTERSKILLS_ANONYMOUS_REQUESTS_PER_SECOND": "2"}).test_client()
+    headers = {"Authorization": "Bearer a.b.c"}
+
+    assert [client.get("/v1/things", headers=headers).status_code for _ in range(3)] == [401, 401, 429]
+
+
+# --- from where
+
+
+def test_a_preflight_of_an_allowed_origin_is_answered(client: FlaskClient) -> None:
+    headers = {"Origin": "https://portal.example", "Access-Control-Request-Method": "PATCH"}
+    answer = client.options("/v1/things/t1", headers=headers)
+
+    assert answer.status_code == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://portal.example"
+    assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
+    assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    foreign = client.options("/v1/things/t1", headers={**headers, "Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in foreign.headers
+
+
+def test_an_answer_is_readable_only_for_the_origins_of_the_callers_cluster(
+    client: FlaskClient, issuer: TestIssuer
+) -> None:
+    origin = {"Origin": "https://portal.example"}
+    own = client.get("/v1/things", headers={**issuer.authorization(cluster_id="cluster-1"), **origin})
+    other = client.get("/v1/things", headers={**issuer.authorization(cluster_id="cluster-2"), **origin})
+
+    assert own.headers["Access-Control-Allow-Origin"] == "https://portal.example"
+    assert "ETag" in own.headers["Access-Control-Expose-Headers"]
+    assert "Access-Control-Allow-Origin" not in other.headers
+    assert own.headers["Vary"] == other.headers["Vary"] == "Origin"
+
+
+def test_options_tells_the_methods(client: FlaskClient) -> None:
+    answer = client.options("/v1/things")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+    assert client.options("/nothing").status_code == 404

@@ -1,0 +1,223 @@
+"""The tiny service in a real gunicorn, and what the outside can do to it at the level of bytes."""
+
+import json
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.shared.http.conftest import Server, start_server, stop_server
+
+
+def head(method: str, path: str, headers: dict[str, str], close: bool = True) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: tiny", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, *(["Connection: close"] if close else []), "", ""]).encode("latin-1")
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer[9:12])
+
+
+def problem_of(answer: bytes) -> dict[str, object]:
+    top, _, body = answer.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in top
+    found: dict[str, object] = json.loads(body)
+    return found
+
+
+def still_serves(server: Server) -> bool:
+    return httpx.get(f"{server.url}/v1/things").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\n\r\n", 505),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        (b"GET /v1/things?skill=" + b"x" * 8000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 422),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X%d: 1\r\n" % i for i in range(100)) + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nBad Name: 1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n", 400),
+        (b"POST /v1/things HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /v1/things HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"POST /v1/things HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST /v1/things HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: br\r\n\r\n", 501),
+        (b"GET /v1/things/%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
+        (b"GET /v1/things/\xff\xfe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400),
+        (b"GET /v1/things/%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
+        (b"GET /v1/things?%ff=%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 422),
+        (b"GET /v1/things?\xff HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400),
+        (b"GET http://other/v1/nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
+        (b"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
+        (b"BREW /v1/things HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 405),
+        (b"GET /v1/things HTTP/1.1\r\nHost: \xff:\r\nConnection: close\r\n\r\n", 200),
+        (b"GET /v1/things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \xff\xfe\r\nConnection: close\r\n\r\n", 401),
+        (b"GET /v1/things HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ,;\xff\r\nConnection: close\r\n\r\n", 200),
+        (b"GET /v1/things HTTP/1.1\r\nHost: a\r\ntraceparent: 00-0-0-0\r\nConnection: close\r\n\r\n", 200),
+        (b"GET /v1/things HTTP/1.1\r\nHost: a\r\nAccept: \xff;q=x,,/\r\nConnection: close\r\n\r\n", 200),
+        (b"GET /v1/things HTTP/1.1\r\nHost: a\r\nOrigin: \xff\r\nConnection: close\r\n\r\n", 200),
+    ],
+)
+def test_bytes_that_nobody_should_send_get_a_clean_answer(server: Server, sent: bytes, status: int) -> None:
+    answer = server.raw(sent)
+
+    assert status_of(answer) == status
+    if status >= 400:
+        assert problem_of(answer)["status"] == status
+    assert still_serves(server)
+
+
+def test_a_body_in_good_chunks_is_read(server: Server, writer: dict[str, str]) -> None:
+    headers = {**writer, "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    answer = server.raw(head("POST", "/v1/things", headers) + b'9\r\n{"title":\r\n4\r\n"x"}\r\n0\r\n\r\n')
+
+    assert status_of(answer) == 201
+
+
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b"5\r\nab", b"-1\r\n\r\n", b"FFFFFFFFFFFFFFFFFF\r\n"])
+def test_a_body_in_broken_chunks_is_400(server: Server, writer: dict[str, str], chunks: bytes) -> None:
+    headers = {**writer, "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    answer = server.raw(head("POST", "/v1/things", headers) + chunks, half_close=True)
+
+    assert status_of(answer) == 400
+    assert still_serves(server)
+
+
+def test_a_body_in_endless_chunks_is_413(server: Server, writer: dict[str, str]) -> None:
+    headers = {**writer, "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+
+    assert status_of(server.raw(head("POST", "/v1/things", headers) + chunk * 20 + b"0\r\n\r\n")) == 413
+
+
+def test_a_body_announced_too_large_is_413_before_it_is_sent(server: Server, writer: dict[str, str]) -> None:
+    headers = {**writer, "Content-Type": "application/json", "Content-Length": "999999999999"}
+    answer = server.raw(head("POST", "/v1/things", headers))
+
+    assert status_of(answer) == 413
+    assert problem_of(answer)["code"] == "TOO_LARGE"
+
+
+def test_a_body_that_ends_early_is_400(server: Server, writer: dict[str, str]) -> None:
+    headers = {**writer, "Content-Type": "application/json", "Content-Length": "100"}
+    answer = server.raw(head("POST", "/v1/things", headers) + b'{"title"', half_close=True)
+
+    assert status_of(answer) == 400
+
+
+def test_two_requests_in_one_packet_are_two(server: Server) -> None:
+    first = head("GET", "/v1/things", {}, close=False)
+    answer = server.raw(first + head("GET", "/nothing", {}))
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"404"]
+
+
+@pytest.mark.timeout(60)
+def test_clients_that_send_slowly_hold_up_nobody_for_long(environment: dict[str, str], tmp_path: Path) -> None:
+    server = start_server({**environment, "WEB_THREADS": "4", "CLUSTERSKILLS_READ_SECONDS": "2"}, tmp_path)
+    try:
+        slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(8)]
+        for connection in slow:
+            connection.sendall(b"POST /v1/things HTTP/1.1\r\nHost: a\r\nContent-Le")
+        started = time.monotonic()
+        answer = httpx.get(f"{server.url}/v1/things", timeout=30)
+        waited = time.monotonic() - started
+
+        assert answer.status_code == 200
+        assert waited < 10
+        for connection in slow:
+            connection.settimeout(10)
+            assert connection.recv(1000) == b""
+            connection.close()
+    finally:
+        stop_server(server)
+
+
+def test_a_client_that_trickles_its_body_gets_an_answer_in_time(environment: dict[str, str], tmp_path: Path) -> None:
+    server = start_server({**environment, "CLUSTERSKILLS_READ_SECONDS": "2"}, tmp_path)
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(b"POST /v1/verifications HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n")
+            connection.sendall(b"Content-Type: application/json\r\n\r\n")
+            started = time.monotonic()
+            connection.sendall(b'{"note"')
+            answer = connection.recv(65_536)
+
+        assert status_of(answer) in {400, 408}
+        assert time.monotonic() - started < 6
+    finally:
+        stop_server(server)
+
+
+def test_a_slow_answer_is_not_cut(environment: dict[str, str], tmp_path: Path) -> None:
+    server = start_server({**environment, "CLUSTERSKILLS_READ_SECONDS": "0.2"}, tmp_path)
+    try:
+        assert httpx.get(f"{server.url}/v1/trouble/slow").json() == {"done": True}
+    finally:
+        stop_server(server)
+
+
+def test_a_stop_under_load_finishes_what_it_began(
+    environment: dict[str, str], writer: dict[str, str], tmp_path: Path
+) -> None:
+    server = start_server(environment, tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        slow = [pool.submit(httpx.get, f"{server.url}/v1/trouble/slow", timeout=10) for _ in range(4)]
+        time.sleep(0.5)
+        seconds = stop_server(server)
+
+        assert [future.result().status_code for future in slow] == [200] * 4
+    assert seconds < 10
+
+
+def test_the_numbers_of_all_workers_are_added_up(
+    environment: dict[str, str], tmp_path: Path, writer: dict[str, str]
+) -> None:
+    server = start_server(environment, tmp_path, workers=2)
+    try:
+        for _ in range(40):
+            httpx.get(f"{server.url}/v1/things")
+        wanted = 'clusterskills_http_requests_total{method="GET",route="/v1/things",status="200"} 40.0'
+        texts = {httpx.get(f"{server.metrics_url}/metrics").text for _ in range(4)}
+        assert all(wanted in text for text in texts)
+
+        victim = psutil.Process(server.process.pid).children()[0]
+        victim.kill()
+        deadline = time.monotonic() + 15
+        while len(_live_children(server)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert wanted in httpx.get(f"{server.metrics_url}/metrics").text, "counts outlive their worker"
+    finally:
+        stop_server(server)
+
+
+def test_every_log_line_is_json_and_the_access_log_names_the_route_only(server: Server, writer: dict[str, str]) -> None:
+    secret = "employee-4711"
+    httpx.put(f"{server.url}/v1/things/by-external-id/{secret}?x={secret}", json={"title": secret}, headers=writer)
+    httpx.put(f"{server.url}/v1/things/by-external-id/{secret}", json={"title": secret}, headers=writer)
+    httpx.get(f"{server.url}/v1/trouble/bug")
+    time.sleep(0.3)
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+
+    access = [line for line in lines if line["event"] == "request"]
+    put = next(line for line in access if line["method"] == "PUT" and line["status"] == "200")
+    assert put["route"] == "/v1/things/by-external-id/<thing_id>"
+    assert put["service"] == "tiny"
+    assert len(put["trace_id"]) == 32
+    assert secret not in server.log.read_text()
+    bug = next(line for line in lines if line["event"] == "unforeseen error")
+    assert "KeyError" in bug["exception"]
+    assert any(line["trace_id"] == bug["trace_id"] and line["status"] == "500" for line in access)
+
+
+def _live_children(server: Server) -> list[psutil.Process]:
+    found = psutil.Process(server.process.pid).children()
+    return [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
