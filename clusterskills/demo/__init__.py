@@ -69,7 +69,9 @@ def walk(cast: Cast, say: Callable[[str], None]) -> bool:
     witness = Witness(cast.kafka(), topics())
     witness.start()
     try:
-        return all([_walk_one(cast, witness, course, say) for course in courses_to_walk()])
+        # Every journey is walked, also after one that failed.
+        outcomes = [_walk_one(cast, witness, course, say) for course in courses_to_walk()]
+        return all(outcomes)
     finally:
         witness.close()
 

@@ -86,7 +86,9 @@ class Journey:
         made = trainer.post("/v1/courses", body | {"external_id": f"{self._course.external_id}-{self._run}"}).body
         trainer.post(f"/v1/courses/{made['id']}/submit")
         self._found.course_id = made["id"]
-        self._done("A trainer writes a course by the API and asks for review", "trainer", "course.submitted", made["id"], begun)
+        self._done(
+            "A trainer writes a course by the API and asks for review", "trainer", "course.submitted", made["id"], begun
+        )
 
     def _review_course(self) -> None:
         course = self._found.course_id

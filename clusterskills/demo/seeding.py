@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from clusterskills import seed
@@ -93,7 +94,7 @@ def seed_courses(cast: Cast) -> dict[str, str]:
     waiting = list(seed.courses())
     while waiting:
         ready = [course for course in waiting if set(course.prerequisites) <= done.keys()]
-        made = _together(lambda course: publish_course(cast, course, done), ready)
+        made = _together(partial(publish_course, cast, known=dict(done)), ready)
         done |= {course.external_id: course_id for course, course_id in zip(ready, made, strict=True)}
         waiting = [course for course in waiting if course.external_id not in done]
     return done

@@ -137,9 +137,7 @@ class Actions:
         session = self._taught(caller, session_id)
 
         def decide(enrolment: Enrolment, row: dict[str, Any]) -> Decision:
-            return domain.record_result(
-                enrolment, session, row["passed"], row.get("score"), caller.subject, self.now()
-            )
+            return domain.record_result(enrolment, session, row["passed"], row.get("score"), caller.subject, self.now())
 
         return self._rows(session_id, rows, decide)
 

@@ -132,7 +132,7 @@ def _decisions(door: Door, on_work: OnWork) -> None:
 
 def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
     @door.get("/v1/seats/<session_id>", scope=PUBLIC, returns=schemas.SeatsView, errors=(503,))
-    def read_seats(call: Call, session_id: str) -> Reply:
+    def read_seats(_call: Call, session_id: str) -> Reply:
         """Capacity, confirmed, held, offered, waiting; for everybody."""
         return _seat_count(reading().seats(session_id))
 
@@ -148,9 +148,7 @@ def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
         """Move the capacity and the limit of the waiting list."""
         body = call.body
         return _seat_count(
-            on_work(call.uow).set_seats(
-                call.who, session_id, body["capacity"], body["waitlist_limit"], call.if_match
-            )
+            on_work(call.uow).set_seats(call.who, session_id, body["capacity"], body["waitlist_limit"], call.if_match)
         )
 
 

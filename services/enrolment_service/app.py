@@ -39,8 +39,8 @@ def create_app() -> ServiceApp:
     house = House(SERVICE)
     secret = house.settings(EnrolmentSettings).external_ref_secret
     door = api.make_door(
-        lambda work: _actions(house, work),
-        lambda: _actions(house, house.work()),
+        _actions,
+        lambda: _actions(house.work()),
         lambda cluster_id, external_id: external_ref(secret, cluster_id, external_id),
     )
     threading.Thread(target=settle_forever, args=(house.database,), name="settle", daemon=True).start()
@@ -48,21 +48,21 @@ def create_app() -> ServiceApp:
     return house.app([door, operations_door(_plan(house), house.clock)], resolvers=resolvers)
 
 
-def run_worker() -> None:
-    """Relay, consumers and timers, until SIGTERM."""
+def wire_worker() -> tuple[House, Plan]:
+    """What the worker process runs: relay, consumers and timers."""
     house = House(SERVICE)
-    house.run_worker(_plan(house))
+    return house, _plan(house)
 
 
 def _plan(house: House) -> Plan:
     return house.plan(
-        subscriptions=handlers.subscriptions(lambda work: _actions(house, work)),
+        subscriptions=handlers.subscriptions(_actions),
         timers=timers.timers(
-            lambda act: decide(house.client, house.work, lambda work: act(_actions(house, work))),
-            lambda: _actions(house, house.work()),
+            lambda act: decide(house.client, house.work, lambda work: act(_actions(work))),
+            lambda: _actions(house.work()),
         ),
     )
 
 
-def _actions(house: House, work: UnitOfWork) -> Actions:
+def _actions(work: UnitOfWork) -> Actions:
     return Actions(Store(work), lambda: work.clock(), new_id)

@@ -381,9 +381,7 @@ def record_result(
         )
     if passed:
         done = replace(_move(enrolment, COMPLETED, by, now), score=score, completed_at=now)
-        return done, [
-            events.EnrolmentCompleted(**_common(done), completed_at=now, attendance=attendance, score=score)
-        ]
+        return done, [events.EnrolmentCompleted(**_common(done), completed_at=now, attendance=attendance, score=score)]
     failed = replace(_move(enrolment, FAILED, by, now), score=score)
     return failed, [events.EnrolmentFailed(**_common(failed), attendance=attendance, score=score)]
 

@@ -13,15 +13,22 @@ from shared.schemas.codec import Undecodable, UnknownType, decode
 from shared.schemas.event import Envelope
 
 
+class BrokerAway(Exception):
+    """Kafka cannot be reached."""
+
+
 def follow(
     settings: KafkaSettings, topics: Sequence[str], *, from_start: bool, stop: Callable[[], bool]
 ) -> Iterator[Envelope]:
     """Yield each event of these topics as it comes, from the first one or from now on, until `stop`.
 
-    Raises KafkaError when the broker is away.
+    Raises BrokerAway when there is no broker to ask.
     """
-    ensure_topics(settings, topics)
-    consumer = KafkaConsumer(**settings.client(), auto_offset_reset="earliest", enable_auto_commit=False)
+    try:
+        ensure_topics(settings, topics)
+        consumer = KafkaConsumer(**settings.client(), auto_offset_reset="earliest", enable_auto_commit=False)
+    except KafkaError as error:
+        raise BrokerAway(f"Kafka at {settings.kafka_bootstrap} does not answer ({type(error).__name__}).") from error
     try:
         partitions = [TopicPartition(t, p) for t in topics for p in sorted(consumer.partitions_for_topic(t) or ())]
         consumer.assign(partitions)
@@ -55,7 +62,7 @@ class Witness:
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="witness", daemon=True)
-        self._failed: KafkaError | None = None
+        self._failed: Exception | None = None
 
     def start(self) -> None:
         """Watch from now on."""
@@ -83,7 +90,7 @@ class Witness:
                 with self._changed:
                     self._seen.append((time.time(), envelope))
                     self._changed.notify_all()
-        except KafkaError as error:
+        except (KafkaError, BrokerAway) as error:
             with self._changed:
                 self._failed = error
                 self._changed.notify_all()

@@ -75,16 +75,20 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
     def list_dead_letters(call: Call) -> Reply:
         return Reply(desk.dead_letters(call))
 
-    @door.post(f"{base}/dead-letters/<letter_id>/replay", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409))
+    @door.post(
+        f"{base}/dead-letters/<letter_id>/replay", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
+    )
     def replay_dead_letter(call: Call, letter_id: str) -> Reply:
         return Reply(desk.release(call, letter_id, discard=False))
 
-    @door.post(f"{base}/dead-letters/<letter_id>/discard", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409))
+    @door.post(
+        f"{base}/dead-letters/<letter_id>/discard", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
+    )
     def discard_dead_letter(call: Call, letter_id: str) -> Reply:
         return Reply(desk.release(call, letter_id, discard=True))
 
     @door.get(f"{base}/lag", scope=SCOPE, returns=LagView)
-    def read_lag(call: Call) -> Reply:
+    def read_lag(_call: Call) -> Reply:
         return Reply(desk.lag())
 
     @door.get(f"{base}/audit", scope=SCOPE, returns=AuditView, paged=True)

@@ -83,9 +83,7 @@ class Service:
                 EmploymentStarted(
                     employment_id=new_id(), person_id=person, organisation_id=EMPLOYER, valid_from=date(2020, 1, 1)
                 ),
-                ConsentGiven(
-                    consent_id=new_id(), person_id=person, organisation_id=EMPLOYER, purpose="share_results"
-                ),
+                ConsentGiven(consent_id=new_id(), person_id=person, organisation_id=EMPLOYER, purpose="share_results"),
             ]
         self.feed(*facts)
         return ids

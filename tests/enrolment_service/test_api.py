@@ -144,9 +144,13 @@ def test_five_hundred_at_once_for_a_hundred_seats_fill_exactly_those(service: Se
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda person: service.apply(session_id, person), people))
 
-    outcomes = Counter(answer.json.get("status") if answer.status_code == 201 else answer.json["code"] for answer in answers)
+    outcomes = Counter(
+        answer.json.get("status") if answer.status_code == 201 else answer.json["code"] for answer in answers
+    )
     assert outcomes == {"confirmed": 100, "waitlisted": 250, "WAITLIST_FULL": 150}
-    tickets = [row["ticket"] for row in service.house.database["enrolments"].find({"session_id": session_id}) if row["ticket"]]
+    tickets = [
+        row["ticket"] for row in service.house.database["enrolments"].find({"session_id": session_id}) if row["ticket"]
+    ]
     assert sorted(tickets) == list(range(1, 251))
 
 
@@ -253,9 +257,7 @@ def test_a_completed_roster_is_published_once(service: Service) -> None:
         headers=trainer,
     )
 
-    done = service.client.post(
-        f"/v1/rosters/{session_id}/complete", json={"absent_are_no_show": True}, headers=trainer
-    )
+    done = service.client.post(f"/v1/rosters/{session_id}/complete", json={"absent_are_no_show": True}, headers=trainer)
     twice = service.client.post(
         f"/v1/rosters/{session_id}/complete", json={"absent_are_no_show": True}, headers=trainer
     )
@@ -306,9 +308,7 @@ def test_a_closed_session_lapses_what_nobody_approved(service: Service) -> None:
     session_id = service.session(approval_needed=True)
     applied = service.apply(session_id, service.person(), employer_id=EMPLOYER).json
 
-    service.feed(
-        SessionEnrolmentClosed(session_id=session_id, course_id="course-1", course_version=1, cluster_id=HOST)
-    )
+    service.feed(SessionEnrolmentClosed(session_id=session_id, course_id="course-1", course_version=1, cluster_id=HOST))
     service.tick()
 
     assert service.events(applied["id"]) == ["applied", "lapsed"]

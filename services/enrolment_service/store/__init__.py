@@ -30,9 +30,7 @@ SERVICE = Service(
             # One active enrolment per worker and session: the slot is there only while it is active.
             IndexModel([("slot", ASCENDING)], name="one_active", unique=True, sparse=True),
             IndexModel([("session_id", ASCENDING), ("status", ASCENDING), ("ticket", ASCENDING)], name="roster"),
-            IndexModel(
-                [("session_id", ASCENDING)], name="undecided", partialFilterExpression={"status": "applied"}
-            ),
+            IndexModel([("session_id", ASCENDING)], name="undecided", partialFilterExpression={"status": "applied"}),
             IndexModel([("cluster_id", ASCENDING), ("_id", DESCENDING)], name="by_cluster"),
             IndexModel([("employer_id", ASCENDING), ("_id", DESCENDING)], name="by_employer"),
             IndexModel([("person_id", ASCENDING), ("_id", DESCENDING)], name="by_person"),

@@ -1,0 +1,123 @@
+"""`clusterskills events`: watch events, send them again, and look after those that were set aside."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+import typer
+
+from clusterskills.client import ApiError
+from clusterskills.demo.cast import Cast
+from deploy.local import stack
+from deploy.local.errors import StackError
+from shared.bus.kafka import KafkaSettings
+from shared.bus.tail import BrokerAway, follow
+from shared.schemas.event import Envelope
+from shared.schemas.registry import topics
+from shared.storage.mongo import connect
+from shared.storage.outbox import Outbox
+
+commands = typer.Typer(help="Watch events, replay them, look after dead letters.", no_args_is_help=True)
+Data = Annotated[Path, typer.Option("--data", help="The folder of a running stack.")]
+SERVICES = ("catalog", "certificate", "directory", "enrolment")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `events` to the program."""
+    app.add_typer(commands, name="events")
+
+
+@commands.command()
+def tail(
+    data: Data = stack.DEFAULT_DATA,
+    topic: Annotated[list[str] | None, typer.Option(help="Only these topics.")] = None,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the first event.")] = False,
+    limit: Annotated[int, typer.Option(help="End after so many; 0 for never.")] = 0,
+) -> None:
+    """Print each event as one JSON line as it crosses, until Ctrl-C."""
+    settings = KafkaSettings(kafka_bootstrap=_facts(data)["kafka"])
+    unknown = sorted(set(topic or []) - set(topics()))
+    if unknown:
+        _refuse(f"No such topic: {', '.join(unknown)}. There are: {', '.join(topics())}.")
+    seen = 0
+    try:
+        for envelope in follow(settings, topic or topics(), from_start=from_start, stop=lambda: False):
+            typer.echo(_line(envelope))
+            seen += 1
+            if seen == limit:
+                return
+    except BrokerAway as error:
+        _refuse(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@commands.command()
+def replay(
+    service: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}, or all.")],
+    data: Data = stack.DEFAULT_DATA,
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    key: Annotated[str | None, typer.Option(help="Only this aggregate.")] = None,
+) -> None:
+    """Send the outbox's events again: refills a broker that lost its data. Consumers drop what they have."""
+    chosen = SERVICES if service == "all" else (service,)
+    if not set(chosen) <= set(SERVICES):
+        _refuse(f"No such service: {service}. There are: {', '.join(SERVICES)}, all.")
+    facts = _facts(data)
+    query = {name: value for name, value in (("topic", topic), ("key", key)) if value}
+    client = connect(facts["mongo"])
+    try:
+        for name in chosen:
+            database = client[facts.get("database_prefix", "clusterskills_") + name]
+            typer.echo(f"{name}: {Outbox(client, database).replay(query)} events will be sent again")
+    finally:
+        client.close()
+
+
+@commands.command("dead-letters")
+def dead_letters(
+    service: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")],
+    data: Data = stack.DEFAULT_DATA,
+    replay_id: Annotated[str | None, typer.Option("--replay", help="Apply this one and those behind it.")] = None,
+    discard_id: Annotated[str | None, typer.Option("--discard", help="Drop this one; apply those behind it.")] = None,
+) -> None:
+    """List what was set aside for a person; replay or discard one."""
+    cast = Cast(_facts(data))
+    operator = cast.program("platform-operator")
+    base = f"/v1/{service}/operations/dead-letters"
+    try:
+        if replay_id or discard_id:
+            verb = "replay" if replay_id else "discard"
+            typer.echo(json.dumps(operator.post(f"{base}/{replay_id or discard_id}/{verb}").body))
+            return
+        for letter in operator.all(base):
+            typer.echo(json.dumps(letter))
+    except ApiError as error:
+        _refuse(str(error))
+    finally:
+        cast.close()
+
+
+def _line(envelope: Envelope) -> str:
+    shown = {
+        "id": envelope.id,
+        "type": envelope.type,
+        "time": envelope.time,
+        "trace": envelope.traceparent,
+        "data": msgspec.to_builtins(envelope.event),
+    }
+    return msgspec.json.encode(shown).decode()
+
+
+def _facts(data: Path) -> dict[str, Any]:
+    try:
+        facts, _ = stack.status(data)
+    except StackError as error:
+        _refuse(str(error))
+    return facts
+
+
+def _refuse(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)

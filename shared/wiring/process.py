@@ -1,0 +1,30 @@
+"""The command line of a service's process: `python -m services.x_service worker`, `... rebuild copies`."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from shared.bus.rebuild import rebuild
+from shared.bus.worker import Plan
+from shared.wiring.house import House
+
+
+def run(wire: Callable[[], tuple[House, Plan]], arguments: Sequence[str]) -> None:
+    """Work until SIGTERM, or rebuild one read model from the whole log and say which generation serves now."""
+    match list(arguments):
+        case ["worker"]:
+            house, plan = wire()
+            house.run_worker(plan)
+        case ["rebuild", name]:
+            house, plan = wire()
+            print(f"{name} is rebuilt: generation {_rebuild(plan, name)} serves now.")
+            house.close()
+        case _:
+            sys.exit("usage: worker | rebuild READ-MODEL")
+
+
+def _rebuild(plan: Plan, name: str) -> int:
+    models = {model.consumer: model for model in plan.read_models}
+    if name not in models:
+        sys.exit(f"There is no read model {name}; there are: {', '.join(models)}.")
+    subscription = next(s for s in plan.subscriptions if s.name == name)
+    return rebuild(plan.client, plan.database, plan.kafka, plan.source, subscription, models[name], plan.ensure_indexes)
