@@ -1,0 +1,300 @@
+"""Showing certificates to who may see them, and changing their status."""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.certificate_service import domain
+from services.certificate_service.actions.writing import Contents, Pen
+from services.certificate_service.adapters.names import Named
+from services.certificate_service.domain import Certificate, Person, Place
+from services.certificate_service.store import Store, Stored
+from services.certificate_service.store.feed import Filters, Scope
+from shared.auth.caller import Caller
+from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, sees_whole
+from shared.clock import Clock, Ids
+from shared.errors import Forbidden, NotFound, NotYetKnown, Stale, Unavailable
+from shared.schemas.event import Event
+
+__all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewPlace", "Shown"]
+
+MOST_BEHIND: Final = timedelta(seconds=30)
+_SECRET_BYTES: Final = 16
+
+Change = Callable[[Certificate, str, datetime], tuple[Certificate, list[Event]]]
+
+
+@dataclass(frozen=True, slots=True)
+class NameOf:
+    """A question to the directory, answered before the transaction."""
+
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPlace:
+    """A question for a place in a list of this issuer. `token` tells two questions apart."""
+
+    issuer_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A certificate as one caller may see it: `visible` or, for who saw it once, the bare fact that it is gone."""
+
+    stored: Stored
+    visible: bool = True
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """Part of the feed. `position` is how far it goes; `more` whether something follows at once."""
+
+    items: list[Shown]
+    position: int
+    more: bool
+
+
+class Certificates:
+    """Use cases of the HTTP door, on one unit of work."""
+
+    def __init__(self, store: Store, pen: Pen, now: Clock, ids: Ids) -> None:
+        self._store, self._pen, self._now, self._ids = store, pen, now, ids
+
+    # -- reading
+
+    def get(self, caller: Caller, certificate_id: str) -> Shown:
+        """The certificate with the reason of its last change, or NotFound for who may not see it."""
+        stored = self._store.certificates.get(certificate_id)
+        if not self._sees(caller, stored.value) and not _awards(caller, stored.value):
+            raise _unknown(certificate_id)
+        return Shown(stored, reason=self._reason(stored.value))
+
+    def page(self, caller: Caller, filters: Filters, after: int, limit: int) -> FeedPage:
+        """What the caller may see after a position of the feed, in its order."""
+        caller = self._as_known(caller)
+        scope = self._scope(caller)
+        shown: list[Shown] = []
+        position, more = after, True
+        while more and len(shown) < limit:
+            wanted = limit - len(shown)
+            rows, people = self._store.feed.page(scope, filters, after=position, limit=wanted, now=self._now())
+            for row in rows:
+                shown += self._shown(caller, row, people, tell_gone=after > 0 and not filters.any)
+            position = rows[-1].position or position if rows else position
+            more = len(rows) == wanted
+        return FeedPage(shown, position, more)
+
+    def credential(self, caller: Caller | None, certificate_id: str, secret: str | None) -> bytes | Stored:
+        """The signed credential for who may have it, else the certificate whose status anybody may know."""
+        stored = self._store.certificates.get(certificate_id)
+        if stored.value.erased:
+            return stored
+        entitled = (secret is not None and self._opens(certificate_id, secret)) or (
+            caller is not None and "certificate:read" in caller.scopes and self._sees(caller, stored.value)
+        )
+        return self.signed(stored.value) if entitled else stored
+
+    def whole(self, caller: Caller, certificate_id: str) -> bytes:
+        """The signed credential, or NotFound for who may not have it."""
+        found = self.credential(caller, certificate_id, None)
+        if not isinstance(found, bytes):
+            raise _unknown(certificate_id)
+        return found
+
+    def signed(self, certificate: Certificate) -> bytes:
+        """The credential as it was signed. NotFound when its holder was erased."""
+        if certificate.person_id is None:
+            raise _unknown(certificate.id)
+        holder = self._store.holders.resolve(certificate.person_id)
+        return self._pen.open(holder, self._store.certificates.sealed(certificate.id))
+
+    # -- changing
+
+    def suspend(self, caller: Caller, certificate_id: str, reason: str, seen: int | None) -> Shown:
+        """Not valid for now."""
+        return self._change(caller, certificate_id, domain.suspend, reason, seen)
+
+    def reinstate(self, caller: Caller, certificate_id: str, reason: str | None, seen: int | None) -> Shown:
+        """Valid again."""
+        return self._change(caller, certificate_id, domain.reinstate, reason, seen)
+
+    def revoke(self, caller: Caller, certificate_id: str, reason: str, seen: int | None) -> Shown:
+        """Never valid again."""
+
+        def change(certificate: Certificate, by: str, now: datetime) -> tuple[Certificate, list[Event]]:
+            return domain.revoke(certificate, domain.BY_PERSON, by, now)
+
+        return self._change(caller, certificate_id, change, reason, seen)
+
+    def reissue(self, caller: Caller, certificate_id: str, seen: int | None) -> Shown:
+        """The holder's name was corrected in the directory: sign again with the present one."""
+        known = self._for_change(caller, certificate_id, seen).value
+        now = self._now()
+        draft, happened = domain.reissue(known, known.place, caller.subject, now)
+        holder = self._store.holders.resolve(known.person_id or "")
+        named: Named = self._store.work.ask(NameOf(holder.person_id))
+        place: Place = self._store.work.ask(NewPlace(known.awarding_body_id, f"{certificate_id}/{known.valid_from}"))
+        if named.name is None:
+            raise NotYetKnown("person", holder.person_id)
+        renewed = replace(draft, place=place)
+        credential = self._pen.write(
+            self._contents(renewed, named.name), self._store.issuers.keys(known.awarding_body_id)[-1]
+        )
+        stored = self._store.certificates.save(renewed, happened)
+        self._store.certificates.seal(self._pen.seal(holder, known.id, credential))
+        self._store.holders.save(holder)
+        return Shown(stored)
+
+    # -- share links
+
+    def share(self, caller: Caller, certificate_id: str) -> tuple[str, str]:
+        """A link that opens the credential for whoever has it: its id and its secret. Only the holder makes one."""
+        self._own(caller, certificate_id)
+        share_id, secret = self._ids(), _text(os.urandom(_SECRET_BYTES))
+        self._store.shares.add(share_id, certificate_id, secret)
+        return share_id, secret
+
+    def end_share(self, caller: Caller, certificate_id: str, share_id: str) -> None:
+        """The link opens nothing any more."""
+        self._own(caller, certificate_id)
+        self._store.shares.end(share_id, certificate_id, self._now())
+
+    def qr_secret(self, certificate_id: str) -> str:
+        """The secret in the QR of the paper: made of the certificate's id, so that it need not be kept."""
+        key = self._pen.master.derive("qr secrets")
+        return _text(hmac.digest(key, certificate_id.encode(), hashlib.sha256)[:_SECRET_BYTES])
+
+    # -- who may
+
+    def _opens(self, certificate_id: str, secret: str) -> bool:
+        if hmac.compare_digest(secret.encode(), self.qr_secret(certificate_id).encode()):
+            return True
+        return self._store.shares.opens(certificate_id, secret)
+
+    def _own(self, caller: Caller, certificate_id: str) -> None:
+        certificate = self._store.certificates.get(certificate_id).value
+        if certificate.person_id is None or self._as_known(caller).person_id != certificate.person_id:
+            raise _unknown(certificate_id)
+
+    def _as_known(self, caller: Caller) -> Caller:
+        """Somebody who signed in under a record that was merged is the person that remains."""
+        if caller.person_id is None:
+            return caller
+        return replace(caller, person_id=self._store.holders.resolve(caller.person_id).person_id)
+
+    def _sees(self, caller: Caller, certificate: Certificate) -> bool:
+        """HR's reading depends on what the directory said last: too long ago is no answer."""
+        caller = self._as_known(caller)
+        if sees_whole(caller, _facts(certificate, may=False)):
+            return True
+        if certificate.employer_id not in acting_employers(caller):
+            return False
+        self._require_fresh()
+        person = self._store.copies.person(certificate.person_id or "")
+        return sees_whole(caller, _facts(certificate, may=self._may_see(certificate, person)))
+
+    def _scope(self, caller: Caller) -> Scope:
+        employers = acting_employers(caller)
+        if employers:
+            self._require_fresh()
+        cluster = caller.cluster_id if is_cluster_wide(caller) else None
+        return Scope(person_id=caller.person_id, cluster_id=cluster, employer_ids=employers)
+
+    def _shown(self, caller: Caller, row: Stored, people: dict[str, Person], *, tell_gone: bool) -> list[Shown]:
+        certificate = row.value
+        person = people.get(certificate.person_id or "", Person(id=""))
+        if sees_whole(caller, _facts(certificate, may=self._may_see(certificate, person))):
+            return [Shown(row)]
+        return [Shown(row, visible=False)] if tell_gone else []
+
+    def _may_see(self, certificate: Certificate, person: Person) -> bool:
+        """As recorded, in the order of the feed, and as of today: an employment may have ended by its date."""
+        return certificate.employer_sees and person.shows_results_to(certificate.employer_id, self._now().date())
+
+    def _require_fresh(self) -> None:
+        caught_up = self._store.feed.caught_up_at()
+        if caught_up is None or self._now() - caught_up > MOST_BEHIND:
+            raise Unavailable(
+                "Employments and consents are not up to date here; nothing is shown until they are.",
+                retry_after=5,
+                code="DIRECTORY_BEHIND",
+            )
+
+    # -- inside
+
+    def _for_change(self, caller: Caller, certificate_id: str, seen: int | None) -> Stored:
+        stored = self._store.certificates.get(certificate_id)
+        if not _awards(caller, stored.value):
+            if self._sees(caller, stored.value):
+                raise Forbidden("Only the awarding body changes a certificate.", code="NOT_THE_AWARDING_BODY")
+            raise _unknown(certificate_id)
+        if seen is not None and seen != stored.version:
+            raise Stale(f"It is at version {stored.version} now, not {seen}; load it again.")
+        return stored
+
+    def _change(
+        self, caller: Caller, certificate_id: str, change: Change, reason: str | None, seen: int | None
+    ) -> Shown:
+        known = self._for_change(caller, certificate_id, seen).value
+        stored = self._store.certificates.save(*change(known, caller.subject, self._now()))
+        if known.person_id is not None:
+            holder = self._store.holders.resolve(known.person_id)
+            sealed = self._store.certificates.sealed(known.id)
+            self._store.certificates.seal(self._pen.with_reason(holder, sealed, reason))
+        return Shown(stored)
+
+    def _reason(self, certificate: Certificate) -> str | None:
+        if certificate.person_id is None:
+            return None
+        holder = self._store.holders.resolve(certificate.person_id)
+        return self._pen.open_reason(holder, self._store.certificates.sealed(certificate.id))
+
+    def _contents(self, certificate: Certificate, name: str) -> Contents:
+        """The snapshot stays: the same version of the course, the same date of award."""
+        reservation = self._store.issuers.reservations([certificate.enrolment_id])[certificate.enrolment_id]
+        course = self._store.copies.course(certificate.course_id, certificate.course_version)
+        return Contents(
+            certificate_id=certificate.id,
+            subject_id=reservation.subject_id,
+            place=certificate.place,
+            holder_name=name,
+            course=course,
+            body=self._store.copies.organisation(certificate.awarding_body_id),
+            score=certificate.score,
+            awarded_at=certificate.awarded_at,
+            valid_from=certificate.valid_from,
+        )
+
+
+def _awards(caller: Caller, certificate: Certificate) -> bool:
+    """Somebody of the awarding body, or the desk of the cluster in whose name the course was offered."""
+    if "certificate:manage" not in caller.scopes:
+        return False
+    if is_cluster_wide(caller) and caller.cluster_id == certificate.awarding_cluster_id:
+        return True
+    return certificate.awarding_body_id in caller.organisation_ids
+
+
+def _facts(certificate: Certificate, *, may: bool) -> Facts:
+    return Facts(
+        person_id=certificate.person_id or "",
+        home_cluster_id=certificate.cluster_id,
+        employer_id=certificate.employer_id,
+        employer_may_see=may,
+    )
+
+
+def _text(secret: bytes) -> str:
+    return base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+
+
+def _unknown(certificate_id: str) -> NotFound:
+    return NotFound(f"No certificate {certificate_id}.")

@@ -1,0 +1,59 @@
+"""Keeping copies of what others own, and with them what employers may see."""
+
+from collections.abc import Sequence
+
+from services.certificate_service.actions.visibility import Visibility
+from services.certificate_service.store import Store
+from shared.schemas.catalog import CourseContent
+from shared.schemas.directory import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    EmploymentEnded,
+    EmploymentStarted,
+    OrganisationFacts,
+    PersonErased,
+)
+from shared.schemas.event import Envelope
+
+
+class Copying:
+    """One method per event."""
+
+    def __init__(self, visibility: Visibility) -> None:
+        self._visibility = visibility
+
+    def prepare(self, envelopes: Sequence[Envelope], store: Store) -> None:
+        """Load what the batch names."""
+        self._visibility.prepare(envelopes, store)
+
+    def course(self, event: CourseContent, store: Store) -> None:
+        """A version was published: its whole content."""
+        store.copies.put_course(event)
+
+    def organisation(self, event: OrganisationFacts, store: Store) -> None:
+        """Its public facts."""
+        store.copies.put_organisation(event)
+
+    def erased(self, event: PersonErased, store: Store) -> None:
+        """Nothing is left to know."""
+        store.copies.erase_person(event)
+
+    def employment_started(self, event: EmploymentStarted, store: Store) -> None:
+        """The employer may see results, given consent."""
+        store.copies.start_employment(event)
+        self._visibility.follow(event.person_id, store)
+
+    def employment_ended(self, event: EmploymentEnded, store: Store) -> None:
+        """The former employer may not, from the day after on."""
+        store.copies.end_employment(event)
+        self._visibility.follow(event.person_id, store)
+
+    def consent_given(self, event: ConsentGiven, store: Store) -> None:
+        """The employer may see results while employed there."""
+        store.copies.give_consent(event)
+        self._visibility.follow(event.person_id, store)
+
+    def consent_withdrawn(self, event: ConsentWithdrawn, store: Store) -> None:
+        """The employer may see nothing, at once."""
+        store.copies.withdraw_consent(event)
+        self._visibility.follow(event.person_id, store)

@@ -1,0 +1,293 @@
+"""Issuing on completion, correcting on a corrected result, forgetting on erasure.
+
+`prepare` does before the transaction what takes long or asks others: reservations, names, signatures. The handlers then
+decide on what the transaction will check: the certificate, and the holder, whom each of them saves.
+"""
+
+from collections import Counter as Counted
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import Counter
+
+from services.certificate_service import domain
+from services.certificate_service.actions.writing import Contents, Pen
+from services.certificate_service.adapters.names import Named, Names
+from services.certificate_service.adapters.plain_json import BadDocument
+from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, Place
+from services.certificate_service.store import Copies, Reservation, Store
+from shared.clock import Clock
+from shared.errors import NotYetKnown, ServiceError
+from shared.schemas.directory import PersonErased, PersonMerged
+from shared.schemas.enrolment import EnrolmentCompleted, EnrolmentResultCorrected
+from shared.schemas.event import Envelope
+
+__all__ = ["ISSUED", "Issuing", "Store"]
+
+ISSUED = Counter("clusterskills_certificates_issued", "Certificates issued, first ones and reissues")
+
+Passed = EnrolmentCompleted | EnrolmentResultCorrected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A signed credential that waits for its transaction."""
+
+    certificate_id: str
+    place: Place
+    credential: bytes
+    course: Course
+    body: Organisation
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What is to be written for one event; with a `fresh` number when the reserved one is in use already."""
+
+    event: Passed
+    holder: Holder
+    course: Course
+    body: Organisation
+    number: tuple[str, int] | None = None
+
+
+class Issuing:
+    """The certificate's side of enrolments and people. `copies` are read afresh, as everybody uses them now."""
+
+    def __init__(self, pen: Pen, names: Names, copies: Callable[[], Copies], now: Clock) -> None:
+        self._pen, self._names, self._copies, self._now = pen, names, copies, now
+
+    # -- before the transaction
+
+    def prepare(self, envelopes: Sequence[Envelope], store: Store) -> None:
+        """Load what the batch names, ask for names once, sign. What one event lacks is told when its turn comes."""
+        happened = [envelope.event for envelope in envelopes]
+        store.holders.ensure(_people(happened), self._pen.new_holder_key)
+        reserved = store.issuers.reservations(_enrolments(happened))
+        store.certificates.preload(r.certificate_id for r in reserved.values())
+        store.work.memo[_RESERVED] = dict(reserved)
+        tasks = self._tasks([event for event in happened if isinstance(event, Passed)], store)
+        if tasks:
+            self._write(tasks, store)
+
+    def _tasks(self, happened: Sequence[Passed], store: Store) -> list[_Task]:
+        """Which drafts to write. Of an event that follows another of its enrolment we cannot know yet: it gets one."""
+        copies, tasks = self._copies(), []
+        times = Counted(event.enrolment_id for event in happened)
+        written = {i for i, r in _reserved(store).items() if store.certificates.find(r.certificate_id) is not None}
+        for event in filter(_awards, happened):
+            holder = store.holders.resolve(event.person_id)
+            again = event.enrolment_id in written
+            alone = times[event.enrolment_id] == 1
+            if holder.erased or (again and alone and not _needs_another(event, store)):
+                continue
+            try:
+                course = copies.course(event.course_id, event.course_version)
+                body = copies.organisation(course.awarding_body_id)
+            except NotYetKnown as missing:
+                store.work.memo[_key(event)] = missing
+                continue
+            store.issuers.ensure(body.id, lambda body=body: self._pen.new_issuer_key(body.id, self._now()))  # type: ignore[misc]
+            number = store.issuers.take_numbers(body.id, 1)[0] if again else None
+            tasks.append(_Task(event=event, holder=holder, course=course, body=body, number=number))
+            written.add(event.enrolment_id)
+        return tasks
+
+    def _write(self, tasks: list[_Task], store: Store) -> None:
+        self._reserve(tasks, store)
+        named = self._names.of(task.holder.person_id for task in tasks)
+        for task in tasks:
+            nobody = Named(None, erased=False, known=False)
+            try:
+                store.work.memo[_key(task.event)] = self._draft(task, named.get(task.holder.person_id, nobody), store)
+            except (ServiceError, BadDocument, ValueError) as error:
+                store.work.memo[_key(task.event)] = error
+
+    def _reserve(self, tasks: list[_Task], store: Store) -> None:
+        """Ids and places for enrolments that have none. The same on every retry, so that none is wasted."""
+        reserved = _reserved(store)
+        by_body: dict[str, list[str]] = {}
+        for task in tasks:
+            if task.number is None and task.event.enrolment_id not in reserved:
+                by_body.setdefault(task.body.id, []).append(task.event.enrolment_id)
+        for body_id, enrolments in by_body.items():
+            numbers = store.issuers.take_numbers(body_id, len(enrolments))
+            reserved |= store.issuers.reserve(map(self._pen.reservation, enrolments, numbers))
+        store.work.memo[_RESERVED] = reserved
+        store.certificates.preload(r.certificate_id for r in reserved.values())
+
+    def _draft(self, task: _Task, named: Named, store: Store) -> Draft | None:
+        """None for an erased holder: there is nobody left to certify."""
+        if named.erased:
+            return None
+        if named.name is None:
+            raise NotYetKnown("person", task.holder.person_id)
+        reservation, event, now = _reserved(store)[task.event.enrolment_id], task.event, self._now()
+        place = self._pen.place(*(task.number or (reservation.list_id, reservation.counter)))
+        known = store.certificates.find(reservation.certificate_id)
+        contents = Contents(
+            certificate_id=reservation.certificate_id,
+            subject_id=reservation.subject_id,
+            place=place,
+            holder_name=named.name,
+            course=task.course,
+            body=task.body,
+            score=event.score,
+            awarded_at=known.awarded_at if known else event.completed_at or now,
+            valid_from=now,
+        )
+        credential = self._pen.write(contents, store.issuers.keys(task.body.id)[-1])
+        return Draft(
+            certificate_id=reservation.certificate_id,
+            place=place,
+            credential=credential,
+            course=task.course,
+            body=task.body,
+            signed_at=now,
+        )
+
+    # -- in the transaction
+
+    def complete(self, event: EnrolmentCompleted, store: Store) -> None:
+        """Issue, once per enrolment."""
+        draft = _draft_for(event, store)
+        if draft is not None and store.certificates.find(draft.certificate_id) is None:
+            self._issue(event, draft, store)
+
+    def correct(self, event: EnrolmentResultCorrected, store: Store) -> None:
+        """Revoke what is no pass any more; issue or reissue what is one."""
+        known = _certificate_of(event.enrolment_id, store)
+        if not event.passed:
+            if known is not None:
+                store.certificates.save(*domain.fail(known, self._now()))
+            return
+        draft = _draft_for(event, store)
+        if draft is None:
+            return
+        if known is None:
+            self._issue(event, draft, store)
+        elif domain.needs_correction(known, event.score):
+            self._reissue(known, event, draft, store)
+
+    def _issue(self, event: Passed, draft: Draft, store: Store) -> None:
+        holder = store.holders.resolve(event.person_id)
+        if holder.erased:
+            return
+        person = self._copies().person(holder.person_id)
+        issued, happened = domain.issue(
+            draft.certificate_id,
+            _award(event, holder, draft.signed_at),
+            draft.course,
+            draft.body,
+            draft.place,
+            seen=person.shows_results_to(event.employer_id, draft.signed_at.date()),
+            now=draft.signed_at,
+        )
+        store.certificates.save(issued, happened)
+        store.certificates.seal(self._pen.seal(holder, issued.id, draft.credential))
+        store.holders.save(replace(holder, certificates=[*holder.certificates, issued.id]))
+        store.work.after_commit(ISSUED.inc)
+
+    def _reissue(self, known: Certificate, event: Passed, draft: Draft, store: Store) -> None:
+        holder = store.holders.resolve(event.person_id)
+        if holder.erased:
+            return
+        store.certificates.save(*domain.correct(known, draft.place, event.score, draft.signed_at))
+        store.certificates.seal(self._pen.seal(holder, known.id, draft.credential))
+        store.holders.save(holder)
+        store.work.after_commit(ISSUED.inc)
+
+    # -- people
+
+    def erase(self, event: PersonErased, store: Store) -> None:
+        """Destroy the keys and the mapping; what remains says that something valid was awarded to somebody."""
+        holder = store.holders.get(event.person_id)
+        for certificate_id in holder.certificates:
+            _erase_certificate(certificate_id, store)
+        store.holders.save(domain.erase_holder(holder))
+
+    def merge(self, event: PersonMerged, store: Store) -> None:
+        """The certificates of the one become the other's."""
+        loser, winner = store.holders.get(event.person_id), store.holders.resolve(event.into_person_id)
+        if loser.merged_into is not None or loser.person_id == winner.person_id:
+            return
+        person = self._copies().person(winner.person_id)
+        for certificate_id in loser.certificates:
+            if winner.erased:
+                _erase_certificate(certificate_id, store)
+                continue
+            certificate = domain.hand_over(store.certificates.get(certificate_id).value, winner.person_id)
+            sees = person.shows_results_to(certificate.employer_id, self._now().date())
+            store.certificates.save(domain.show_to_employer(certificate, sees))
+        gone, kept = domain.merge_holders(loser, winner)
+        store.holders.save(gone)
+        store.holders.save(domain.erase_holder(kept) if winner.erased else kept)
+
+
+_RESERVED = "reservations"
+
+
+def _reserved(store: Store) -> dict[str, Reservation]:
+    found: dict[str, Reservation] = store.work.memo[_RESERVED]
+    return found
+
+
+def _key(event: Passed) -> tuple[str, int]:
+    """Of this very event: two equal corrections are two."""
+    return ("draft", id(event))
+
+
+def _draft_for(event: Passed, store: Store) -> Draft | None:
+    found = store.work.memo.get(_key(event))
+    if isinstance(found, Exception):
+        raise found
+    draft: Draft | None = found
+    return draft
+
+
+def _certificate_of(enrolment_id: str, store: Store) -> Certificate | None:
+    reservation = _reserved(store).get(enrolment_id)
+    return None if reservation is None else store.certificates.find(reservation.certificate_id)
+
+
+def _needs_another(event: Passed, store: Store) -> bool:
+    known = _certificate_of(event.enrolment_id, store)
+    return (
+        known is not None
+        and isinstance(event, EnrolmentResultCorrected)
+        and domain.needs_correction(known, event.score)
+    )
+
+
+def _erase_certificate(certificate_id: str, store: Store) -> None:
+    store.certificates.save(domain.erase(store.certificates.get(certificate_id).value))
+    store.certificates.destroy(certificate_id)
+
+
+def _award(event: Passed, holder: Holder, now: datetime) -> Award:
+    return Award(
+        enrolment_id=event.enrolment_id,
+        person_id=holder.person_id,
+        course_id=event.course_id,
+        course_version=event.course_version,
+        cluster_id=event.cluster_id,
+        employer_id=event.employer_id,
+        score=event.score,
+        awarded_at=event.completed_at or now,
+    )
+
+
+def _awards(event: Passed) -> bool:
+    return isinstance(event, EnrolmentCompleted) or event.passed
+
+
+def _people(happened: Sequence[Any]) -> list[str]:
+    found = [event.person_id for event in happened]
+    return [*found, *(event.into_person_id for event in happened if isinstance(event, PersonMerged))]
+
+
+def _enrolments(happened: Sequence[Any]) -> list[str]:
+    return [event.enrolment_id for event in happened if isinstance(event, Passed)]

@@ -1,0 +1,114 @@
+"""Verification for anybody: line by line, by signature and status list, and by our own record of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.certificate_service import domain
+from services.certificate_service.actions.certificates import Certificates
+from services.certificate_service.actions.publishing import Publishing
+from services.certificate_service.adapters.site import Site
+from services.certificate_service.adapters.verification import CHECKS, CannotRead, Check, Verification, verify
+from services.certificate_service.domain import Certificate
+from services.certificate_service.store import Store
+from shared.clock import Clock
+from shared.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All lines, and what our record says of the certificate, if it is one of ours."""
+
+    checks: tuple[Check, ...]
+    certificate: Certificate | None
+
+    @property
+    def verified(self) -> bool:
+        """Every line holds."""
+        return all(check.ok is True for check in self.checks)
+
+
+class Verifying:
+    """Reads keys and lists from our own store: an issuer of another site is told to be checked there."""
+
+    def __init__(
+        self, site: Site, publishing: Publishing, certificates: Callable[[], tuple[Store, Certificates]], now: Clock
+    ) -> None:
+        self._site, self._publishing, self._certificates, self._now = site, publishing, certificates, now
+
+    def credential(self, document: Mapping[str, Any]) -> Verdict:
+        """Check a credential as presented."""
+        return self._judge(verify(document, self, self._now()))
+
+    def address(self, url: str) -> Verdict:
+        """Check the certificate that stands at one of our addresses, by what is stored."""
+        found = self._site.certificate_at(url)
+        if found is None:
+            return Verdict(_nothing("This is not the address of a certificate of this site."), None)
+        store, certificates = self._certificates()
+        try:
+            certificate = store.certificates.get(found[0]).value
+        except NotFound:
+            return Verdict(_nothing("There is no certificate at this address."), None)
+        if certificate.erased:
+            return self._without_document(certificate)
+        return self._judge(verify(certificates.signed(certificate), self, self._now()))
+
+    # -- sources of the verification
+
+    def did_document(self, did: str) -> object:
+        """The keys of one of our issuers."""
+        issuer_id = self._site.issuer_of(did)
+        if issuer_id is None:
+            raise CannotRead("The issuer is none of this site; verify it where it was issued.")
+        try:
+            return self._publishing.did_document(issuer_id)
+        except NotFound:
+            raise CannotRead("There is no such issuer at this site.") from None
+
+    def status_list(self, url: str) -> bytes:
+        """One of our status lists."""
+        list_id = self._site.list_of(url)
+        if list_id is None:
+            raise CannotRead("The status list is none of this site.")
+        try:
+            return self._publishing.status_list(list_id).document
+        except NotFound:
+            raise CannotRead("There is no such status list at this site.") from None
+
+    # -- our own record
+
+    def _judge(self, found: Verification) -> Verdict:
+        """The signature proves that it is ours; then the record tells what no list does: a suspension."""
+        genuine = found.credential is not None and found.check("signature").ok is True
+        certificate = self._record(found.credential) if genuine and found.credential else None
+        if certificate is None or certificate.status != domain.SUSPENDED:
+            return Verdict(found.checks, certificate)
+        suspended = Check("suspension", False, "It is suspended.")
+        return Verdict(tuple(suspended if c.name == "suspension" else c for c in found.checks), certificate)
+
+    def _record(self, credential: Mapping[str, Any]) -> Certificate | None:
+        found = self._site.certificate_at(str(credential.get("id")))
+        return None if found is None else self._certificates()[0].certificates.find(found[0])
+
+    def _without_document(self, certificate: Certificate) -> Verdict:
+        """The holder was erased, and the document with them; its status is still known."""
+        gone = "The holder was erased and the document with them; a copy can still be checked."
+        standing = domain.standing(certificate, self._now())
+        lines = {check.name: check for check in _nothing(gone)}
+        for name, bad, words in _STANDINGS:
+            lines[name] = Check(name, standing != bad, words[standing == bad])
+        return Verdict(tuple(replace(lines[name]) for name in CHECKS), certificate)
+
+
+_STANDINGS: tuple[tuple[Any, str, tuple[str, str]], ...] = (
+    ("expiry", domain.EXPIRED, ("It has not expired.", "It has expired.")),
+    ("revocation", domain.REVOKED, ("Not revoked.", "It has been revoked.")),
+    ("suspension", domain.SUSPENDED, ("Not suspended.", "It is suspended.")),
+)
+
+
+def _nothing(reason: str) -> tuple[Check, ...]:
+    first, *others = CHECKS
+    missing = "Not checked, because an earlier check failed."
+    return (Check(first, False, reason), *(Check(name, None, missing) for name in others))

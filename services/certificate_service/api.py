@@ -1,0 +1,268 @@
+"""The certificate service's HTTP door: parse, one action, render."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.certificate_service import domain
+from services.certificate_service.actions.certificates import Certificates, Filters, Shown
+from services.certificate_service.actions.publishing import CACHE_SECONDS, Publishing
+from services.certificate_service.actions.verifying import Verdict, Verifying
+from services.certificate_service.adapters.site import Site
+from services.certificate_service.domain import Certificate
+from services.certificate_service.schemas import (
+    CertificateQuery,
+    CertificateView,
+    CredentialQuery,
+    EndedView,
+    OptionalReason,
+    Reason,
+    ShareView,
+    StatusView,
+    VerificationBody,
+    VerificationView,
+)
+from shared.clock import Clock
+from shared.errors import Invalid, Violation
+from shared.http.call import JSON
+from shared.http.door import PUBLIC, Call, Door, Page, Reply
+from shared.http.limits import JsonLimits
+from shared.storage.work import UnitOfWork
+
+READ, MANAGE = "certificate:read", "certificate:manage"
+CREDENTIAL_TYPES = (JSON, "application/vc", "application/ld+json")
+JWT = "application/vc+jwt"
+DID_TYPES = (JSON, "application/did+json", "application/did+ld+json")
+_VERIFICATION_BYTES = 256 * 1024
+_VERIFICATION_LIMITS = JsonLimits(depth=26)
+_CACHED = {"Cache-Control": f"public, max-age={CACHE_SECONDS}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """`writing` makes the actions of a unit of work, `reading` those of a fresh one."""
+
+    writing: Callable[[UnitOfWork], Certificates]
+    reading: Callable[[], Certificates]
+    publishing: Publishing
+    verifying: Verifying
+    site: Site
+    now: Clock
+
+
+def make_door(parts: Parts) -> Door:
+    """All routes of certificates."""
+    door = Door("certificate")
+    _add_credentials(door, parts)
+    _add_public(door, parts)
+    _add_reading(door, parts)
+    _add_status(door, parts)
+    _add_shares(door, parts)
+    return door
+
+
+def _add_credentials(door: Door, parts: Parts) -> None:
+    @door.get("/credentials/<certificate_id>", scope=PUBLIC, query=CredentialQuery, produces=CREDENTIAL_TYPES)
+    def read_credential(call: Call, certificate_id: str) -> Reply:
+        """The credential for its holder, an entitled token or the bearer of a secret; its status for everybody else."""
+        return _credential(call, certificate_id)
+
+    @door.get("/v1/credentials/<certificate_id>", scope=PUBLIC, query=CredentialQuery, produces=CREDENTIAL_TYPES)
+    def read_credential_too(call: Call, certificate_id: str) -> Reply:
+        """The same as /credentials/{id}, for programs."""
+        return _credential(call, certificate_id)
+
+    def _credential(call: Call, certificate_id: str) -> Reply:
+        found = parts.reading().credential(call.caller, certificate_id, call.query.get("secret"))
+        if isinstance(found, bytes):
+            return Reply(found, media_type=call.wants, headers={"Vary": "Accept, Authorization"})
+        return Reply(_STATUS_VIEW.dump(_status(found.value, parts.now())), headers={"Vary": "Accept, Authorization"})
+
+
+def _add_public(door: Door, parts: Parts) -> None:
+    @door.get("/issuers/<issuer_id>/did.json", scope=PUBLIC, produces=DID_TYPES)
+    def read_did_document(call: Call, issuer_id: str) -> Reply:
+        """The public keys of an awarding body, as did:web asks for them."""
+        return Reply(parts.publishing.did_document(issuer_id), media_type=call.wants, headers=_CACHED)
+
+    @door.get("/status/<list_id>", scope=PUBLIC, produces=(*CREDENTIAL_TYPES, JWT))
+    def read_status_list(call: Call, list_id: str) -> Reply:
+        """A Bitstring Status List, signed: which certificates are revoked, without telling whose they are."""
+        found = parts.publishing.status_list(list_id)
+        body = found.token if call.wants == JWT else found.document
+        return Reply(body, media_type=call.wants, headers={**_CACHED, "Vary": "Accept"})
+
+    @door.post(
+        "/v1/verifications",
+        scope=PUBLIC,
+        plain=True,
+        body=VerificationBody,
+        returns=VerificationView,
+        status=200,
+        max_body=_VERIFICATION_BYTES,
+        limits=_VERIFICATION_LIMITS,
+    )
+    def verify_credential(call: Call) -> Reply:
+        """Check a credential line by line. A false one is an answer, not an error."""
+        if len(call.body) != 1:
+            raise _one_of_two()
+        given = call.body.get("credential")
+        verdict = parts.verifying.credential(given) if given is not None else parts.verifying.address(call.body["url"])
+        return Reply(_verdict(verdict, parts.now()))
+
+
+def _add_reading(door: Door, parts: Parts) -> None:
+    @door.get("/v1/certificates", scope=READ, query=CertificateQuery, returns=CertificateView, paged=True)
+    def list_certificates(call: Call) -> Reply:
+        """Certificates in the order of their last change.
+
+        `pull` is a cursor, there on every page: kept and sent with the next pull it misses nothing and repeats nothing.
+        """
+        found = parts.reading().page(call.who, Filters(**call.query), call.after or 0, call.limit)
+        items = [_shown(one, parts) for one in found.items]
+        cursor = call.feed.cursor(found.position) if call.feed else None
+        return Reply(Page(items, cursor if found.more else None, {"pull": cursor}))
+
+    @door.get("/v1/certificates/<certificate_id>.json", scope=READ, produces=CREDENTIAL_TYPES)
+    def read_signed(call: Call, certificate_id: str) -> Reply:
+        """The signed credential, for who may see it."""
+        return Reply(parts.reading().whole(call.who, certificate_id), media_type=call.wants)
+
+    @door.get("/v1/certificates/<certificate_id>", scope=READ, returns=CertificateView)
+    def read_certificate(call: Call, certificate_id: str) -> Reply:
+        return _reply(parts.reading().get(call.who, certificate_id), parts)
+
+
+def _add_status(door: Door, parts: Parts) -> None:
+    @door.post(
+        "/v1/certificates/<certificate_id>/suspend",
+        scope=MANAGE,
+        body=Reason,
+        returns=CertificateView,
+        status=200,
+        if_match="honoured",
+    )
+    def suspend_certificate(call: Call, certificate_id: str) -> Reply:
+        """Not valid for now."""
+        acting = parts.writing(call.uow)
+        return _reply(acting.suspend(call.who, certificate_id, call.body["reason"], call.if_match), parts)
+
+    @door.post(
+        "/v1/certificates/<certificate_id>/reinstate",
+        scope=MANAGE,
+        body=OptionalReason,
+        returns=CertificateView,
+        status=200,
+        if_match="honoured",
+    )
+    def reinstate_certificate(call: Call, certificate_id: str) -> Reply:
+        """A suspended one is valid again."""
+        acting = parts.writing(call.uow)
+        return _reply(acting.reinstate(call.who, certificate_id, call.body.get("reason"), call.if_match), parts)
+
+    @door.post(
+        "/v1/certificates/<certificate_id>/revoke",
+        scope=MANAGE,
+        body=Reason,
+        returns=CertificateView,
+        status=200,
+        if_match="honoured",
+    )
+    def revoke_certificate(call: Call, certificate_id: str) -> Reply:
+        """Never valid again; this is final."""
+        acting = parts.writing(call.uow)
+        return _reply(acting.revoke(call.who, certificate_id, call.body["reason"], call.if_match), parts)
+
+    @door.post(
+        "/v1/certificates/<certificate_id>/reissue",
+        scope=MANAGE,
+        returns=CertificateView,
+        status=200,
+        if_match="honoured",
+    )
+    def reissue_certificate(call: Call, certificate_id: str) -> Reply:
+        """Sign again with the holder's corrected name: same credential id and date of award; the old one is revoked."""
+        return _reply(parts.writing(call.uow).reissue(call.who, certificate_id, call.if_match), parts)
+
+
+def _add_shares(door: Door, parts: Parts) -> None:
+    @door.post("/v1/certificates/<certificate_id>/shares", scope=READ, returns=ShareView)
+    def share_certificate(call: Call, certificate_id: str) -> Reply:
+        """A link by which whoever has it reads the whole credential. For the holder."""
+        share_id, secret = parts.writing(call.uow).share(call.who, certificate_id)
+        url = f"{parts.site.credential_url(certificate_id)}?secret={secret}"
+        return Reply({"id": share_id, "secret": secret, "url": url})
+
+    @door.delete("/v1/certificates/<certificate_id>/shares/<share_id>", scope=READ, returns=EndedView)
+    def end_share(call: Call, certificate_id: str, share_id: str) -> Reply:
+        """End a link. For the holder."""
+        parts.writing(call.uow).end_share(call.who, certificate_id, share_id)
+        return Reply({"id": share_id, "ended": True})
+
+
+_STATUS_VIEW = StatusView()
+
+
+def _reply(shown: Shown, parts: Parts) -> Reply:
+    return Reply(_shown(shown, parts), version=shown.stored.version)
+
+
+def _shown(shown: Shown, parts: Parts) -> dict[str, Any]:
+    stored = shown.stored
+    bare = {
+        "id": stored.value.id,
+        "visible": shown.visible,
+        "version": stored.version,
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+        "changed_at": stored.changed_at,
+    }
+    return {**bare, **_whole(stored.value, shown.reason, parts)} if shown.visible else bare
+
+
+def _whole(certificate: Certificate, reason: str | None, parts: Parts) -> dict[str, Any]:
+    names = (
+        *("person_id", "enrolment_id", "employer_id", "cluster_id", "course_id", "course_version", "course_title"),
+        *("awarding_body_id", "awarding_body", "awarded_at", "issued_at", "valid_from", "valid_until"),
+    )
+    return {
+        **{name: getattr(certificate, name) for name in names},
+        "status": domain.standing(certificate, parts.now()),
+        "reissues": len(certificate.past_places),
+        "holder_erased": certificate.erased,
+        "reason": reason,
+        "links": {
+            "self": f"/v1/certificates/{certificate.id}",
+            "credential": parts.site.credential_url(certificate.id),
+            "verify": parts.site.verify_url(certificate.id),
+        },
+    }
+
+
+def _status(certificate: Certificate, now: datetime) -> dict[str, Any]:
+    standing = domain.standing(certificate, now)
+    return {
+        "id": certificate.id,
+        "status": standing,
+        "holder_erased": certificate.erased,
+        "summary": f"{standing}, holder erased" if certificate.erased else standing,
+        "course_title": certificate.course_title,
+        "awarding_body": certificate.awarding_body,
+        "awarded_on": certificate.awarded_at.date(),
+        "valid_until": certificate.valid_until,
+    }
+
+
+def _verdict(verdict: Verdict, now: datetime) -> dict[str, Any]:
+    ours = verdict.certificate
+    return {
+        "verified": verdict.verified,
+        "checks": [{"name": c.name, "ok": c.ok, "reason": c.reason} for c in verdict.checks],
+        "certificate": None if ours is None else _status(ours, now),
+    }
+
+
+def _one_of_two() -> Invalid:
+    message = "Send either credential or url."
+    return Invalid(message, violations=[Violation(field="", code="ONE_OF_TWO", message=message)])

@@ -1,0 +1,130 @@
+"""The bodies of the certificate service's routes."""
+
+from marshmallow import Schema, fields, validate
+
+from services.certificate_service.adapters.verification import CHECKS
+
+STANDINGS = ("valid", "suspended", "revoked", "expired")
+
+
+class Reason(Schema):
+    """Why. Kept encrypted with the certificate, shown to those who may see it, never published."""
+
+    reason = fields.String(required=True, validate=validate.Length(3, 1000))
+
+
+class OptionalReason(Schema):
+    """Why, if there is something to say."""
+
+    reason = fields.String(validate=validate.Length(3, 1000))
+
+
+class Links(Schema):
+    """Where to go on."""
+
+    self = fields.String(required=True)
+    credential = fields.String(required=True)
+    verify = fields.String(required=True)
+
+
+class CertificateView(Schema):
+    """A certificate without the name, which only the credential itself holds.
+
+    With `visible` false only `id`, `version` and the times are told: it was visible once and is not any more.
+    """
+
+    id = fields.String(required=True)
+    visible = fields.Boolean(required=True)
+    version = fields.Integer(required=True)
+    created_at = fields.AwareDateTime(required=True)
+    updated_at = fields.AwareDateTime(required=True)
+    changed_at = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "Of its position in the feed"}
+    )
+    status = fields.String(allow_none=True, metadata={"enum": [*STANDINGS, None]})
+    person_id = fields.String(allow_none=True)
+    enrolment_id = fields.String(allow_none=True)
+    employer_id = fields.String(allow_none=True)
+    cluster_id = fields.String(allow_none=True)
+    course_id = fields.String(allow_none=True)
+    course_version = fields.Integer(allow_none=True)
+    course_title = fields.String(allow_none=True)
+    awarding_body_id = fields.String(allow_none=True)
+    awarding_body = fields.String(allow_none=True)
+    awarded_at = fields.AwareDateTime(allow_none=True)
+    issued_at = fields.AwareDateTime(allow_none=True)
+    valid_from = fields.AwareDateTime(allow_none=True)
+    valid_until = fields.AwareDateTime(allow_none=True)
+    reissues = fields.Integer(allow_none=True)
+    holder_erased = fields.Boolean(allow_none=True)
+    reason = fields.String(allow_none=True, metadata={"description": "Of its present status; only in GET of one"})
+    links = fields.Nested(Links)
+
+
+class CertificateQuery(Schema):
+    """Which certificates."""
+
+    employer = fields.String(validate=validate.Length(1, 64))
+    worker = fields.String(validate=validate.Length(1, 64))
+    course = fields.String(validate=validate.Length(1, 64))
+    issued_since = fields.AwareDateTime()
+    changed_since = fields.AwareDateTime(metadata={"description": "Inclusive"})
+    status = fields.String(validate=validate.OneOf(STANDINGS))
+    expiring_before = fields.AwareDateTime()
+
+
+class CredentialQuery(Schema):
+    """The secret of a share link or of the QR."""
+
+    secret = fields.String(validate=validate.Length(1, 200))
+
+
+class StatusView(Schema):
+    """What anybody may know of a certificate."""
+
+    id = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STANDINGS))
+    holder_erased = fields.Boolean(required=True)
+    summary = fields.String(required=True)
+    course_title = fields.String(required=True)
+    awarding_body = fields.String(required=True)
+    awarded_on = fields.Date(required=True)
+    valid_until = fields.AwareDateTime(allow_none=True)
+
+
+class ShareView(Schema):
+    """A link that opens the credential until it is ended. The secret is told once."""
+
+    id = fields.String(required=True)
+    secret = fields.String(required=True)
+    url = fields.String(required=True)
+
+
+class EndedView(Schema):
+    """The link opens nothing any more."""
+
+    id = fields.String(required=True)
+    ended = fields.Boolean(required=True)
+
+
+class VerificationBody(Schema):
+    """What to verify: a credential, or the address of one of ours. One of the two."""
+
+    credential = fields.Dict(keys=fields.String())
+    url = fields.String(validate=validate.Length(1, 2000))
+
+
+class CheckView(Schema):
+    """One line. `ok` is null when an earlier line left nothing to check."""
+
+    name = fields.String(required=True, validate=validate.OneOf(CHECKS))
+    ok = fields.Boolean(required=True, allow_none=True)
+    reason = fields.String(required=True)
+
+
+class VerificationView(Schema):
+    """Whether every line holds, and what our record says when the certificate is one of ours."""
+
+    verified = fields.Boolean(required=True)
+    checks = fields.List(fields.Nested(CheckView), required=True)
+    certificate = fields.Nested(StatusView, required=True, allow_none=True)

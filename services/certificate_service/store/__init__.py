@@ -1,0 +1,44 @@
+"""Documents <-> rules of certificates: the only place that knows fields and indexes."""
+
+from pymongo import ASCENDING, IndexModel
+
+from services.certificate_service.store import certificates, issuers
+from services.certificate_service.store.certificates import Certificates, Sealed, Stored
+from services.certificate_service.store.copies import COPIES, Copies
+from services.certificate_service.store.feed import STATE, Feed, stamp
+from services.certificate_service.store.holders import HOLDERS, Holders
+from services.certificate_service.store.issuers import Issuers, Reservation
+from services.certificate_service.store.shares import SHARES, Shares
+from shared.storage.work import UnitOfWork
+from shared.wiring.house import Service
+
+__all__ = ["SERVICE", "Copies", "Feed", "Reservation", "Sealed", "Store", "Stored", "stamp"]
+
+SERVICE = Service(
+    name="certificate",
+    read_models=(COPIES,),
+    indexes={
+        **certificates.INDEXES,
+        **issuers.INDEXES,
+        HOLDERS: [],
+        SHARES: [IndexModel([("certificate_id", ASCENDING)], name="certificate")],
+        "courses": [],
+        "organisations": [],
+        "people": [],
+        "consumer_progress": [],
+        STATE: [],
+    },
+)
+
+
+class Store:
+    """Certificates, holders, issuers and local copies, as one unit of work sees them."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self.work = work
+        self.certificates = Certificates(work)
+        self.holders = Holders(work)
+        self.issuers = Issuers(work)
+        self.copies = Copies(work)
+        self.shares = Shares(work)
+        self.feed = Feed(work)

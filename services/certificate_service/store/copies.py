@@ -1,0 +1,147 @@
+"""Local copies of what other services own, built from their events alone and rebuilt from zero at any time."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from services.certificate_service.domain import SHARE_RESULTS, Course, Organisation, Person
+from shared.bus.generations import COLLECTION as GENERATIONS
+from shared.bus.generations import ReadModel
+from shared.errors import NotYetKnown
+from shared.schemas import catalog, directory
+from shared.storage.mongo import Document
+from shared.storage.work import Absent, UnitOfWork
+
+COURSES, ORGANISATIONS, PEOPLE = "courses", "organisations", "people"
+COPIES = ReadModel("copies", (COURSES, ORGANISATIONS, PEOPLE))
+PROGRESS = "consumer_progress"
+_CONTENT = (
+    *("default_language", "titles", "descriptions", "workload_hours", "eqf_level", "ects", "mode", "homepage"),
+    *("cluster_id", "awarding_body_id", "assessment_type", "quality_assurance_type", "certificate_validity_months"),
+)
+
+
+class Copies:
+    """Reads and writes the copies through one unit of work.
+
+    Each event saves its document exactly once and may come before or after those of other topics: whatever the order,
+    a rebuilt copy is the same byte for byte.
+    """
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    # -- reading
+
+    def course(self, course_id: str, version: int) -> Course:
+        """This version of the course; NotYetKnown until it was published."""
+        try:
+            document = self._work.get(COURSES, _version(course_id, version))
+        except Absent as absent:
+            raise NotYetKnown("course", course_id) from absent
+        return msgspec.convert({**document, "id": course_id, "version": version}, Course)
+
+    def organisation(self, organisation_id: str) -> Organisation:
+        """The organisation; NotYetKnown until it was registered."""
+        try:
+            document = self._work.get(ORGANISATIONS, organisation_id)
+        except Absent as absent:
+            raise NotYetKnown("organisation", organisation_id) from absent
+        return msgspec.convert({**document, "id": organisation_id}, Organisation)
+
+    def person(self, person_id: str) -> Person:
+        """The person's employments and consents; of somebody unknown there are none."""
+        document = self._work.peek(PEOPLE, person_id)
+        return Person(id=person_id) if document is None else person_of(document)
+
+    def in_use(self) -> bool:
+        """Whether these are the copies that everybody reads, not ones that a rebuild is making."""
+        return self._work.collection(PEOPLE).name == COPIES.aliases(self.generation())[PEOPLE]
+
+    def generation(self) -> int:
+        """Which generation of the copies is in use."""
+        row = self._work.database[GENERATIONS].find_one({"_id": COPIES.consumer})
+        return 1 if row is None else int(row["generation"])
+
+    def preload_people(self, person_ids: Iterable[str]) -> None:
+        """Load many in one query."""
+        self._work.preload(PEOPLE, person_ids)
+
+    # -- catalog
+
+    def put_course(self, event: catalog.CourseContent) -> None:
+        """A version of a course was published."""
+        content = {name: getattr(event, name) for name in _CONTENT}
+        outcomes = [msgspec.to_builtins(outcome) for outcome in event.outcomes]
+        document = {"_id": _version(event.course_id, event.course_version), **content, "outcomes": outcomes}
+        self._work.peek(COURSES, document["_id"])
+        self._work.save(COURSES, _ordered(document))
+
+    # -- directory
+
+    def put_organisation(self, event: directory.OrganisationFacts) -> None:
+        """An organisation is known, or its facts changed."""
+        document = {
+            "_id": event.organisation_id,
+            "legal_name": event.legal_name,
+            "country": event.country,
+            "homepage": event.homepage,
+        }
+        self._work.peek(ORGANISATIONS, event.organisation_id)
+        self._work.save(ORGANISATIONS, _ordered(document))
+
+    def erase_person(self, event: directory.PersonErased) -> None:
+        """Nothing is left to know but that there was somebody, whatever else is said of them."""
+        self._change(event.person_id, erased=True, employments={}, consents={})
+
+    def start_employment(self, event: directory.EmploymentStarted) -> None:
+        """They work there from this day."""
+        employment = {"organisation_id": event.organisation_id, "valid_from": event.valid_from.isoformat()}
+        self._put_in(event.person_id, "employments", event.employment_id, employment)
+
+    def end_employment(self, event: directory.EmploymentEnded) -> None:
+        """They worked there until this day."""
+        known = self._raw_person(event.person_id)["employments"].get(event.employment_id, {})
+        employment = {"organisation_id": event.organisation_id, "valid_from": event.valid_until.isoformat(), **known}
+        employment["valid_until"] = event.valid_until.isoformat()
+        self._put_in(event.person_id, "employments", event.employment_id, employment)
+
+    def give_consent(self, event: directory.ConsentGiven) -> None:
+        """They share results with an organisation."""
+        given = event.purpose == SHARE_RESULTS
+        self._put_in(event.person_id, "consents", event.consent_id, event.organisation_id if given else None)
+
+    def withdraw_consent(self, event: directory.ConsentWithdrawn) -> None:
+        """They no longer do."""
+        self._put_in(event.person_id, "consents", event.consent_id, None)
+
+    # -- inside
+
+    def _change(self, person_id: str, **fields: Any) -> None:
+        self._work.save(PEOPLE, _ordered({**self._raw_person(person_id), **fields}))
+
+    def _put_in(self, person_id: str, part: str, key: str, value: Any) -> None:
+        """Set one entry, or with None take it out. Of somebody erased nothing is kept."""
+        person = self._raw_person(person_id)
+        entries = {**person[part], key: value}
+        kept = {name: entries[name] for name in sorted(entries) if entries[name] is not None and not person["erased"]}
+        self._change(person_id, **{part: kept})
+
+    def _raw_person(self, person_id: str) -> Document:
+        empty: Document = {"_id": person_id, "employments": {}, "consents": {}, "erased": False}
+        return self._work.peek(PEOPLE, person_id) or empty
+
+
+def person_of(document: Document) -> Person:
+    """The person in a document."""
+    return msgspec.convert({**document, "id": document["_id"]}, Person)
+
+
+def _ordered(document: Document) -> Document:
+    """Fields in one order, whatever order the topics were read in."""
+    return {name: document[name] for name in sorted(document)}
+
+
+def _version(course_id: str, version: int) -> str:
+    return f"{course_id}/{version}"

@@ -1,0 +1,196 @@
+"""The feed of certificates: each stands in it once, at the position of its last change.
+
+Positions are given by the relay alone, in transactions on its lease: whoever has read up to a position has seen every
+certificate below it, however late its transaction was committed, and sees again only what changes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pymongo import ASCENDING, UpdateOne
+from pymongo.client_session import ClientSession
+
+from services.certificate_service.domain import ISSUED, Person
+from services.certificate_service.store.certificates import CERTIFICATES, Stored
+from services.certificate_service.store.copies import COPIES, PEOPLE, PROGRESS, person_of
+from shared.clock import Clock
+from shared.storage.lease import COLLECTION as LEASES
+from shared.storage.lease import Lease
+from shared.storage.mongo import Document, Mongo, MongoDatabase
+from shared.storage.transaction import in_transaction
+from shared.storage.work import UnitOfWork
+
+_RELAY = "relay"
+_BATCH = 500
+STATE = "feed_state"
+_SIGHT = {"person_id": 1, "employer_id": 1, "employer_sees": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose certificates: of any of these. With nothing in it, nobody's."""
+
+    person_id: str | None = None
+    cluster_id: str | None = None
+    employer_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which certificates of those."""
+
+    employer: str | None = None
+    worker: str | None = None
+    course: str | None = None
+    issued_since: datetime | None = None
+    changed_since: datetime | None = None
+    status: str | None = None
+    expiring_before: datetime | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether anything but the employer narrows the list: then what vanished is not told."""
+        return any((self.worker, self.course, self.issued_since, self.status, self.expiring_before))
+
+
+class Feed:
+    """Reads the feed and who may see what, both as of one moment."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    def page(
+        self, scope: Scope, filters: Filters, *, after: int, limit: int, now: datetime
+    ) -> tuple[list[Stored], dict[str, Person]]:
+        """Certificates after the position, in its order, and their holders' employments and consents."""
+        who = _who(scope)
+        if not who:
+            return [], {}
+        query = {"$and": [{"position": {"$gt": after}}, {"$or": who}, *_narrowed(filters, now)]}
+        # One snapshot: a scan that meets a commit half-way could see a later position and have missed an earlier one.
+        with self._work.database.client.start_session(snapshot=True) as session:
+            rows = self._work.collection(CERTIFICATES).find(query, session=session).sort("position", ASCENDING)
+            found = [Stored(row) for row in rows.limit(limit)]
+            return found, self._people({f.value.person_id for f in found if f.value.person_id}, session)
+
+    def caught_up_at(self) -> datetime | None:
+        """When the copies were last known to hold all there is."""
+        row = self._work.collection(PROGRESS).find_one({"_id": COPIES.consumer})
+        return None if row is None else row["caught_up_at"]
+
+    # -- putting right what no event told
+
+    def wrongly_shown(self, day: date) -> Iterator[tuple[str, str]]:
+        """Holder and certificate, wherever what is recorded of the employer's sight is not what holds on this day."""
+        query = {"employer_id": {"$ne": None}, "person_id": {"$ne": None}}
+        rows = self._work.collection(CERTIFICATES).find(query, _SIGHT, batch_size=_BATCH)
+        for some in _chunks(rows):
+            people = self._people({row["person_id"] for row in some}, None)
+            for row in some:
+                person = people.get(row["person_id"], Person(id=row["person_id"]))
+                if row["employer_sees"] != person.shows_results_to(row["employer_id"], day):
+                    yield row["person_id"], row["_id"]
+
+    def reconciled(self) -> Document | None:
+        """For which day and copies that was done last."""
+        return self._work.collection(STATE).find_one({"_id": "visibility"}, {"_id": 0})
+
+    def note_reconciled(self, state: Document) -> None:
+        """It is done for this day and these copies."""
+        self._work.collection(STATE).replace_one({"_id": "visibility"}, state, upsert=True)
+
+    def _people(self, ids: Iterable[str], session: ClientSession | None) -> dict[str, Person]:
+        rows = self._work.collection(PEOPLE).find({"_id": {"$in": list(ids)}}, session=session)
+        return {row["_id"]: person_of(row) for row in rows}
+
+
+def stamp(client: Mongo, database: MongoDatabase, clock: Clock, lease: Lease) -> int:
+    """Give positions to what changed, in one transaction with the counter that stands in the lease's own document.
+
+    A relay that lost its lease finds another epoch there and numbers nothing. `changed_at` never falls along the feed.
+    """
+    given = 0
+
+    def body(session: ClientSession) -> None:
+        nonlocal given
+        given = 0
+        waiting = _unstamped(database, session)
+        if not waiting:
+            return
+        held = {"_id": _RELAY, "epoch": lease.epoch}
+        change = [
+            {
+                "$set": {
+                    "feed_position": {"$add": [{"$ifNull": ["$feed_position", 0]}, len(waiting)]},
+                    "feed_at": {"$max": ["$feed_at", clock()]},
+                }
+            }
+        ]
+        row = database[LEASES].find_one_and_update(held, change, session=session, return_document=True)
+        if row is None:
+            return
+        first = row["feed_position"] - len(waiting) + 1
+        database[CERTIFICATES].bulk_write(_numbered(waiting, first, row["feed_at"]), session=session)
+        given = len(waiting)
+
+    if database[CERTIFICATES].find_one({"unstamped": True}, {"_id": 1}, hint="unstamped") is not None:
+        in_transaction(client, body)
+    return given
+
+
+def _unstamped(database: MongoDatabase, session: ClientSession) -> list[str]:
+    rows = database[CERTIFICATES].find({"unstamped": True}, {"_id": 1}, session=session, hint="unstamped")
+    return [row["_id"] for row in rows.sort("updated_at", ASCENDING).limit(_BATCH)]
+
+
+def _numbered(ids: Sequence[str], first: int, at: datetime) -> list[UpdateOne]:
+    return [
+        UpdateOne({"_id": i}, {"$set": {"position": first + offset, "changed_at": at}, "$unset": {"unstamped": ""}})
+        for offset, i in enumerate(ids)
+    ]
+
+
+def _chunks(rows: Iterable[Document]) -> Iterator[list[Document]]:
+    some: list[Document] = []
+    for row in rows:
+        some.append(row)
+        if len(some) == _BATCH:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _who(scope: Scope) -> list[Document]:
+    """The employer's branch also holds what they may no longer see: that it is gone is told to who had it."""
+    found: list[Document] = []
+    if scope.person_id is not None:
+        found.append({"person_id": scope.person_id})
+    if scope.cluster_id is not None:
+        found.append({"cluster_id": scope.cluster_id})
+    if scope.employer_ids:
+        found.append({"employer_id": {"$in": sorted(scope.employer_ids)}, "employer_saw": True})
+    return found
+
+
+def _narrowed(filters: Filters, now: datetime) -> list[Document]:
+    equal = {"employer_id": filters.employer, "person_id": filters.worker, "course_id": filters.course}
+    found: list[Document] = [{name: value} for name, value in equal.items() if value is not None]
+    if filters.issued_since is not None:
+        found.append({"issued_at": {"$gte": filters.issued_since}})
+    if filters.changed_since is not None:
+        found.append({"changed_at": {"$gte": filters.changed_since}})
+    if filters.expiring_before is not None:
+        found.append({"status": ISSUED, "valid_until": {"$gte": now, "$lt": filters.expiring_before}})
+    if filters.status is not None:
+        found.append(_with_standing(filters.status, now))
+    return found
+
+
+def _with_standing(status: str, now: datetime) -> Document:
+    if status == "expired":
+        return {"status": ISSUED, "valid_until": {"$lte": now}}
+    if status == "valid":
+        return {"status": ISSUED, "$or": [{"valid_until": None}, {"valid_until": {"$gt": now}}]}
+    return {"status": status}
