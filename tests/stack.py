@@ -26,10 +26,12 @@ import filelock
 import httpx
 
 from deploy.local import stack as launcher
+from deploy.local.processes import sweep
 from deploy.local.stack import Request
 from tests import containers
 
 ENGINES_ONLY = ("mongo", "kafka")
+_PREFIX = "clusterskills-tests-"
 _CLI = "clusterskills-cli"
 
 
@@ -85,7 +87,8 @@ def shared_stack(only: tuple[str, ...] = ()) -> Iterator[Stack]:
     if given:
         yield Stack(launcher.status(Path(given))[0], Path(given))
         return
-    folder = Path(tempfile.gettempdir()) / f"clusterskills-tests-{_run_id()}" / ("-".join(only) or "all")
+    sweep(_PREFIX)
+    folder = Path(tempfile.gettempdir()) / f"{_PREFIX}{_run_process()}-{_run_id()}" / ("-".join(only) or "all")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield Stack(_join(folder, only), folder / "data")
@@ -94,7 +97,7 @@ def shared_stack(only: tuple[str, ...] = ()) -> Iterator[Stack]:
 
 
 def _run_id() -> str:
-    return os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
+    return os.environ.get("PYTEST_XDIST_TESTRUNUID", "alone")
 
 
 def _run_process() -> int:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import http
+import http.client
 import os
 import sys
-import urllib.error
-import urllib.request
 
 
 def main() -> int:
     """Return the exit code that a container engine expects: 0 well, 1 not."""
-    port = os.environ.get("CLUSTERSKILLS_METRICS_PORT", "9464")
-    api = bool(os.environ.get("CLUSTERSKILLS_APP"))
-    address = "http://127.0.0.1:8000/health/ready" if api else f"http://127.0.0.1:{port}/metrics"
+    metrics = int(os.environ.get("CLUSTERSKILLS_METRICS_PORT", "9464"))
+    port, path = (8000, "/health/ready") if os.environ.get("CLUSTERSKILLS_APP") else (metrics, "/metrics")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=4)
     try:
-        with urllib.request.urlopen(address, timeout=4):
-            return 0
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", path)
+        return 0 if connection.getresponse().status == http.HTTPStatus.OK else 1
+    except OSError:
         return 1
+    finally:
+        connection.close()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ with Engines.start() as engines:
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import tempfile
@@ -17,8 +18,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local import kafka, mongo, ports, programs
+from deploy.local import kafka, mongo, ports, processes, programs
 from deploy.local.part import Part, Running
+
+_PREFIX = "clusterskills-engines-"
+
+
+def _temporary_home() -> Path:
+    processes.sweep(_PREFIX)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
 
 
 def _silent(_sentence: str) -> None:
@@ -58,7 +66,7 @@ class Engines:
         kafka-1, kafka-2, ...; with one broker the part is named kafka. `only` leaves an engine out.
         """
         programs.refuse_other_platforms()
-        home = folder or Path(tempfile.mkdtemp(prefix="clusterskills-engines-"))
+        home = folder or _temporary_home()
         engines = cls(home, _plan(home, brokers, set(only), say), temporary=folder is None)
         try:
             engines._start_all()

@@ -6,9 +6,11 @@ import contextlib
 import ctypes
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -178,3 +180,11 @@ def last_lines(log: Path, count: int = 15) -> str:
     with log.open("rb") as source:
         source.seek(max(0, log.stat().st_size - 16_384))
         return "\n".join(source.read().decode(errors="replace").splitlines()[-count:])
+
+
+def sweep(prefix: str) -> None:
+    """Remove temporary folders `<prefix><process id>-...` whose process is gone: those of runs that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        owner = folder.name.removeprefix(prefix).split("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
