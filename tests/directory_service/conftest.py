@@ -1,0 +1,44 @@
+"""One directory per module, with a database of its own that is dropped at the end."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from services.directory_service.app import create_app
+from tests.directory_service.desk import Desk
+from tests.stack import Stack
+from tests.tokens import TestIssuer
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[TestIssuer]:
+    with TestIssuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def environment(engines: Stack, issuer: TestIssuer) -> dict[str, str]:
+    """The settings of a directory process."""
+    return {
+        "CLUSTERSKILLS_MONGO_URL": engines.mongo,
+        "CLUSTERSKILLS_KAFKA_BOOTSTRAP": engines.kafka,
+        "CLUSTERSKILLS_DATABASE_PREFIX": f"t{uuid.uuid4().hex[:10]}_",
+        "CLUSTERSKILLS_PUBLIC_URL": "http://localhost",
+        "CLUSTERSKILLS_CURSOR_SECRET": "cursor-secret-of-a-test",
+        "CLUSTERSKILLS_EXTERNAL_REF_SECRET": "reference-secret-of-a-test",
+        **issuer.environment(),
+    }
+
+
+@pytest.fixture(scope="module")
+def desk(environment: dict[str, str], issuer: TestIssuer) -> Iterator[Desk]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        app = create_app()
+        house = app.extensions["house"]
+        house.ensure_indexes({})
+        yield Desk(app, house.database, issuer)
+        house.client.drop_database(house.database.name)
+        house.close()
