@@ -43,7 +43,7 @@ def create_app(*, clock: Clock = utc_now) -> Portal:
 def _furnish(ours: PortalSettings, clock: Clock) -> House:
     oidc, mongo = _read(OidcSettings), _read(MongoSettings)
     seal = Seal(ours.session_secret)
-    database = open_database(connect(mongo.mongo_url), mongo, _NAME)
+    client = connect(mongo.mongo_url)
     http = httpx.Client(trust_env=False, follow_redirects=False, headers={"User-Agent": "clusterskills-portal"})
     documented = {
         "catalog": ours.catalog_url,
@@ -56,12 +56,14 @@ def _furnish(ours: PortalSettings, clock: Clock) -> House:
         frontend=Frontend(ours.frontend_dir),
         partnerships=Partnerships.read(ours.partnerships_file),
         seal=seal,
-        sessions=Sessions(database, seal, clock),
+        sessions=Sessions(open_database(client, mongo, _NAME), seal, clock),
         provider=Provider(oidc, http, RemoteKeys(oidc.oidc_jwks_url)),
         catalog=Catalog(http, ours.catalog_url),
         certificates=Certificates(http, ours.certificate_url),
         documents=Documents(http, documented),
         identity_origin=origin_of(oidc.oidc_issuer),
+        http=http,
+        mongo=client,
     )
 
 

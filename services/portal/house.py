@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
+import httpx
 from flask import current_app, request
 
 from services.portal.frontend import Frontend
@@ -12,6 +13,7 @@ from services.portal.partnerships import Partnerships
 from services.portal.sealed import Seal
 from services.portal.sessions import Sessions
 from services.portal.settings import PortalSettings
+from shared.storage.mongo import Mongo
 
 _EXTENSION = "portal"
 
@@ -30,10 +32,17 @@ class House:
     certificates: Certificates
     documents: Documents
     identity_origin: str
+    http: httpx.Client
+    mongo: Mongo
 
     def move_in(self) -> None:
         """Let the pages of the current application find it."""
         current_app.extensions[_EXTENSION] = self
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.http.close()
+        self.mongo.close()
 
     def origin(self) -> str:
         """Our address as the visitor sees it: one of the two configured, never what the request claims."""

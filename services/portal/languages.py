@@ -45,6 +45,10 @@ class PoDomain(Domain):  # type: ignore[misc]  # the package has no types
         return _catalog(str(locale)) if locale else NullTranslations()
 
 
+class _Babel(Babel):  # type: ignore[misc]
+    domain_instance = PoDomain()
+
+
 @cache
 def languages() -> dict[str, str]:
     """Each language's code and own name, English first."""
@@ -54,7 +58,7 @@ def languages() -> dict[str, str]:
 
 def speak(app: Flask) -> None:
     """Let the application's templates and sentences speak the visitor's language."""
-    Babel(app, default_locale=SOURCE, locale_selector=lambda: chosen(request), default_domain=PoDomain())
+    _Babel(app, default_locale=SOURCE, locale_selector=lambda: chosen(request))
 
 
 def chosen(asked: Request) -> str:

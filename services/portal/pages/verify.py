@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 from flask import Blueprint, Response, render_template, request
@@ -19,7 +19,7 @@ from shared.http.problems import TooLarge
 pages = Blueprint("verify", __name__)
 LARGEST_FILE: Final = 1024 * 1024
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{8,80}")
-_OURS: Final = re.compile(r"/(?:verify|credentials|v1/credentials)/([A-Za-z0-9_-]{8,80})(?:\.json)?/?")
+_PAGE: Final = re.compile(r"/verify/([A-Za-z0-9_-]{8,80})/?")
 CHECKS: Final[dict[str, LazyString]] = {
     "context": _l("Readable"),
     "schema": _l("Open Badges 3.0 credential"),
@@ -84,23 +84,26 @@ def _question(reference: str) -> dict[str, Any]:
 
 
 def _by_address(text: str) -> dict[str, Any]:
-    """A link to a certificate of ours names it; any other is for the certificate service to fetch with care."""
+    """A link to our page or document of a certificate names it; the certificate service says what any other is."""
     try:
         parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
     except ValueError:
-        raise Unusable(_("This is neither a link nor a certificate's number.")) from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        usable = False
+    if not usable:
         raise Unusable(_("This is neither a link nor a certificate's number."))
-    ours = _OURS.fullmatch(parts.path)
+    page = _PAGE.fullmatch(parts.path)
     origins = {house().settings.public_url, house().settings.public_https_url}
-    if ours and f"{parts.scheme}://{parts.netloc}" in origins:
-        secret = parse_qs(parts.query).get("secret", [None])[0]
-        return _by_id(ours[1], secret)
+    if page and f"{parts.scheme}://{parts.netloc}" in origins:
+        secret = parse_qs(parts.query, max_num_fields=20).get("secret", [None])[0]
+        return _by_id(page[1], secret)
     return {"url": text}
 
 
 def _by_id(credential_id: str, secret: str | None) -> dict[str, Any]:
-    return {"credential_id": credential_id} | ({"secret": secret} if secret else {})
+    """Certificates are named by where their document stands; the secret of a share link or QR opens the name."""
+    query = f"?{urlencode({'secret': secret})}" if secret else ""
+    return {"url": f"{house().settings.public_url}/credentials/{credential_id}{query}"}
 
 
 def _read(content: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ document.addEventListener("DOMContentLoaded", function () {
     url: "/openapi.json",
     dom_id: "#swagger-ui",
     deepLinking: true,
-    docExpansion: "none",
+    docExpansion: "list",
     filter: true,
     validatorUrl: null,
     presets: [window.SwaggerUIBundle.presets.apis],

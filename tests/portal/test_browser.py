@@ -1,0 +1,200 @@
+"""The pages in a real browser: nothing is refused by our own policy, nothing comes from elsewhere, axe finds nothing.
+
+CLUSTERSKILLS_SCREENSHOTS=DIR keeps a picture of every page looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from tests.portal.conftest import Street
+from tests.portal.test_verify import GOOD, NUMBER, REVOKED
+
+LOOKS = {"light": (1280, 900), "dark": (1280, 900), "mobile": (390, 844)}
+_PICTURES = os.environ.get("CLUSTERSKILLS_SCREENSHOTS")
+_OPENAPI: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"title": "x", "version": "1"},
+    "paths": {"/v1/courses": {"get": {"summary": "Courses", "responses": {"200": {"description": "Here"}}}}},
+}
+
+
+@dataclass
+class Seen:
+    """A page, and what went wrong in it."""
+
+    page: Page
+    origin: str
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> None:
+        """Load a page of ours and wait until nothing moves."""
+        self.page.goto(self.origin + path, wait_until="networkidle")
+
+    def picture(self, name: str) -> None:
+        """Keep a picture when asked to."""
+        if _PICTURES:
+            Path(_PICTURES).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=f"{_PICTURES}/{name}.png", full_page=True)
+
+    def violations(self) -> list[str]:
+        """What axe finds, one line each."""
+        found = Axe().run(self.page).response["violations"]
+        return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
+@pytest.fixture
+def address(street: Street) -> Iterator[str]:
+    """The portal on a port."""
+    street.neighbour.answers = {
+        "/v1/courses": {"items": [{}] * 61, "next": None},
+        "/v1/sessions": {"items": [{}] * 12, "next": None},
+        "/v1/catalog/openapi.json": _OPENAPI,
+        "/v1/verifications": GOOD,
+    }
+    street.house.catalog._counts._until = street.house.documents._joined._until = 0.0
+    server = make_server("127.0.0.1", 0, street.app, threaded=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@contextmanager
+def look(chromium: Browser, origin: str, style: str = "light", session: str = "") -> Iterator[Seen]:
+    """A browser window in one of the looks, with the session's cookie when there is one."""
+    width, height = LOOKS[style]
+    scheme: Literal["dark", "light"] = "dark" if style == "dark" else "light"
+    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    if session:
+        context.add_cookies([{"name": "portal-session", "value": session, "url": origin}])
+    seen = Seen(context.new_page(), origin)
+    seen.page.on("console", lambda said: said.type == "error" and seen.complaints.append(said.text))
+    seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    seen.page.on(
+        "request",
+        lambda request: request.url.startswith((origin, "data:")) or seen.complaints.append(f"asked {request.url}"),
+    )
+    try:
+        yield seen
+    finally:
+        context.close()
+
+
+def _session(street: Street) -> str:
+    cluster = street.house.partnerships.clusters[0]
+    cookie = street.signed_in(roles=["manager", "trainer"], cluster_id=cluster.id).get_cookie("portal-session")
+    assert cookie is not None
+    return str(cookie.value)
+
+
+@pytest.mark.parametrize("style", LOOKS)
+@pytest.mark.parametrize("path", ["/", "/verify", f"/verify/{NUMBER}", "/nothing-here", "/callback"])
+def test_a_page_is_clean(street: Street, chromium: Browser, address: str, path: str, style: str) -> None:
+    with look(chromium, address, style) as seen:
+        seen.go(path)
+        seen.picture(f"{path.strip('/').replace('/', '-') or 'start'}-{style}")
+
+        assert seen.violations() == []
+        assert [line for line in seen.complaints if "Failed to load resource" not in line] == []
+        assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert seen.page.evaluate("document.documentElement.dataset.bsTheme") == (
+            "dark" if style == "dark" else "light"
+        )
+
+
+@pytest.mark.parametrize("style", LOOKS)
+def test_the_start_page_of_somebody_signed_in_is_clean(
+    street: Street, chromium: Browser, address: str, style: str
+) -> None:
+    with look(chromium, address, style, _session(street)) as seen:
+        seen.go("/")
+        seen.picture(f"signed-in-{style}")
+
+        assert "Welcome, Jana Keller" in seen.page.inner_text("h1")
+        assert seen.violations() == []
+        assert seen.complaints == []
+        assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("style", LOOKS)
+def test_the_api_docs_work_offline_under_our_policy(
+    street: Street, chromium: Browser, address: str, style: str
+) -> None:
+    with look(chromium, address, style) as seen:
+        seen.go("/docs")
+        seen.page.locator(".opblock-summary-control").first.click()
+        seen.picture(f"docs-{style}")
+
+        assert seen.violations() == []
+        assert seen.complaints == []
+
+
+def test_a_certificate_is_verified_without_loading_the_page_again(
+    street: Street, chromium: Browser, address: str
+) -> None:
+    street.neighbour.answers["/v1/verifications"] = REVOKED
+    with look(chromium, address) as seen:
+        seen.go("/verify")
+        seen.page.evaluate("window.same = true")
+        seen.page.set_input_files("#file", {"name": "c.json", "mimeType": "application/json", "buffer": b'{"a": 1}'})
+        seen.page.get_by_role("button", name="Verify").click()
+        seen.page.wait_for_selector(".verdict-bad")
+        seen.picture("refused-light")
+
+        assert seen.page.evaluate("window.same") is True
+        assert "It has been revoked." in seen.page.inner_text("#result")
+        assert seen.violations() == []
+        assert seen.complaints == []
+    assert json.loads(street.neighbour.asked[-1].body) == {"credential": {"a": 1}}
+
+
+def test_it_also_works_without_javascript(street: Street, chromium: Browser, address: str) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/")
+    page.fill("#reference", NUMBER)
+    page.click("main form button")
+
+    assert "This certificate is valid." in page.inner_text("#result")
+    context.close()
+
+
+def test_the_look_and_the_language_that_somebody_picked_stay(street: Street, chromium: Browser, address: str) -> None:
+    with look(chromium, address) as seen:
+        seen.go("/")
+        seen.page.click("#theme")
+        seen.page.click("details.pick > summary")
+        seen.picture("language-dark")
+        seen.page.click("details.pick a[hreflang=de]")
+        seen.go("/verify")
+        seen.picture("verify-german-dark")
+
+        assert seen.page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+        assert re.search("Zertifikat prüfen", seen.page.inner_text("h1"))
+        assert seen.complaints == []
+
+
+def test_everything_can_be_reached_by_keyboard(street: Street, chromium: Browser, address: str) -> None:
+    with look(chromium, address) as seen:
+        seen.go("/verify")
+        reached = []
+        for _ in range(14):
+            seen.page.keyboard.press("Tab")
+            reached.append(seen.page.evaluate("document.activeElement.id || document.activeElement.innerText.trim()"))
+
+        assert reached[0] == "Skip to the content"
+        assert {"reference", "file", "Verify", "Sign in"} <= set(reached)

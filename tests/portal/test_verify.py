@@ -1,0 +1,185 @@
+"""The public verification page."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.portal.conftest import PUBLIC, SECURE, Street
+from tests.portal.neighbourhood import Asked
+
+NUMBER = "AbCdEfGhIjKlMnOpQrStUv"
+GOOD = {
+    "verified": True,
+    "checks": [
+        {"name": "signature", "ok": True, "reason": "Nothing has been changed."},
+        {"name": "revocation", "ok": True, "reason": "Not revoked."},
+    ],
+    "certificate": {"status": "issued", "course": "Safe <robots>", "awarding_body": "Musterakademie"},
+}
+REVOKED = {
+    "verified": False,
+    "checks": [
+        {"name": "revocation", "ok": False, "reason": "It has been revoked."},
+        {"name": "suspension", "ok": None, "reason": "Not checked."},
+    ],
+    "certificate": None,
+}
+
+
+def _post(street: Street, reference: str = "", file: bytes | None = None, htmx: bool = False) -> TestResponse:
+    data: dict[str, Any] = {"reference": reference}
+    if file is not None:
+        data["file"] = (io.BytesIO(file), "credential.json")
+    headers = {"HX-Request": "true"} if htmx else {}
+    return street.browser().post("/verify", data=data, content_type="multipart/form-data", headers=headers)
+
+
+def _question(street: Street) -> dict[str, Any]:
+    asked = next(asked for asked in street.neighbour.asked if asked.path == "/v1/verifications")
+    found: dict[str, Any] = json.loads(asked.body)
+    return found
+
+
+def test_a_valid_certificate_is_shown_line_by_line(street: Street) -> None:
+    street.neighbour.answers["/v1/verifications"] = GOOD
+    page = street.browser().get(f"/verify/{NUMBER}")
+
+    assert page.status_code == 200
+    assert "This certificate is valid." in page.text
+    assert "Safe &lt;robots&gt;" in page.text
+    assert "Musterakademie" in page.text
+    assert page.text.count('class="check-good"') == 2
+    assert "Seal unbroken" in page.text
+
+
+def test_a_revoked_certificate_is_refused_with_its_reason(street: Street) -> None:
+    street.neighbour.answers["/v1/verifications"] = REVOKED
+    page = street.browser().get(f"/verify/{NUMBER}").text
+
+    assert "This certificate is not valid." in page
+    assert "It has been revoked." in page
+    assert 'class="check-open"' in page
+
+
+def test_the_secret_of_a_share_link_goes_with_the_question(street: Street) -> None:
+    street.neighbour.answers["/v1/verifications"] = GOOD | {"certificate": {"holder": "Ana Sanz", "status": "issued"}}
+    page = street.browser().get(f"/verify/{NUMBER}?secret=a%26b").text
+
+    assert _question(street) == {"url": f"{PUBLIC}/credentials/{NUMBER}?secret=a%26b"}
+    assert "Ana Sanz" in page
+
+
+@pytest.mark.parametrize(
+    ("reference", "url"),
+    [
+        (NUMBER, f"{PUBLIC}/credentials/{NUMBER}"),
+        (f"  {PUBLIC}/verify/{NUMBER}  ", f"{PUBLIC}/credentials/{NUMBER}"),
+        (f"{SECURE}/verify/{NUMBER}?secret=xy", f"{PUBLIC}/credentials/{NUMBER}?secret=xy"),
+        (f"{PUBLIC}/credentials/{NUMBER}", f"{PUBLIC}/credentials/{NUMBER}"),
+        (f"https://other.example/verify/{NUMBER}", f"https://other.example/verify/{NUMBER}"),
+    ],
+)
+def test_a_number_or_a_link_is_enough(street: Street, reference: str, url: str) -> None:
+    street.neighbour.answers["/v1/verifications"] = GOOD
+
+    assert _post(street, reference).status_code == 200
+    assert _question(street) == {"url": url}
+
+
+def test_a_file_is_passed_on_as_it_is(street: Street) -> None:
+    street.neighbour.answers["/v1/verifications"] = GOOD
+    credential = {"id": "x", "name": "Żółć", "nested": {"numbers": [1, 2.5]}}
+
+    assert "This certificate is valid." in _post(street, "", json.dumps(credential).encode()).text
+    assert _question(street) == {"credential": credential}
+
+
+@pytest.mark.parametrize(
+    "file", [b"[]", b"", b"\x00\x01", b"{", b"null", b'"x"', b"[" * 100_000, b"\xff\xfe{}", b'{"a": NaN}']
+)
+def test_a_file_that_is_no_credential_is_told_so(street: Street, file: bytes) -> None:
+    answer = _post(street, "", file)
+
+    assert answer.status_code == 422
+    assert "This file is no credential" in answer.text
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        "   ",
+        "short",
+        "ftp://x/y",
+        "javascript:alert(1)",
+        "http://",
+        "https://[",
+        "a b c d e f g",
+        "x" * 3000,
+        "\x00",
+    ],
+)
+def test_what_is_neither_link_nor_number_is_told_so_and_kept_in_the_form(street: Street, reference: str) -> None:
+    answer = _post(street, reference)
+
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+    assert street.neighbour.asked == []
+
+
+def test_what_was_typed_is_shown_again_and_harmless(street: Street) -> None:
+    assert 'value="&#34;&gt;&lt;script&gt;"' in _post(street, '"><script>').text
+
+
+def test_a_file_beyond_a_megabyte_is_refused(street: Street) -> None:
+    assert _post(street, "", b'{"a": "' + b"x" * 1_100_000 + b'"}').status_code == 413
+    assert _post(street, "", b"x" * 5_000_000).status_code == 413
+
+
+@pytest.mark.parametrize("answer", [(500, {}), (503, {}), (429, {}), b"no json", {"verified": "perhaps"}])
+def test_a_certificate_service_that_is_away_is_said_so(street: Street, answer: object) -> None:
+    street.neighbour.answers["/v1/verifications"] = answer
+    page = street.browser().get(f"/verify/{NUMBER}")
+
+    assert page.status_code == 503
+    assert page.headers["Retry-After"]
+    assert "cannot be verified at the moment" in page.text
+
+
+def test_a_refusal_of_the_certificate_service_is_shown_with_its_reason(street: Street) -> None:
+    street.neighbour.answers["/v1/verifications"] = (422, {"detail": "The <url> is none of ours."})
+    page = _post(street, "https://other.example/x")
+
+    assert page.status_code == 422
+    assert "The &lt;url&gt; is none of ours." in page.text
+
+
+def test_an_unknown_certificate_is_told_so(street: Street) -> None:
+    assert street.browser().get(f"/verify/{NUMBER}").status_code == 404
+
+
+@pytest.mark.parametrize("number", ["x", "a" * 100, "..%2f..", "%00%00%00%00%00%00%00%00", "<script>x"])
+def test_what_is_no_number_is_not_asked_for(street: Street, number: str) -> None:
+    assert street.browser().get(f"/verify/{number}").status_code == 404
+    assert street.neighbour.asked == []
+
+
+def test_the_allowance_is_the_visitors_own(street: Street) -> None:
+    street.neighbour.answers["/v1/verifications"] = GOOD
+    browser = street.browser()
+    browser.get(f"/verify/{NUMBER}", headers={"X-Forwarded-For": "198.51.100.9, 203.0.113.7"})
+    asked: Asked = street.neighbour.asked[-1]
+
+    assert asked.headers["X-Forwarded-For"] == "203.0.113.7"
+    assert asked.headers["traceparent"]
+
+
+def test_htmx_gets_only_the_result(street: Street) -> None:
+    street.neighbour.answers["/v1/verifications"] = GOOD
+    answer = _post(street, NUMBER, htmx=True)
+
+    assert "<html" not in answer.text
+    assert "This certificate is valid." in answer.text
