@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from clusterskills.client import Api, ApiError
 from clusterskills.demo.cast import Cast
 from clusterskills.demo.seeding import course_body, enlist
 from deploy.identity import ids
+from deploy.identity.people import logins
 from shared.bus.tail import Witness
 
 SEATS = 3
@@ -268,9 +269,9 @@ class Journey:
         return self._person("hr").get(f"/v1/certificates/{self._found.certificates[0]['id']}.json").body
 
     def _first_employer(self) -> str:
-        hr = next(x for x in self._cast.facts["logins"] if x["role"] == "hr" and x["cluster"] == self._cluster)
-        mine = set(hr["organisation_ids"])
-        return next(o.slug for o in seed.organisations() if ids.organisation_id(o.slug) in mine)
+        """The SME for which the demo's HR person acts."""
+        hr = next(login for login in logins() if login.role == "hr" and login.cluster == self._cluster)
+        return hr.organisations[0]
 
     @property
     def _portal(self) -> Api:
@@ -324,6 +325,4 @@ def _session_body() -> dict[str, Any]:
 
 
 def _renamed(person: seed.Person, external_id: str) -> seed.Person:
-    from dataclasses import replace
-
     return replace(person, external_id=external_id)
