@@ -71,6 +71,7 @@ class GroupCommit:
         self._threads: list[threading.Thread] = []
         self._start_lock = threading.Lock()
         self._thread_count, self._size = threads, size
+        self._outage: tuple[float, Exception | None] = (0.0, None)
 
     def run(self, write: Write) -> Answer:
         """Commit the write with whatever else waits; see `Writes.run`."""
@@ -123,17 +124,26 @@ class GroupCommit:
         return group
 
     def _run_group(self, group: list[_Waiting]) -> None:
+        self._refuse_after_outage(group)
         budget = max(0.2, REQUEST_SECONDS - (time.monotonic() - group[0].since))
         try:
             with within(budget):
-                self._claim(group)
-                self._attempt([item for item in group if item.answer is None and item.error is None])
+                self._claim(_undecided(group))
+                self._attempt(_undecided(group))
         except Exception as error:  # noqa: BLE001 (each request gets it)
-            for item in group:
-                if item.answer is None and item.error is None:
-                    item.error = error
+            if is_outage(error):
+                self._outage = (time.monotonic(), error)
+            for item in _undecided(group):
+                item.error = error
         finally:
             self._finish(group)
+
+    def _refuse_after_outage(self, group: list[_Waiting]) -> None:
+        """Who already waited while another group found MongoDB gone has no time left to find out again."""
+        seen_at, error = self._outage
+        for item in group:
+            if item.since < seen_at:
+                item.error = error
 
     def _finish(self, group: list[_Waiting]) -> None:
         """Give the keys of failed requests back and hand out the outcomes. While MongoDB is away nobody waits for that:
@@ -261,6 +271,10 @@ class GroupCommit:
 
     def _new_work(self) -> UnitOfWork:
         return UnitOfWork(self._database, self._clock, self._source, self._aliases())
+
+
+def _undecided(group: list[_Waiting]) -> list[_Waiting]:
+    return [item for item in group if item.answer is None and item.error is None]
 
 
 def _preload(work: UnitOfWork, group: list[_Waiting]) -> None:

@@ -21,7 +21,7 @@ Mongo = MongoClient[Document]
 MongoDatabase = Database[Document]
 MongoCollection = Collection[Document]
 
-REQUEST_SECONDS = 1.7
+REQUEST_SECONDS = 1.5
 """A request that waits for MongoDB gives up in time for a 503 within two seconds."""
 
 

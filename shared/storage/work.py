@@ -209,8 +209,8 @@ class UnitOfWork:
             "version": (before or {}).get("version", 0) + 1,
             "sequence": (before or {}).get("sequence", 0) + events,
             # Earliest and latest, so that a read model comes out the same in whatever order its topics are read.
-            "created_at": min(before["created_at"], now) if before else now,
-            "updated_at": max(before["updated_at"], now) if before else now,
+            "created_at": min(before.get("created_at", now), now) if before else now,
+            "updated_at": max(before.get("updated_at", now), now) if before else now,
         }
 
     def _note(self, key: Key, entry: _Entry) -> None:

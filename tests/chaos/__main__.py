@@ -15,7 +15,7 @@ from rich.table import Table
 from deploy.local.engines import Engines
 from shared import logs
 from tests.chaos import scenarios
-from tests.chaos.arena import Arena
+from tests.chaos.arena import Arena, play
 from tests.chaos.probe import Counts
 
 Scenario = Callable[[Arena, float], None]
@@ -80,20 +80,16 @@ class Result:
 
 def run(row: Row, seconds: float) -> Result:
     """One scenario on engines of its own."""
-    print(f"{row.name} ({seconds:.0f} s) ...", file=sys.stderr, flush=True)
     started = time.monotonic()
     failure, counts = "", Counts(lost=1)
-    with Engines.start(brokers=row.brokers) as engines:
-        arena = Arena(engines, replication=min(3, row.brokers))
-        try:
-            row.scenario(arena, seconds)
-            arena.settle()
-            counts = arena.counts()
-        except Exception as error:  # noqa: BLE001 (the other scenarios are still wanted)
-            failure = f"{type(error).__name__}: {error}"
-        finally:
-            arena.close()
-    return Result(row.name, time.monotonic() - started, counts, failure)
+    try:
+        with Engines.start(brokers=row.brokers) as engines:
+            counts = play(row.scenario, Arena(engines, replication=min(3, row.brokers)), seconds)
+    except Exception as error:  # noqa: BLE001 (the other scenarios are still wanted)
+        failure = f"{type(error).__name__}: {error}"
+    took = time.monotonic() - started
+    print(f"{row.name}: {took:.0f} s, {counts.events} events, {counts} {failure}", file=sys.stderr, flush=True)
+    return Result(row.name, took, counts, failure)
 
 
 def report(results: list[Result]) -> int:

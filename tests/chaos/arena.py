@@ -160,11 +160,23 @@ class Arena:
         return found
 
 
+def play(scenario: Callable[[Arena, float], None], arena: Arena, seconds: float) -> Counts:
+    """Let the scenario hurt for about `seconds`, wait until things have settled, and count."""
+    try:
+        scenario(arena, seconds)
+        arena.settle()
+        return arena.counts()
+    finally:
+        arena.close()
+
+
 def read_topic(bootstrap: str, topic: str) -> list[Any]:
     """Every record of a topic, partition by partition."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap.split(","), enable_auto_commit=False, group_id=None)
     try:
         partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        if not partitions:
+            return []
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
         ends: Mapping[TopicPartition, int] = consumer.end_offsets(partitions)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from bson import encode
 from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from shared.bus.generations import Generations
 from shared.bus.held import DEAD, list_dead
@@ -102,20 +103,14 @@ def wakeup_is_lost(arena: Arena, seconds: float) -> None:
     """The change stream is cut under the relay, again and again: it is only a bell."""
     _pair(arena)
     cut = 0
+    admin = arena.client.admin.with_options(read_concern=ReadConcern("local"))
+    ours = {"ns": f"{arena.database.name}.outbox", "cursor.cursorId": {"$exists": True}}
 
     def kill_cursors() -> None:
         nonlocal cut
-        stages = [
-            {"$currentOp": {"idleCursors": True, "allUsers": True}},
-            {"$match": {"ns": f"{arena.database.name}.outbox"}},
-        ]
-        cursors = [
-            (row.get("cursor") or {}).get("cursorId")
-            for row in arena.client.admin.aggregate(stages)  # type: ignore[arg-type]
-        ]
-        found = [cursor for cursor in cursors if cursor]
+        found = list(admin.aggregate([{"$currentOp": {"idleCursors": True}}, {"$match": ours}]))
         if found:
-            arena.database.command({"killCursors": "outbox", "cursors": found})
+            arena.database.command({"killCursors": "outbox", "cursors": [row["cursor"]["cursorId"] for row in found]})
             cut += len(found)
 
     with arena.load():

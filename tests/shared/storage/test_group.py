@@ -1,0 +1,367 @@
+"""Group commit and idempotency keys: everybody keeps their own outcome."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.errors import PyMongoError
+
+from deploy.local.engines import Engines
+from shared.clock import utc_now
+from shared.errors import Conflict, InFlight, Invalid, KeyReused, Unavailable
+from shared.storage.group import GroupCommit
+from shared.storage.idempotency import TAKEOVER, Claim, Idempotency
+from shared.storage.mongo import Mongo, MongoDatabase, connect, is_outage, translate
+from shared.storage.transaction import commit
+from shared.storage.work import Raced, UnitOfWork
+from shared.storage.writes import REPLAYED, Answer, IdempotencyKey, Write
+from tests.chaos.probe import happen
+
+OK = Answer(200, b"{}")
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def group(client: Mongo, database: MongoDatabase, clock: Clock) -> Iterator[GroupCommit]:
+    database["things"].create_index("place", unique=True, name="one_place", sparse=True)
+    group = GroupCommit(
+        client,
+        database,
+        "/probe",
+        clock=clock,
+        duplicates={"one_place": lambda: Conflict("Taken.", code="TAKEN")},
+        resolvers={Seat: _seats},
+        threads=1,
+    )
+    yield group
+    group.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """The question for a seat."""
+
+    person: str
+
+
+def _seats(work: UnitOfWork, questions: Sequence[Seat]) -> Mapping[Any, Any]:
+    return {seat: (len(questions), seat.person) for seat in questions}
+
+
+def _key(fingerprint: str = "f") -> IdempotencyKey:
+    return IdempotencyKey(uuid.uuid4().hex, fingerprint)
+
+
+def _put(**fields: Any) -> Callable[[UnitOfWork], Answer]:
+    def act(work: UnitOfWork) -> Answer:
+        work.save("things", {"_id": uuid.uuid4().hex, **fields})
+        return OK
+
+    return act
+
+
+def _together(group: GroupCommit, writes: Sequence[Write]) -> list[Answer | Exception]:
+    """Run these in one group: the one thread is held up until all of them wait."""
+    gate, held = threading.Event(), threading.Event()
+
+    def hold(_work: UnitOfWork) -> Answer:
+        held.set()
+        gate.wait(10)
+        return OK
+
+    def run(write: Write) -> Answer | Exception:
+        try:
+            return group.run(write)
+        except Exception as error:  # noqa: BLE001 (the outcome is what is looked at)
+            return error
+
+    with ThreadPoolExecutor(len(writes) + 1) as pool:
+        pool.submit(run, Write(hold))
+        assert held.wait(5)
+        waiting = [pool.submit(run, write) for write in writes]
+        while group._queue.qsize() < len(writes):
+            time.sleep(0.005)
+        gate.set()
+        return [each.result(10) for each in waiting]
+
+
+def test_a_write_alone_is_committed(group: GroupCommit, database: MongoDatabase) -> None:
+    assert group.run(Write(_put(colour="red"))) == OK
+    assert database["things"].count_documents({"colour": "red"}) == 1
+
+
+def test_many_writers_on_one_aggregate_lose_nothing(group: GroupCommit, database: MongoDatabase, topic: str) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: group.run(Write(happen(topic, ["hot"]))), range(200)))
+
+    assert [row["sequence"] for row in database["outbox"].find().sort("sequence")] == list(range(1, 201))
+
+
+def test_a_row_that_fails_fails_alone(group: GroupCommit, database: MongoDatabase) -> None:
+    database["things"].insert_one({"_id": "there", "place": "taken"})
+
+    def broken(_work: UnitOfWork) -> Answer:
+        raise Invalid("rule")
+
+    def unstorable(work: UnitOfWork) -> Answer:
+        work.save("things", {"_id": "x", "what": object()})
+        return OK
+
+    writes = [Write(act) for act in (_put(place=1), _put(place="taken"), broken, unstorable, _put(place=2))]
+    first, taken, refused, wrong, last = _together(group, writes)
+
+    assert (first, last) == (OK, OK)
+    assert isinstance(taken, Conflict)
+    assert taken.error_code == "TAKEN"
+    assert isinstance(refused, Invalid)
+    assert type(wrong).__name__ == "InvalidDocument"
+    assert {row.get("place") for row in database["things"].find()} == {"taken", 1, 2}
+
+
+def test_nobody_is_refused_because_of_a_row_that_was_not_written(group: GroupCommit, database: MongoDatabase) -> None:
+    database["things"].insert_one({"_id": "there", "place": "taken"})
+
+    def last_one(place: str) -> Callable[[UnitOfWork], Answer]:
+        def act(work: UnitOfWork) -> Answer:
+            if work.peek("seats", "last") is not None:
+                raise Conflict("Full.", code="FULL")
+            work.save("seats", {"_id": "last"})
+            work.save("things", {"_id": place, "place": place})
+            return OK
+
+        return act
+
+    loser, winner = _together(group, [Write(last_one("taken")), Write(last_one("free"))])
+
+    assert isinstance(loser, Conflict)
+    assert loser.error_code == "TAKEN"
+    assert winner == OK
+
+
+def test_hints_are_loaded_together(group: GroupCommit, database: MongoDatabase, topic: str) -> None:
+    writes = [Write(happen(topic, [f"k{i}"]), hints=(("probes", f"{topic}/k{i}"),)) for i in range(10)]
+    assert _together(group, writes) == [Answer(200, b"{}")] * 10
+
+
+def test_questions_of_one_kind_are_answered_together(group: GroupCommit) -> None:
+    seen: list[tuple[int, str]] = []
+
+    def act(person: str) -> Callable[[UnitOfWork], Answer]:
+        def ask(work: UnitOfWork) -> Answer:
+            seen.append(work.ask(Seat(person)))
+            return OK
+
+        return ask
+
+    assert _together(group, [Write(act("a")), Write(act("b"))]) == [OK, OK]
+    assert sorted(seen) == [(2, "a"), (2, "b")]
+
+
+def test_a_write_that_never_stops_asking_is_told_so(group: GroupCommit) -> None:
+    def act(work: UnitOfWork) -> Answer:
+        work.ask(Seat(uuid.uuid4().hex))
+        return OK
+
+    with pytest.raises(Conflict, match="not decided"):
+        group.run(Write(act))
+
+
+def test_a_write_that_loses_every_race_is_told_to_try_again(group: GroupCommit, database: MongoDatabase) -> None:
+    def act(work: UnitOfWork) -> Answer:
+        work.save("seats", {"_id": "not loaded before, there already"})
+        return OK
+
+    group.run(Write(act))
+    with pytest.raises(Conflict) as refused:
+        group.run(Write(act))
+    assert refused.value.error_code == "BUSY"
+
+
+# -- idempotency keys
+
+
+def test_the_same_key_gives_the_kept_answer(group: GroupCommit, database: MongoDatabase) -> None:
+    write = Write(_put(), _key())
+    first, again = group.run(write), group.run(write)
+
+    assert again == Answer(first.status, first.body, (*first.headers, REPLAYED))
+    assert database["things"].count_documents({}) == 1
+
+
+def test_a_key_with_another_request_is_refused(group: GroupCommit, database: MongoDatabase) -> None:
+    key = _key("this")
+    group.run(Write(_put(), key))
+
+    with pytest.raises(KeyReused):
+        group.run(Write(_put(), IdempotencyKey(key.record_id, "that")))
+
+
+def test_a_key_in_flight_is_refused_once_and_in_the_same_group(group: GroupCommit, database: MongoDatabase) -> None:
+    write = Write(_put(), _key())
+    outcomes = _together(group, [write, write])
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Answer", "InFlight"]
+    assert database["things"].count_documents({}) == 1
+
+
+def test_a_failed_request_gives_its_key_back(group: GroupCommit, database: MongoDatabase) -> None:
+    key = _key()
+
+    def broken(_work: UnitOfWork) -> Answer:
+        raise Invalid("rule")
+
+    with pytest.raises(Invalid):
+        group.run(Write(broken, key))
+    assert group.run(Write(_put(), key)) == OK
+
+
+def test_a_stale_claim_is_taken_over_and_its_late_commit_fails(
+    client: Mongo, database: MongoDatabase, group: GroupCommit, clock: Clock
+) -> None:
+    """A process froze between its claim and its commit; the client tries again; then it wakes up."""
+    key, records = _key(), Idempotency(database, clock)
+    (claim,) = records.claim([key])
+    assert isinstance(claim, Claim)
+    with pytest.raises(InFlight):
+        group.run(Write(_put(by="second"), key))
+
+    clock.ahead = TAKEOVER + timedelta(seconds=1)
+    assert group.run(Write(_put(by="second"), key)) == OK
+
+    late = UnitOfWork(database, clock, "/probe")
+    late.save("things", {"_id": "late", "by": "first"})
+    records.answer(late, claim, OK)
+    with pytest.raises(Raced):
+        commit(client, late)
+    records.release([claim])  # and does not give away what is no longer its own
+    assert [row["by"] for row in database["things"].find()] == ["second"]
+    assert REPLAYED in group.run(Write(_put(by="third"), key)).headers
+
+
+def test_only_one_takes_over_a_stale_claim(database: MongoDatabase, clock: Clock) -> None:
+    key, records = _key(), Idempotency(database, clock)
+    records.claim([key])
+    clock.ahead = TAKEOVER + timedelta(seconds=1)
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = [one for (one,) in pool.map(lambda _: records.claim([key]), range(8))]
+
+    assert sum(isinstance(outcome, Claim) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, InFlight) for outcome in outcomes) == 7
+
+
+def test_no_keys_cost_nothing(database: MongoDatabase, clock: Clock) -> None:
+    assert Idempotency(database, clock).claim([]) == []
+
+
+# -- MongoDB away
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+def test_mongodb_away_is_said_within_two_seconds_and_recovery_comes_by_itself(
+    breakable: Engines, database: MongoDatabase, fault: str
+) -> None:
+    with connect(breakable.mongo_url) as client:
+        group = GroupCommit(client, client[database.name], "/probe")
+        group.run(Write(_put()))
+        getattr(breakable, fault)("mongo")
+        try:
+            with ThreadPoolExecutor(50) as pool, _jitter() as late:
+                refusals = list(pool.map(lambda _: _refusal(group), range(50)))
+        finally:
+            breakable.thaw("mongo") if fault == "freeze" else breakable.restart("mongo")
+
+        key, until = _key(), time.monotonic() + 15
+        while time.monotonic() < until:
+            try:
+                group.run(Write(_put(after="recovery"), key))
+                break
+            except (PyMongoError, Conflict):
+                time.sleep(0.05)
+        group.close()
+
+    assert all(is_outage(error) for error, _ in refusals)
+    assert isinstance(translate(refusals[0][0]), Unavailable)
+    assert max(seconds for _, seconds in refusals) < 2.0 + max(late)
+    assert database["things"].count_documents({"after": "recovery"}) == 1
+
+
+@contextmanager
+def _jitter() -> Iterator[list[float]]:
+    """How late this busy machine wakes a thread up."""
+    late, over = [0.0], threading.Event()
+
+    def sleep() -> None:
+        while not over.is_set():
+            before = time.monotonic()
+            time.sleep(0.01)
+            late.append(time.monotonic() - before - 0.01)
+
+    sleeper = threading.Thread(target=sleep)
+    sleeper.start()
+    yield late
+    over.set()
+    sleeper.join()
+
+
+def _refusal(group: GroupCommit) -> tuple[Exception, float]:
+    started = time.monotonic()
+    with pytest.raises(PyMongoError) as refused:
+        group.run(Write(_put(), _key()))
+    return refused.value, time.monotonic() - started
+
+
+def test_other_errors_are_no_outage() -> None:
+    assert translate(ValueError("ours")) is None
+
+
+# -- forks
+
+
+def test_an_instance_made_before_a_fork_works_in_every_child(breakable: Engines, database: MongoDatabase) -> None:
+    """What gunicorn does without preload is safe; and the group itself has no thread before its first write."""
+    before = threading.active_count()
+    results: multiprocessing.Queue[int] = multiprocessing.get_context("fork").Queue()
+    children = [
+        multiprocessing.get_context("fork").Process(
+            target=_write_in_child, args=(breakable.mongo_url, database.name, results)
+        )
+        for _ in range(2)
+    ]
+    for child in children:
+        child.start()
+    statuses = [results.get(timeout=20) for _ in children]
+    for child in children:
+        child.join(10)
+
+    assert statuses == [200, 200]
+    assert threading.active_count() <= before + 1  # the queue's feeder
+    assert database["things"].count_documents({}) == 2
+
+
+def _write_in_child(url: str, name: str, results: Any) -> None:
+    with connect(url) as client:
+        results.put(GroupCommit(client, client[name], "/probe").run(Write(_put())).status)
