@@ -1,10 +1,9 @@
-"""`python -m services.certificate_service worker`."""
+"""`python -m services.certificate_service worker`, or `rebuild copies`."""
 
 import sys
 
-from services.certificate_service.app import run_worker
+from services.certificate_service.app import wire_worker
+from shared.wiring.process import run
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["worker"]:
-        raise SystemExit("Usage: python -m services.certificate_service worker")
-    run_worker()
+    run(wire_worker, sys.argv[1:])

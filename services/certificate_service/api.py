@@ -102,9 +102,13 @@ def _add_public(door: Door, parts: Parts) -> None:
         status=200,
         max_body=_VERIFICATION_BYTES,
         limits=_VERIFICATION_LIMITS,
+        errors=(404,),
     )
     def verify_credential(call: Call) -> Reply:
-        """Check a credential line by line. A false one is an answer, not an error."""
+        """Check a credential line by line. A false one is an answer, not an error.
+
+        An address is one of ours (`links.credential`); with its secret the answer names the holder.
+        """
         if len(call.body) != 1:
             raise _one_of_two()
         given = call.body.get("credential")
@@ -247,19 +251,26 @@ def _status(certificate: Certificate, now: datetime) -> dict[str, Any]:
         "status": standing,
         "holder_erased": certificate.erased,
         "summary": f"{standing}, holder erased" if certificate.erased else standing,
-        "course_title": certificate.course_title,
+        "course": certificate.course_title,
         "awarding_body": certificate.awarding_body,
-        "awarded_on": certificate.awarded_at.date(),
-        "valid_until": certificate.valid_until,
     }
 
 
 def _verdict(verdict: Verdict, now: datetime) -> dict[str, Any]:
-    ours = verdict.certificate
     return {
         "verified": verdict.verified,
         "checks": [{"name": c.name, "ok": c.ok, "reason": c.reason} for c in verdict.checks],
-        "certificate": None if ours is None else _status(ours, now),
+        "certificate": None if verdict.certificate is None else _verified(verdict, verdict.certificate, now),
+    }
+
+
+def _verified(verdict: Verdict, certificate: Certificate, now: datetime) -> dict[str, Any]:
+    told = verdict.holder is not None
+    return {
+        **_status(certificate, now),
+        "holder": verdict.holder,
+        "issued_at": certificate.issued_at if told else None,
+        "expires_at": certificate.valid_until if told else None,
     }
 
 

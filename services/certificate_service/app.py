@@ -123,10 +123,10 @@ def create_app(*, clock: Clock = utc_now, ids: Ids = new_id) -> ServiceApp:
     return house.app(doors, resolvers=_resolvers(tools), origins=_anybody_without_a_token)
 
 
-def run_worker() -> None:
-    """Issue, copy, publish, until SIGTERM."""
+def wire_worker() -> tuple[House, Plan]:
+    """What the worker process runs: relay, consumers and timers."""
     tools = Tools.open(utc_now, new_id)
-    tools.house.run_worker(tools.plan())
+    return tools.house, tools.plan()
 
 
 def _acting(tools: Tools) -> Callable[[UnitOfWork], Certificates]:

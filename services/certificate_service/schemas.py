@@ -86,10 +86,16 @@ class StatusView(Schema):
     status = fields.String(required=True, validate=validate.OneOf(STANDINGS))
     holder_erased = fields.Boolean(required=True)
     summary = fields.String(required=True)
-    course_title = fields.String(required=True)
+    course = fields.String(required=True)
     awarding_body = fields.String(required=True)
-    awarded_on = fields.Date(required=True)
-    valid_until = fields.AwareDateTime(allow_none=True)
+
+
+class VerifiedView(StatusView):
+    """The rest is told to who has the credential, or the secret that opens it."""
+
+    holder = fields.String(required=True, allow_none=True)
+    issued_at = fields.AwareDateTime(required=True, allow_none=True)
+    expires_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
 class ShareView(Schema):
@@ -127,4 +133,4 @@ class VerificationView(Schema):
 
     verified = fields.Boolean(required=True)
     checks = fields.List(fields.Nested(CheckView), required=True)
-    certificate = fields.Nested(StatusView, required=True, allow_none=True)
+    certificate = fields.Nested(VerifiedView, required=True, allow_none=True)

@@ -97,7 +97,7 @@ class Certificates:
         stored = self._store.certificates.get(certificate_id)
         if stored.value.erased:
             return stored
-        entitled = (secret is not None and self._opens(certificate_id, secret)) or (
+        entitled = (secret is not None and self.opens(certificate_id, secret)) or (
             caller is not None and "certificate:read" in caller.scopes and self._sees(caller, stored.value)
         )
         return self.signed(stored.value) if entitled else stored
@@ -174,7 +174,8 @@ class Certificates:
 
     # -- who may
 
-    def _opens(self, certificate_id: str, secret: str) -> bool:
+    def opens(self, certificate_id: str, secret: str) -> bool:
+        """Whether this is the secret of a share link that has not been ended, or the QR's."""
         if hmac.compare_digest(secret.encode(), self.qr_secret(certificate_id).encode()):
             return True
         return self._store.shares.opens(certificate_id, secret)

@@ -17,10 +17,12 @@ from shared.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All lines, and what our record says of the certificate, if it is one of ours."""
+    """All lines, what our record says of the certificate, if it is one of ours, and the holder's name for who has
+    the credential or the secret that opens it."""
 
     checks: tuple[Check, ...]
     certificate: Certificate | None
+    holder: str | None = None
 
     @property
     def verified(self) -> bool:
@@ -41,18 +43,18 @@ class Verifying:
         return self._judge(verify(document, self, self._now()))
 
     def address(self, url: str) -> Verdict:
-        """Check the certificate that stands at one of our addresses, by what is stored."""
+        """Check the certificate that stands at one of our addresses, by what is stored. NotFound when there is none."""
         found = self._site.certificate_at(url)
         if found is None:
             return Verdict(_nothing("This is not the address of a certificate of this site."), None)
+        certificate_id, secret = found
         store, certificates = self._certificates()
-        try:
-            certificate = store.certificates.get(found[0]).value
-        except NotFound:
-            return Verdict(_nothing("There is no certificate at this address."), None)
+        certificate = store.certificates.get(certificate_id).value
         if certificate.erased:
             return self._without_document(certificate)
-        return self._judge(verify(certificates.signed(certificate), self, self._now()))
+        verdict = self._judge(verify(certificates.signed(certificate), self, self._now()))
+        opened = secret is not None and certificates.opens(certificate_id, secret)
+        return verdict if opened else replace(verdict, holder=None)
 
     # -- sources of the verification
 
@@ -80,12 +82,14 @@ class Verifying:
 
     def _judge(self, found: Verification) -> Verdict:
         """The signature proves that it is ours; then the record tells what no list does: a suspension."""
-        genuine = found.credential is not None and found.check("signature").ok is True
-        certificate = self._record(found.credential) if genuine and found.credential else None
+        if found.credential is None or found.check("signature").ok is not True:
+            return Verdict(found.checks, None)
+        certificate, holder = self._record(found.credential), _holder(found.credential)
         if certificate is None or certificate.status != domain.SUSPENDED:
-            return Verdict(found.checks, certificate)
+            return Verdict(found.checks, certificate, holder)
         suspended = Check("suspension", False, "It is suspended.")
-        return Verdict(tuple(suspended if c.name == "suspension" else c for c in found.checks), certificate)
+        lines = tuple(suspended if c.name == "suspension" else c for c in found.checks)
+        return Verdict(lines, certificate, holder)
 
     def _record(self, credential: Mapping[str, Any]) -> Certificate | None:
         found = self._site.certificate_at(str(credential.get("id")))
@@ -106,6 +110,13 @@ _STANDINGS: tuple[tuple[Any, str, tuple[str, str]], ...] = (
     ("revocation", domain.REVOKED, ("Not revoked.", "It has been revoked.")),
     ("suspension", domain.SUSPENDED, ("Not suspended.", "It is suspended.")),
 )
+
+
+def _holder(credential: Mapping[str, Any]) -> str | None:
+    """The name in a credential whose signature held: the form is our own."""
+    identifiers = credential["credentialSubject"].get("identifier", [])
+    names = [entry["identityHash"] for entry in identifiers if entry.get("identityType") == "name"]
+    return names[0] if names else None
 
 
 def _nothing(reason: str) -> tuple[Check, ...]:
