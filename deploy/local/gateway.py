@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 import deploy
-from deploy.local import programs
+from deploy.local import ports, programs
 from deploy.local.part import Part
 
 CADDYFILE = Path(deploy.__file__).parent / "gateway" / "Caddyfile"
@@ -65,8 +63,4 @@ def _environment(doorway: Doorway) -> dict[str, str]:
 
 
 def _answers(doorway: Doorway) -> bool:
-    try:
-        answer = httpx.get(f"http://127.0.0.1:{doorway.http_port}/health/gateway", timeout=2, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return answer.is_success and doorway.ca_file.exists()
+    return ports.says_ok(doorway.http_port, "/health/gateway") and doorway.ca_file.exists()

@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from deploy.identity.realm import REALM_FILE
-from deploy.local import artefacts, programs
+from deploy.local import artefacts, ports, programs
 from deploy.local.artefacts import Say
 from deploy.local.errors import StackError
 from deploy.local.part import Part
 
 _BUILD = ("--db=dev-file", "--http-relative-path=/auth", "--health-enabled=true")
+_DISCOVERY = "/auth/realms/clusterskills/.well-known/openid-configuration"
 _SHARED = ("bin", "conf", "lib", "providers", "themes")
 _OPENED = ("java.lang", "java.util", "java.util.concurrent", "java.security")
 _THREADS = "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory"
@@ -49,8 +48,8 @@ def part(place: Place, secrets: Mapping[str, str], say: Say) -> Part:
         ports={"keycloak": place.port, "keycloak management": place.management_port},
         env=secrets,
         prepare=lambda: _prepare(place.home, shared),
-        healthy=lambda: _is_ready(place),
-        within=180,
+        healthy=lambda: ports.says_ok(place.port, _DISCOVERY),
+        within=300,
         patience=5,
     )
 
@@ -103,11 +102,3 @@ def _prepare(home: Path, shared: Path) -> None:
     imports = home / "data" / "import"
     imports.mkdir(parents=True, exist_ok=True)
     (imports / REALM_FILE.name).write_bytes(REALM_FILE.read_bytes())
-
-
-def _is_ready(place: Place) -> bool:
-    address = f"http://127.0.0.1:{place.port}/auth/realms/clusterskills/.well-known/openid-configuration"
-    try:
-        return httpx.get(address, timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False

@@ -34,7 +34,7 @@ class Part:
     cwd: Path | None = None
     prepare: Callable[[], None] = _nothing
     """Runs before each start and must be safe to repeat: writes configuration, formats a new data folder."""
-    within: float = 90.0
+    within: float = 120.0
     patience: float = 6.0
 
 
@@ -84,7 +84,7 @@ class Running:
                 raise self._failure(f"ended by itself ({self.ending})")
             return self.part.healthy()
 
-        if not processes.wait_until(settled, self.part.within):
+        if not processes.wait_until(settled, self.part.within, every=0.2):
             raise self._failure(f"was not well after {self.part.within:.0f} s")
         return not given_up()
 

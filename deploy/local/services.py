@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 import deploy
 from deploy.local import ports
 from deploy.local.part import Part
@@ -64,7 +62,7 @@ def _api(service: Service, given: Mapping[str, int], env: Mapping[str, str], scr
         },
         cwd=ROOT,
         prepare=lambda: _empty(counters),
-        healthy=lambda: _is_ready(given[name]),
+        healthy=lambda: ports.says_ok(given[name], "/health/ready"),
         patience=6,
     )
 
@@ -88,10 +86,3 @@ def _empty(folder: Path) -> None:
     """Counters of the last run would be added to the new ones."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
