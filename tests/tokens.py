@@ -15,7 +15,7 @@ AUDIENCE = "clusterskills"
 
 
 def make_key(algorithm: str, kid: str) -> Key:
-    """A private key for RS256, ES256 or EdDSA."""
+    """A private key for RS256, ES256 or Ed25519."""
     parameters: Any = {"kid": kid, "alg": algorithm, "use": "sig"}
     if algorithm == "RS256":
         return RSAKey.generate_key(2048, parameters)

@@ -14,11 +14,14 @@ from shared.errors import Unavailable
 from shared.logs import get_logger
 
 # What a token may be signed with. No shared secrets (HS*), no `none`.
-ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
+ALGORITHMS: Final = ("RS256", "ES256", "Ed25519", "EdDSA")
 REFRESH_SECONDS: Final = 300.0
 _RETRY_SECONDS: Final = 5.0
 _FETCH_TIMEOUT_SECONDS: Final = 2.0
-_KINDS: Final[dict[type, str]] = {RSAKey: "RS256", ECKey: "ES256", OKPKey: "EdDSA"}
+# Ed25519 is the newer name (RFC 9864) of what EdDSA with this curve has been.
+# Certificates are not looked at, and the algorithm is pinned below.
+_NOT_THE_KEY: Final = frozenset({"x5c", "x5t", "x5t#S256", "x5u", "alg", "use", "key_ops"})
+_KINDS: Final[dict[type, tuple[str, ...]]] = {RSAKey: ("RS256",), ECKey: ("ES256",), OKPKey: ("Ed25519", "EdDSA")}
 
 log = get_logger(__name__)
 
@@ -101,8 +104,8 @@ class RemoteKeys:
             log.info("keys fetched", url=self._url, kids=sorted(keys))
 
 
-def algorithm_of(key: Key) -> str:
-    """The one algorithm that goes with a key: pinned by its kind, not by what a token says."""
+def algorithms_of(key: Key) -> tuple[str, ...]:
+    """What goes with a key: pinned by its kind, not by what a token says."""
     return _KINDS[type(key)]
 
 
@@ -133,9 +136,11 @@ def _usable(entry: dict[str, Any]) -> tuple[str, Key] | None:
     if entry.get("use", "sig") != "sig" or entry.get("kty") not in {"RSA", "EC", "OKP"}:
         return None
     try:
-        key = import_key({name: value for name, value in entry.items() if name not in {"x5c", "x5t", "x5t#S256"}})
+        key = import_key({name: value for name, value in entry.items() if name not in _NOT_THE_KEY})
     except (JoseError, ValueError, TypeError):
         return None
-    if entry.get("alg", algorithm_of(key)) != algorithm_of(key) or entry.get("crv") not in {None, "P-256", "Ed25519"}:
+    if entry.get("alg", algorithms_of(key)[0]) not in algorithms_of(key):
+        return None
+    if entry.get("crv") not in {None, "P-256", "Ed25519"}:
         return None
     return str(entry.get("kid") or key.thumbprint()), key

@@ -10,10 +10,11 @@ from typing import Any, Final
 import orjson
 from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode
 
 from shared.auth.caller import Caller
-from shared.auth.keys import ALGORITHMS, Keys, RemoteKeys, algorithm_of
+from shared.auth.keys import ALGORITHMS, Keys, RemoteKeys, algorithms_of
 from shared.errors import Forbidden, Unauthenticated, Violation
 from shared.settings import setting
 
@@ -40,6 +41,19 @@ class AuthSettings:
     oidc_audience: str = setting(
         "OIDC_AUDIENCE", "Audience a token must name", example="clusterskills", default="clusterskills"
     )
+
+
+class _Registry(JWSRegistry):
+    """Joserfc's algorithms without its opinion on their names: which of them count is decided here."""
+
+    max_header_length = 4096  # some providers put their certificate there
+
+    def get_alg(self, name: str) -> Any:
+        """The algorithm, which has been checked against the key before."""
+        return self.algorithms[name]
+
+
+_REGISTRY: Final = _Registry(algorithms=ALGORITHMS, strict_check_header=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +109,10 @@ class TokenVerifier:
         generation = self._keys.generation
         if key is None:
             raise _refused("It is signed with a key that the issuer does not have.")
-        if header["alg"] != algorithm_of(key):
+        if header["alg"] not in algorithms_of(key):
             raise _refused("Its algorithm does not go with its key.")
         try:
-            payload = jws.deserialize_compact(token, key, algorithms=[header["alg"]]).payload
+            payload = jws.deserialize_compact(token, key, registry=_REGISTRY).payload
         except (JoseError, ValueError, TypeError) as error:
             raise _refused("Its signature is wrong.") from error
         claims = _object(payload)

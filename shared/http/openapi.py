@@ -145,7 +145,9 @@ def _parameters(route: Route) -> Iterator[dict[str, Any] | Schema]:
         yield _header("Idempotency-Key", "Repeat safely: the same key gets the same answer", r"^[\x21-\x7e]{1,255}$")
     if route.if_match:
         required = route.if_match == "required"
-        yield _header("If-Match", "The ETag of the version that you saw", r'^"[0-9]{1,15}"$', required=required)
+        yield _header(
+            "If-Match", "The ETag of the version that you saw", r'^"(0|[1-9][0-9]{0,14})"$', required=required
+        )
     if not route.public:
         yield _header(
             "Acting-Organisation", "Which of the token's organisations this request is for", r"^[\x21-\x7e]+$"
@@ -171,7 +173,7 @@ def _request_body(route: Route) -> dict[str, Any] | None:
         return None
     required = route.body.many or any(field.required for field in route.body.load_fields.values())
     shaped = {JSON, MULTIPART}  # other bytes have no fields
-    content = {kind: {"schema": route.body if kind in shaped else {}} for kind in route.accepts}
+    content: dict[str, Any] = {kind: {"schema": route.body if kind in shaped else {}} for kind in route.accepts}
     return {"required": required, "content": content}
 
 

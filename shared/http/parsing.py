@@ -168,6 +168,8 @@ def _harden_field(field: fields.Field[Any], json: bool, above: frozenset[type]) 
     # New lists: marshmallow's copies of a field share the old ones.
     if isinstance(field, fields.Integer):
         field.validators = [*field.validators, validate.Range(-LARGEST_INTEGER, LARGEST_INTEGER)]
+    if isinstance(field, fields.Boolean) and not json:
+        field.truthy, field.falsy = {"true"}, {"false"}
     if json and isinstance(field, fields.Integer | fields.Float | fields.Boolean):
         field.pre_load = [_only_json(field), *field.pre_load]
 

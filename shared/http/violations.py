@@ -80,22 +80,21 @@ def _classify(node: Node, message: str, value: Any) -> tuple[str, Any]:
     if node is None:
         return ("UNKNOWN_FIELD", None) if message == _UNKNOWN else ("INVALID", None)
     texts = node.error_messages
-    if message == texts.get("required"):
-        return "REQUIRED", _kind(node)
-    if message == texts.get("null"):
-        return "NULL", _kind(node)
+    if message in {texts.get("required"), texts.get("null")}:
+        return ("REQUIRED" if message == texts.get("required") else "NULL"), _kind(node)
     if isinstance(node, Schema):
         return ("INVALID_TYPE", "object") if message == texts.get("type") else ("INVALID", None)
-    if message in texts.values():
-        return _wrong_type(node)
+    return _wrong_type(node) if message in texts.values() else _wrong_value(node, message, value)
+
+
+def _wrong_value(node: fields.Field[Any], message: str, value: Any) -> tuple[str, Any]:
     try:
         typed = node._deserialize(value, None, None)  # noqa: SLF001 (without the validators)
     except Exception:  # noqa: BLE001 (whatever it is: it did not come as far as the validators)
         return _wrong_type(node)
-    for validator in node.validators:
-        if message in _complaints(validator, typed):
-            return _broken_rule(validator, value)
-    return "INVALID", _kind(node)
+    broken = (validator for validator in node.validators if message in _complaints(validator, typed))
+    validator = next(broken, None)
+    return _broken_rule(validator, value) if validator else ("INVALID", _kind(node))
 
 
 _UNKNOWN: Final = Schema().error_messages["unknown"]

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from flask.testing import FlaskClient
 
+from shared.http.app import ServiceApp
 from tests.shared.http import tiny
 from tests.tokens import TestIssuer
 
@@ -36,9 +37,17 @@ def environment(issuer: TestIssuer) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def tiny_service(environment: dict[str, str]) -> tuple[tiny.Memory, ServiceApp]:
+    memory = tiny.Memory()
+    return memory, tiny.build_app(environment, memory=memory)
+
+
 @pytest.fixture
-def client(environment: dict[str, str]) -> FlaskClient:
-    return tiny.build_app(environment).test_client()
+def client(tiny_service: tuple[tiny.Memory, ServiceApp]) -> Any:
+    memory, app = tiny_service
+    memory.clear()
+    return app.test_client()
 
 
 @pytest.fixture(scope="session")

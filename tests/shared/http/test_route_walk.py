@@ -3,7 +3,7 @@
 import pytest
 from flask import Response
 
-from shared.http.door import Door
+from shared.http.door import Door, Reply
 from tests.shared.http import tiny
 from tests.shared.http.route_walk import assert_every_route_has_a_scope, undeclared_routes
 
@@ -24,4 +24,4 @@ def test_a_scope_that_does_not_exist_is_refused_when_the_route_is_declared(scope
     door = Door("tiny")
 
     with pytest.raises(ValueError, match="neither a scope nor public"):
-        door.get("/v1/x", scope=scope)(lambda call: None)  # type: ignore[arg-type,return-value]
+        door.get("/v1/x", scope=scope)(lambda call: Reply())

@@ -84,6 +84,11 @@ class Memory:
     unknown_until: dict[str, float] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
+    def clear(self) -> None:
+        self.things.clear()
+        self.answers.clear()
+        self.unknown_until.clear()
+
     def run(self, write: Write) -> Answer:
         if write.key is None:
             with self.lock:
