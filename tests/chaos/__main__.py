@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -18,14 +17,12 @@ from tests.chaos import scenarios
 from tests.chaos.arena import Arena, play
 from tests.chaos.probe import Counts
 
-Scenario = Callable[[Arena, float], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One scenario in its long version."""
 
-    scenario: Scenario
+    scenario: scenarios.Scenario
     seconds: float = 60.0
     brokers: int = 1
 

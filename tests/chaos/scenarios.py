@@ -22,6 +22,8 @@ from tests.chaos.arena import Arena, freeze, thaw, wait_for
 from tests.chaos.member import MODEL
 from tests.chaos.probe import CONSUMER, EFFECTS, counting, happen
 
+Scenario = Callable[[Arena, float], None]
+
 GRACEFUL_SECONDS = 10.0
 LEASE = 1.0
 

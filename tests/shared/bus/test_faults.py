@@ -1,0 +1,46 @@
+"""Faults under load, in short: nothing lost, nothing doubled, nothing out of order. The long versions: `make chaos`."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.local.engines import Engines
+from tests.chaos import scenarios
+from tests.chaos.arena import Arena, play
+
+SHORT = (
+    (scenarios.mongod_is_killed, 3.0),
+    (scenarios.relay_is_killed, 3.0),
+    (scenarios.consumer_is_killed, 2.0),
+    (scenarios.kafka_is_killed, 1.0),
+    (scenarios.consumer_dies_before_its_offset_commit, 2.0),
+    (scenarios.kafka_is_away, 4.0),
+    (scenarios.kafka_loses_its_data, 2.0),
+    (scenarios.relay_freezes, 3.0),
+    (scenarios.wakeup_is_lost, 2.0),
+    (scenarios.transactions_overlap, 2.0),
+    (scenarios.worker_is_stopped, 2.0),
+    (scenarios.worker_is_stopped_while_kafka_is_away, 2.0),
+    (scenarios.poison_comes, 2.0),
+    (scenarios.names_come_late, 2.0),
+    (scenarios.read_model_is_rebuilt, 2.0),
+)
+
+
+@pytest.mark.parametrize(("scenario", "seconds"), SHORT, ids=lambda value: getattr(value, "__name__", ""))
+def test_nothing_is_lost_doubled_or_out_of_order_when(
+    breakable: Engines, scenario: scenarios.Scenario, seconds: float
+) -> None:
+    counts = play(scenario, Arena(breakable), seconds)
+    print(f"{counts.events} events: {counts}")
+
+    assert counts.events > 0
+    assert counts.clean, f"{counts} of {counts.events}"
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_when_one_broker_of_three_is_killed() -> None:
+    with Engines.start(brokers=3) as engines:
+        counts = play(scenarios.one_broker_of_three_is_killed, Arena(engines, replication=3), 6.0)
+
+    assert counts.clean, f"{counts} of {counts.events}"
