@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.catalog_service import handlers, timers
@@ -164,13 +165,18 @@ class Office:
 
     # -- the other doors
 
-    def tick(self) -> None:
-        """Do what the timers would do now."""
+    def tick(self, moment: datetime) -> None:
+        """Do what the timers would do at that moment."""
+
+        def work() -> UnitOfWork:
+            unit = self.house.work()
+            unit.clock = lambda: moment
+            return unit
 
         def alone(act: Any) -> int:
-            return decide(self.house.client, self.house.work, lambda work: int(act(acting(work))))
+            return decide(self.house.client, work, lambda unit: int(act(acting(unit))))
 
-        for timer in timers.timers(alone, lambda: acting(self.house.work())):
+        for timer in timers.timers(alone, lambda: acting(work())):
             timer.action()
 
     def complete_roster(self, session_id: str) -> None:
