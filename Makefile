@@ -47,10 +47,10 @@ fix: setup-dev ## Format and repair what can be repaired
 	@$(BIN)/ruff format .
 
 bench: setup-dev ## Measure (a table and build/bench.json)
-	@$(PYTEST) -m bench -p no:randomly -s tests/benchmarks $(ARGS)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 chaos: setup-dev ## Kill engines and processes under load, for minutes, and count
-	@$(PYTEST) -m chaos -p no:randomly -s tests/chaos $(ARGS)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: setup-dev ## Resolve the dependencies anew
 	@$(COMPILE) --extra build --extra stack -o requirements.lock

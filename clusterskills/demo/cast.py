@@ -60,6 +60,11 @@ class Cast:
             self._keep(client_id, Api(self.url, auth))
         return self._made[client_id]
 
+    def token(self, client_id: str) -> str:
+        """An access token of a program."""
+        client = next(x for x in self.facts["clients"] if x["client_id"] == client_id)
+        return ClientCredentials(self._token_url, client_id, client["client_secret"]).token()
+
     def kafka(self) -> KafkaSettings:
         """Where the events cross."""
         return KafkaSettings(kafka_bootstrap=self.facts["kafka"])

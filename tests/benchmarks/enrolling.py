@@ -1,0 +1,113 @@
+"""enrol_http and enrol_hot, with the raw one-by-one rate of exactly these writes beside them."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from pymongo import ReturnDocument
+
+from services.enrolment_service.store.seats import SeatQuestion, _claim_stages
+from shared.clock import new_id, utc_now
+from shared.storage.mongo import TRANSACTION, MongoDatabase
+from tests.benchmarks.load import Load, post_all
+from tests.benchmarks.result import Result, result
+from tests.benchmarks.world import World, _enrolment, _sent_row, applications, open_sessions, register_people
+
+PATH = "/v1/enrolments"
+CLIENTS, FEW = 64, 8
+HOT_SEATS = 1_000
+
+
+def enrol_http(world: World, count: int = 12_000, few: int = 6_000) -> list[Result]:
+    """Single enrolments by HTTP over 200 sessions, through the gateway; and the latency with 8 clients."""
+    database = world.enrolments
+    sessions = open_sessions(database, 200, 1_000_000)
+    raw = raw_one_by_one(database, sessions, 3_000)
+    _enrol(world, sessions, 1_000, CLIENTS)  # warm
+    load = _enrol(world, sessions, count, CLIENTS)
+    calm = _enrol(world, sessions, few, FEW)
+    _must_be_good(load, calm)
+    where = "200 sessions, through the gateway, Idempotency-Key on each"
+    return [
+        result("enrol_http", load.rate, "1/s", f"{count} by {CLIENTS} clients, {where}", raw=raw, target=">= 400"),
+        result("enrol_http_8_clients", calm.rate, "1/s", f"{few} by {FEW} clients, {where}", raw=raw),
+        result("enrol_http_p95", calm.percentile(0.95), "ms", f"{FEW} clients", target="<= 20"),
+        result("enrol_http_p99", calm.percentile(0.99), "ms", f"{FEW} clients", target="<= 50"),
+    ]
+
+
+def enrol_hot(world: World, count: int = 5_000) -> list[Result]:
+    """Applicants for one session, 64 at a time: exactly as many confirmed as there are seats."""
+    database = world.enrolments
+    session = open_sessions(database, 1, HOT_SEATS)
+    raw = raw_one_by_one(database, open_sessions(database, 1, 1_000_000), 2_000)
+    load = _enrol(world, session, count, CLIENTS)
+    outcomes = Counter(json.loads(body)["status"] for body in load.bodies)
+    tickets = sorted(
+        row["ticket"] for row in database["enrolments"].find({"session_id": session[0], "ticket": {"$ne": None}})
+    )
+    if outcomes["confirmed"] != HOT_SEATS or tickets != list(range(1, count - HOT_SEATS + 1)):
+        raise AssertionError(f"{outcomes} of {HOT_SEATS} seats; tickets without gaps: {len(tickets)}")
+    conditions = f"{count} applicants, one session, {CLIENTS} at a time, through the gateway"
+    return [
+        result("enrol_hot", load.rate, "1/s", conditions, raw=raw, target=">= enrol_http"),
+        result(
+            "enrol_hot_confirmed", outcomes["confirmed"], "seats", conditions, raw=HOT_SEATS, target="exactly 1,000"
+        ),
+    ]
+
+
+def rate_now(world: World, sessions: list[str], count: int) -> float:
+    """The rate of enrol_http at this moment."""
+    load = _enrol(world, sessions, count, CLIENTS)
+    _must_be_good(load)
+    return load.rate
+
+
+def raw_one_by_one(database: MongoDatabase, sessions: Sequence[str], count: int, threads: int = CLIENTS) -> float:
+    """The same writes by bare pymongo, one at a time per thread: claim, then enrolment, events, idempotency record."""
+    client = database.client
+    sessions = list(sessions)
+
+    def one(number: int) -> None:
+        session_id, person, enrolment = sessions[number % len(sessions)], new_id(), new_id()
+        now = utc_now()
+        key = {"_id": f"raw-{enrolment}", "fingerprint": "raw", "state": "claimed", "token": "raw", "at": now}
+        database["idempotency"].insert_one(key)
+        stages = _claim_stages(session_id, [SeatQuestion(session_id, person, enrolment)], now)
+        database["seats"].find_one_and_update(
+            {"_id": session_id}, stages, projection={"claims": 1}, return_document=ReturnDocument.AFTER
+        )
+        document = _enrolment(enrolment, now) | {"session_id": session_id, "slot": f"{session_id}/{person}"}
+        rows = [_sent_row(f"{enrolment}-{n}", now) for n in (1, 2)]
+
+        def body(session: object) -> None:
+            database["enrolments"].insert_one(document, session=session)  # type: ignore[arg-type]
+            database["outbox"].insert_many(rows, session=session)  # type: ignore[arg-type]
+            answer = {"$set": {"state": "done", "answer": {"status": 201, "body": b"x" * 900}}}
+            database["idempotency"].update_one({"_id": key["_id"]}, answer, session=session)  # type: ignore[arg-type]
+
+        with client.start_session() as session:
+            session.with_transaction(body, **TRANSACTION)
+        settled = {"$pull": {"claims": {"e": enrolment}}}
+        database["seats"].update_one({"_id": session_id}, settled)
+
+    with ThreadPoolExecutor(threads, initializer=threading.current_thread) as pool:
+        begun = time.perf_counter()
+        list(pool.map(one, range(count)))
+        return count / (time.perf_counter() - begun)
+
+
+def _enrol(world: World, sessions: list[str], count: int, clients: int) -> Load:
+    people = register_people(world.enrolments, count)
+    headers = {"Authorization": f"Bearer {world.token()}"}
+    return post_all(world.facts["url"], PATH, applications(sessions, people), headers, clients)
+
+
+def _must_be_good(*loads: Load) -> None:
+    for load in loads:
+        if set(load.statuses) != {"201"}:
+            raise AssertionError(f"not every enrolment was taken: {dict(load.statuses)}")
