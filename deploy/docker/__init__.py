@@ -1,1 +1,1 @@
-"""Our one image, and how gunicorn serves an API in it and in the embedded stack."""
+"""Our one image: what is put into it and how its health is asked for."""

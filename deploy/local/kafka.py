@@ -57,7 +57,7 @@ def _part(broker: Broker, cluster: Sequence[Broker], jars: str) -> Part:
         prepare=lambda: _prepare(broker, cluster, jars),
         healthy=lambda: _knows_itself(broker.port),
         within=60,
-        patience=5,
+        patience=4,
     )
 
 

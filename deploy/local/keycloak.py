@@ -50,7 +50,7 @@ def part(place: Place, secrets: Mapping[str, str], say: Say) -> Part:
         prepare=lambda: _prepare(place.home, shared),
         healthy=lambda: ports.says_ok(place.port, _DISCOVERY),
         within=300,
-        patience=5,
+        patience=4,
     )
 
 

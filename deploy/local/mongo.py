@@ -22,6 +22,7 @@ def part(data: Path, port: int, name: str = "mongo") -> Part:
         prepare=lambda: data.mkdir(parents=True, exist_ok=True),
         healthy=lambda: _is_primary(port),
         within=60,
+        patience=4,
     )
 
 

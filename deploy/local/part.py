@@ -16,6 +16,8 @@ from deploy.local import processes
 from deploy.local.errors import StackError
 from deploy.local.processes import Identity
 
+_LARGEST_LOG = 50_000_000
+
 
 def _nothing() -> None:
     return None
@@ -67,6 +69,7 @@ class Running:
     def start(self) -> None:
         """Start the process, which `part.prepare` must have made ready; returns at once."""
         self.since = time.monotonic()
+        _keep_small(self.log)
         env = {**os.environ, **self.part.env}
         self._process = processes.spawn(self.part.command, log=self.log, env=env, cwd=self.part.cwd)
         self.identity = Identity.of(self._process.pid)
@@ -112,3 +115,9 @@ class Running:
     def _failure(self, what: str) -> StackError:
         lines = processes.last_lines(self.log)
         return StackError(f"{self.part.name} {what}. The last lines of {self.log}:\n{lines}")
+
+
+def _keep_small(log: Path) -> None:
+    """Set a log aside that has grown large; the one set aside before is dropped."""
+    if log.exists() and log.stat().st_size > _LARGEST_LOG:
+        log.replace(log.with_suffix(".old.log"))

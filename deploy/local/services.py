@@ -13,7 +13,6 @@ from deploy.local import ports
 from deploy.local.part import Part
 
 ROOT = Path(deploy.__file__).parent.parent
-_SETTINGS = Path(deploy.__file__).parent / "docker" / "gunicorn_settings.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +50,21 @@ def _api(service: Service, given: Mapping[str, int], env: Mapping[str, str], scr
     counters = scratch / f"metrics-{service.name}"
     return Part(
         name=name,
-        command=(sys.executable, "-m", "gunicorn", "--config", str(_SETTINGS), f"{service.package}.app:create_app()"),
+        command=(
+            *(sys.executable, "-m", "gunicorn", "--config", "python:shared.http.gunicorn_conf"),
+            *("--bind", f"127.0.0.1:{given[name]}", f"{service.package}.app:create_app()"),
+        ),
         ports={key: given[key] for key in (name, f"{name} metrics")},
         needs=("mongo", "kafka"),
         env={
             **env,
-            "CLUSTERSKILLS_BIND": f"127.0.0.1:{given[name]}",
             "CLUSTERSKILLS_METRICS_PORT": str(given[f"{name} metrics"]),
             "PROMETHEUS_MULTIPROC_DIR": str(counters),
         },
         cwd=ROOT,
         prepare=lambda: _empty(counters),
         healthy=lambda: ports.says_ok(given[name], "/health/ready"),
-        patience=6,
+        patience=5,
     )
 
 
@@ -78,7 +79,7 @@ def _worker(service: Service, given: Mapping[str, int], env: Mapping[str, str]) 
         env={**env, "CLUSTERSKILLS_METRICS_PORT": str(metrics)},
         cwd=ROOT,
         healthy=lambda: ports.answers(metrics),
-        patience=6,
+        patience=5,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,7 +45,7 @@ class Table:
 class _Builder:
     def __init__(self, folder: Folder, wish: Wish) -> None:
         self.folder, self.wish = folder, wish
-        self.services = [service for service in services.SERVICES if find_spec(f"{service.package}.app")]
+        self.services = services.SERVICES
         names = [*_ENGINE_PORTS, *(name for service in self.services for name in services.port_names(service))]
         self.ports = folder.ports(names)
         self.secrets = folder.secrets()
