@@ -72,7 +72,7 @@ def test_an_exception_is_told_without_local_variables(stream: io.StringIO) -> No
         raise ValueError("known")
 
     try:
-        fails("-".join(["hidden", "value"]))
+        fails("HIDDEN-VALUE".lower())
     except ValueError as error:
         logs.get_logger("here").error("failed", exc_info=error)
 
