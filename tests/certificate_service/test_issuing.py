@@ -6,6 +6,7 @@ import pytest
 
 from shared.clock import new_id
 from shared.errors import Transient
+from shared.schemas.enrolment import EnrolmentResultCorrected as Corrected
 from tests.certificate_service.service import (
     COURSE,
     SCHOOL,
@@ -13,7 +14,6 @@ from tests.certificate_service.service import (
     completed,
     consented,
     corrected,
-    employed,
     erased,
     failed_checks,
     merged,
@@ -171,8 +171,6 @@ def test_what_follows_each_other_in_one_batch_comes_out_the_same(service: Servic
     event = completed(person)
     passing = {"passed": True, "completed_at": event.completed_at}
     common = {name: getattr(event, name) for name in _COMMON}
-    from shared.schemas.enrolment import EnrolmentResultCorrected as Corrected
-
     service.feed(
         event,
         Corrected(**common, **passing, score=50.0),
@@ -199,8 +197,6 @@ _COMMON = (
 
 def test_a_passed_correction_of_a_failed_course_issues(service: Service) -> None:
     event = completed(service.person())
-    from shared.schemas.enrolment import EnrolmentResultCorrected as Corrected
-
     common = {name: getattr(event, name) for name in _COMMON}
     service.feed(Corrected(**common, passed=True, score=None, completed_at=event.completed_at))
 
@@ -289,4 +285,3 @@ def test_consent_before_and_after_the_issue(service: Service) -> None:
     assert not after.employer_sees
     service.feed(consented(person))
     assert service.certificate(after.id).employer_sees
-    assert employed(person).person_id == person
