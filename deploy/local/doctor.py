@@ -84,9 +84,10 @@ def _disk(folder: Folder) -> str:
 
 
 def _downloads() -> str:
-    missing = [item for name in ("kafka", "keycloak") for item in artefacts.read_lock(name) if not artefacts.has(item)]
+    wanted = [item for name in ("kafka", "keycloak", "frontend") for item in artefacts.read_lock(name)]
+    missing = [item for item in wanted if not artefacts.has(item)]
     if not missing:
-        return f"Kafka and Keycloak are in the cache ({artefacts.cache_folder()})."
+        return f"Kafka, Keycloak and the pages' files are in the cache ({artefacts.cache_folder()})."
     address = next(iter(missing[0].addresses()))
     try:
         requests.head(address, timeout=10).raise_for_status()

@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 
 from services.portal.sessions import Person, SignIn
 from services.portal.settings import OidcSettings
-from shared.auth.keys import Keys, algorithm_of
+from shared.auth.keys import Keys, algorithms_of
 from shared.errors import Unavailable
 from shared.http.problems import Malformed
 from shared.logs import get_logger
@@ -161,7 +161,7 @@ class Provider:
             key = self._keys.find(header.get("kid"))
             if key is None:
                 raise SignInRefused("The id token is signed with a key that the issuer does not have.")
-            signed = jws.deserialize_compact(token, key, algorithms=[algorithm_of(key)])
+            signed = jws.deserialize_compact(token, key, algorithms=list(algorithms_of(key)))
             return header, msgspec.json.decode(signed.payload, type=dict[str, Any])
         except (JoseError, msgspec.DecodeError, ValueError, TypeError) as error:
             raise SignInRefused("The id token is not one.") from error

@@ -113,6 +113,7 @@ class Subject(msgspec.Struct, frozen=True):
     course: str = ""
     awarding_body: str = ""
     holder: str | None = None
+    holder_erased: bool = False
     issued_at: str | None = None
     expires_at: str | None = None
 

@@ -40,6 +40,17 @@ class Seen:
     origin: str
     complaints: list[str] = field(default_factory=list)
 
+    def watch(self) -> None:
+        """Write down errors in the console, in scripts, and every request that leaves the house."""
+        self.page.on("console", lambda said: self._complain(said.text if said.type == "error" else ""))
+        self.page.on("pageerror", lambda error: self._complain(str(error)))
+        at_home = (self.origin, "data:")
+        self.page.on("request", lambda asked: self._complain("" if asked.url.startswith(at_home) else asked.url))
+
+    def _complain(self, text: str) -> None:
+        if text:
+            self.complaints.append(text)
+
     def go(self, path: str) -> None:
         """Load a page of ours and wait until nothing moves."""
         self.page.goto(self.origin + path, wait_until="networkidle")
@@ -82,12 +93,7 @@ def look(chromium: Browser, origin: str, style: str = "light", session: str = ""
     if session:
         context.add_cookies([{"name": "portal-session", "value": session, "url": origin}])
     seen = Seen(context.new_page(), origin)
-    seen.page.on("console", lambda said: said.type == "error" and seen.complaints.append(said.text))
-    seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-    seen.page.on(
-        "request",
-        lambda request: request.url.startswith((origin, "data:")) or seen.complaints.append(f"asked {request.url}"),
-    )
+    seen.watch()
     try:
         yield seen
     finally:

@@ -29,9 +29,9 @@ def openapi() -> Response:
 @public
 def asyncapi() -> Response:
     """All events as an AsyncAPI 3.0 document."""
-    from shared.schemas import asyncapi as events  # heavy, and few ask for it
+    from shared.schemas.asyncapi import document  # few ask for it
 
-    return _document(events.document())
+    return _document(document())
 
 
 def _document(content: object) -> Response:

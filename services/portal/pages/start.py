@@ -1,6 +1,6 @@
 """The start page, and the choice of a language."""
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, Response, render_template, request
 
 from services.portal import languages
 from services.portal.house import house
@@ -54,4 +54,4 @@ def robots() -> Response:
 @public
 def favicon() -> Response:
     """Browsers ask here whatever the page says."""
-    return redirect(house().frontend.address("mark.svg"), 302)  # type: ignore[return-value]
+    return Response(status=302, headers={"Location": house().frontend.address("mark.svg")})

@@ -21,15 +21,14 @@ LARGEST_FILE: Final = 1024 * 1024
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{8,80}")
 _PAGE: Final = re.compile(r"/verify/([A-Za-z0-9_-]{8,80})/?")
 CHECKS: Final[dict[str, LazyString]] = {
-    "context": _l("Readable"),
-    "schema": _l("Open Badges 3.0 credential"),
+    "context": _l("Content"),
+    "schema": _l("Form"),
     "issuer": _l("Issuer"),
-    "signature": _l("Seal unbroken"),
-    "not_before": _l("Validity has begun"),
-    "expiry": _l("Not expired"),
-    "revocation": _l("Not revoked"),
-    "suspension": _l("Not suspended"),
-    "holder": _l("Holder"),
+    "signature": _l("Seal"),
+    "not_before": _l("Begin of validity"),
+    "expiry": _l("Expiry"),
+    "revocation": _l("Revocation"),
+    "suspension": _l("Suspension"),
 }
 STATUSES: Final[dict[str, LazyString]] = {
     "issued": _l("Valid"),
