@@ -88,6 +88,8 @@ def _read_to_the_end(consumer: Consumer, patience: float, lease: Lease) -> None:
     until = time.monotonic() + patience
     nearly = 0
     while nearly < _NEARLY:
+        if time.monotonic() > until:
+            raise TimeoutError("The log was not read to its end in time; nothing was switched.")
         consumer.turn()
         left = consumer.left()
         if left == 0:
@@ -95,8 +97,6 @@ def _read_to_the_end(consumer: Consumer, patience: float, lease: Lease) -> None:
         nearly += left is not None and left <= POLL_RECORDS
         if lease.due and not lease.acquire():
             raise Conflict("Another rebuild took over; nothing was switched.")
-        if time.monotonic() > until:
-            raise TimeoutError("The log was not read to its end in time; nothing was switched.")
 
 
 def _next_number(database: MongoDatabase, consumer: str, present: int) -> int:

@@ -23,7 +23,7 @@ from shared.storage.relay import Relay
 
 log = get_logger(__name__)
 
-GRACE_SECONDS = 8.0
+GRACE_SECONDS = 6.0
 PROGRESS = "consumer_progress"
 
 

@@ -32,6 +32,7 @@ def mongod_is_killed(arena: Arena, seconds: float) -> None:
     """SIGKILL of MongoDB, again and again."""
     _pair(arena)
     with arena.load(threads=16, pause=0.05):
+        wait_for(lambda: arena.effects_total() > 0)
         _repeat(seconds, lambda: _restart(arena, "mongo"), every=1.5)
 
 
@@ -39,6 +40,7 @@ def kafka_is_killed(arena: Arena, seconds: float) -> None:
     """SIGKILL of the broker, again and again."""
     _pair(arena)
     with arena.load():
+        wait_for(lambda: arena.effects_total() > 0)
         _repeat(seconds, lambda: _restart(arena, "kafka"), every=3.0)
 
 
@@ -60,7 +62,10 @@ def consumer_dies_before_its_offset_commit(arena: Arena, seconds: float) -> None
     with arena.load():
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            arena.spawn("consumer", dies_at_commit=random.randint(2, 8)).wait(timeout=60)
+            doomed = arena.spawn("consumer", dies_at_commit=random.randint(1, 4))
+            wait_for(lambda doomed=doomed: doomed.poll() is not None, 20)  # type: ignore[misc]
+            doomed.kill()
+            assert doomed.wait() == -signal.SIGKILL
     arena.spawn("consumer")
 
 
@@ -116,6 +121,7 @@ def wakeup_is_lost(arena: Arena, seconds: float) -> None:
             cut += len(found)
 
     with arena.load():
+        wait_for(lambda: arena.effects_total() > 0)
         _repeat(seconds, kill_cursors, every=0.2)
     assert cut, "No change stream was there to be cut."
 
@@ -169,8 +175,10 @@ def worker_is_stopped_while_kafka_is_away(arena: Arena, seconds: float) -> None:
         wait_for(lambda: arena.effects_total() > 0)
         arena.engines.kill("kafka")
         time.sleep(seconds / 2)
-        _stop_in_time(arena, worker)
-        arena.engines.restart("kafka")
+        try:
+            _stop_in_time(arena, worker)
+        finally:
+            arena.engines.restart("kafka")
 
 
 def poison_comes(arena: Arena, seconds: float) -> None:
