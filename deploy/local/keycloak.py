@@ -49,7 +49,7 @@ def part(place: Place, secrets: Mapping[str, str], say: Say) -> Part:
         env=secrets,
         prepare=lambda: _prepare(place.home, shared),
         healthy=lambda: ports.says_ok(place.port, _DISCOVERY),
-        within=300,
+        within=600,
         patience=4,
     )
 
