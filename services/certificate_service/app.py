@@ -18,7 +18,7 @@ from services.certificate_service.adapters.names import Named, Names
 from services.certificate_service.adapters.sealing import MasterSecret
 from services.certificate_service.adapters.site import Site
 from services.certificate_service.api import Parts, make_door
-from services.certificate_service.store import SERVICE, Copies, Store, stamp
+from services.certificate_service.store import SERVICE, Store, stamp
 from shared.auth.client import ClientCredentials
 from shared.bus.worker import Plan
 from shared.clock import Clock, Ids, new_id, utc_now
@@ -91,8 +91,7 @@ class Tools:
     def plan(self) -> Plan:
         """What the worker does."""
         house, visibility = self.house, Visibility(self.pen, self.now)
-        # Not through the unit of work of a batch: that one keeps the copies that were in use when its consumer began.
-        issuing = Issuing(self.pen, self.names(), lambda: Copies(house.work()), self.now)
+        issuing = Issuing(self.pen, self.names(), self.now)
         return house.plan(
             handlers.subscriptions(issuing, Copying(visibility), Store),
             timers.timers(visibility, house.work, lambda act: decide(house.client, house.work, act)),

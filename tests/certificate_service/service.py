@@ -14,7 +14,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import pytest
-from flask.testing import FlaskClient
 
 from services.certificate_service.app import create_app, wire_worker
 from services.certificate_service.domain import Certificate
@@ -115,10 +114,9 @@ class Service:
     _lease: Lease | None = None
 
     @property
-    def client(self) -> FlaskClient:
+    def client(self) -> Any:
         """A test client."""
-        client: FlaskClient = self.app.test_client()
-        return client
+        return self.app.test_client()
 
     # -- events
 
@@ -131,7 +129,7 @@ class Service:
     def inbox(self, name: str) -> Inbox:
         """The inbox of one subscription."""
         subscription = next(s for s in self.plan.subscriptions if s.name == name)
-        return self.plan.inbox(subscription)
+        return self.plan.inbox(subscription, self.plan.generations().present(name))
 
     def record(self, event: Event, at: datetime | None = None) -> Incoming:
         """The event as it comes from Kafka, the next one of its aggregate."""
@@ -287,7 +285,7 @@ def running_service(mongo: str, issuer: TestIssuer, https: str = HTTPS) -> Itera
         house.ensure_indexes({})
         service = Service(app, house, plan, issuer, directory)
         service.feed(registered(SCHOOL), published())
-        service.caught_up()
+        service.caught_up(ago=-timedelta(hours=1))
         yield service
         house.client.drop_database(house.database.name)
         house.close()

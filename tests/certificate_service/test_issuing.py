@@ -1,6 +1,8 @@
 """Issuing: exactly once per enrolment, whatever comes twice, early, late or at the same time."""
 
+import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -148,6 +150,18 @@ def test_a_course_without_an_end_and_one_with_one(service: Service) -> None:
     assert limited.valid_until - limited.awarded_at > timedelta(days=700)
 
 
+@pytest.mark.parametrize(
+    "homepage", ["www.courses.example", "https://courses.example/a course", "https://courses.example/c1"]
+)
+def test_a_careless_homepage_does_not_stand_in_the_way(service: Service, homepage: str) -> None:
+    course, person = new_id(), service.person()
+    service.feed(published(course, homepage=homepage))
+    credential = service.credential(service.issue(person, course_id=course).id, person)
+
+    assert service.verify(credential=credential)["verified"]
+    assert credential["credentialSubject"]["achievement"]["criteria"].get("id") in {None, "https://courses.example/c1"}
+
+
 def test_a_failed_correction_revokes_and_a_passed_one_gives_back(service: Service) -> None:
     person = service.person()
     certificate = service.issue(person)
@@ -169,8 +183,8 @@ def test_a_failed_correction_revokes_and_a_passed_one_gives_back(service: Servic
 def test_what_follows_each_other_in_one_batch_comes_out_the_same(service: Service) -> None:
     person = service.person()
     event = completed(person)
-    passing = {"passed": True, "completed_at": event.completed_at}
-    common = {name: getattr(event, name) for name in _COMMON}
+    passing: dict[str, Any] = {"passed": True, "completed_at": event.completed_at}
+    common: dict[str, Any] = {name: getattr(event, name) for name in _COMMON}
     service.feed(
         event,
         Corrected(**common, **passing, score=50.0),
@@ -197,7 +211,7 @@ _COMMON = (
 
 def test_a_passed_correction_of_a_failed_course_issues(service: Service) -> None:
     event = completed(service.person())
-    common = {name: getattr(event, name) for name in _COMMON}
+    common: dict[str, Any] = {name: getattr(event, name) for name in _COMMON}
     service.feed(Corrected(**common, passed=True, score=None, completed_at=event.completed_at))
 
     certificate = service.of_enrolment(event.enrolment_id)
@@ -221,7 +235,7 @@ def test_erasure_destroys_the_credential_and_leaves_a_valid_anonymous_certificat
 
     answer = service.get(f"/credentials/{certificate.id}", service.worker(person)).json
     assert answer["summary"] == "valid, holder erased"
-    database = service.house.database
+    database: Any = service.house.database
     assert database["sealed_credentials"].find_one({"_id": certificate.id}) is None
     assert database["certificates"].find_one({"_id": certificate.id})["person_id"] is None
     assert database["holders"].find_one({"_id": person})["keys"] == {}
@@ -285,3 +299,41 @@ def test_consent_before_and_after_the_issue(service: Service) -> None:
     assert not after.employer_sees
     service.feed(consented(person))
     assert service.certificate(after.id).employer_sees
+
+
+# -- what goes wrong around it
+
+
+def test_one_broken_enrolment_event_does_not_hold_the_awarding_body_up(service: Service) -> None:
+    unknown = completed(new_id())
+    good = completed(service.person())
+    service.feed(unknown, good)
+
+    assert service.of_enrolment(good.enrolment_id) is not None
+    assert [row["state"] for row in service.held()] == ["awaiting"]
+    service.directory.names[unknown.person_id] = ("Late", "Comer")
+    service.inbox("issuing").release(f"enrolment/{unknown.enrolment_id}")
+    assert service.of_enrolment(unknown.enrolment_id) is not None
+    assert service.held() == []
+
+
+def test_issuing_reads_the_copies_that_are_in_use_after_a_rebuild(service: Service) -> None:
+    """The consumer began before the rebuild and must not go on reading what nobody keeps up to date."""
+    inbox, course, person = service.inbox("issuing"), new_id(), service.person()
+    database: Any = service.house.database
+    model = service.plan.read_models[0]
+    service.plan.ensure_indexes(model.aliases(2))
+    for name in model.collections:
+        database[f"{name}.g2"].insert_many(list(database[name].find()))
+    service.plan.generations().switch("copies", 2)
+    try:
+        service.feed(published(course))
+        time.sleep(1.1)  # processes look for another generation once a second
+        event = completed(person, course_id=course)
+        inbox.take([service.record(event)])
+
+        assert database["courses"].find_one({"_id": f"{course}/1"}) is None
+        assert service.of_enrolment(event.enrolment_id) is not None
+    finally:
+        service.plan.generations().switch("copies", 1)
+        time.sleep(1.1)

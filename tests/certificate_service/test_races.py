@@ -75,7 +75,7 @@ def test_the_same_completion_taken_by_two_at_once_is_issued_once(service: Servic
         event = completed(service.person())
         record = service.record(event)
         inboxes = [service.inbox("issuing") for _ in range(3)]
-        _together(*(lambda inbox=inbox, record=record: inbox.take([record]) for inbox in inboxes))  # type: ignore[misc]
+        _together(*(lambda inbox=inbox, record=record: inbox.take([record]) for inbox in inboxes))
 
         found = list(service.house.database["certificates"].find({"enrolment_id": event.enrolment_id}))
         assert len(found) == 1

@@ -5,7 +5,7 @@ decide on what the transaction will check: the certificate, and the holder, whom
 """
 
 from collections import Counter as Counted
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from services.certificate_service.actions.writing import Contents, Pen
 from services.certificate_service.adapters.names import Named, Names
 from services.certificate_service.adapters.plain_json import BadDocument
 from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, Place
-from services.certificate_service.store import Copies, Reservation, Store
+from services.certificate_service.store import Reservation, Store
 from shared.clock import Clock
 from shared.errors import NotYetKnown, ServiceError
 from shared.schemas.directory import PersonErased, PersonMerged
@@ -45,20 +45,20 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
-    """What is to be written for one event; with a `fresh` number when the reserved one is in use already."""
+    """What is to be written for one event. `again`: the reserved place is in use already, it needs another."""
 
     event: Passed
     holder: Holder
     course: Course
     body: Organisation
-    number: tuple[str, int] | None = None
+    again: bool
 
 
 class Issuing:
-    """The certificate's side of enrolments and people. `copies` are read afresh, as everybody uses them now."""
+    """The certificate's side of enrolments and people."""
 
-    def __init__(self, pen: Pen, names: Names, copies: Callable[[], Copies], now: Clock) -> None:
-        self._pen, self._names, self._copies, self._now = pen, names, copies, now
+    def __init__(self, pen: Pen, names: Names, now: Clock) -> None:
+        self._pen, self._names, self._now = pen, names, now
 
     # -- before the transaction
 
@@ -69,13 +69,15 @@ class Issuing:
         reserved = store.issuers.reservations(_enrolments(happened))
         store.certificates.preload(r.certificate_id for r in reserved.values())
         store.work.memo[_RESERVED] = dict(reserved)
+        # After the holders: whoever changes these facts meanwhile has saved the holder, and then this is decided again.
+        store.copies.preload_people(store.holders.resolve(i).person_id for i in _people(happened))
         tasks = self._tasks([event for event in happened if isinstance(event, Passed)], store)
         if tasks:
             self._write(tasks, store)
 
     def _tasks(self, happened: Sequence[Passed], store: Store) -> list[_Task]:
         """Which drafts to write. Of an event that follows another of its enrolment we cannot know yet: it gets one."""
-        copies, tasks = self._copies(), []
+        tasks: list[_Task] = []
         times = Counted(event.enrolment_id for event in happened)
         written = {i for i, r in _reserved(store).items() if store.certificates.find(r.certificate_id) is not None}
         for event in filter(_awards, happened):
@@ -85,14 +87,13 @@ class Issuing:
             if holder.erased or (again and alone and not _needs_another(event, store)):
                 continue
             try:
-                course = copies.course(event.course_id, event.course_version)
-                body = copies.organisation(course.awarding_body_id)
+                course = store.copies.course(event.course_id, event.course_version)
+                body = store.copies.organisation(course.awarding_body_id)
             except NotYetKnown as missing:
                 store.work.memo[_key(event)] = missing
                 continue
             store.issuers.ensure(body.id, lambda body=body: self._pen.new_issuer_key(body.id, self._now()))  # type: ignore[misc]
-            number = store.issuers.take_numbers(body.id, 1)[0] if again else None
-            tasks.append(_Task(event=event, holder=holder, course=course, body=body, number=number))
+            tasks.append(_Task(event=event, holder=holder, course=course, body=body, again=again))
             written.add(event.enrolment_id)
         return tasks
 
@@ -111,7 +112,7 @@ class Issuing:
         reserved = _reserved(store)
         by_body: dict[str, list[str]] = {}
         for task in tasks:
-            if task.number is None and task.event.enrolment_id not in reserved:
+            if not task.again and task.event.enrolment_id not in reserved:
                 by_body.setdefault(task.body.id, []).append(task.event.enrolment_id)
         for body_id, enrolments in by_body.items():
             numbers = store.issuers.take_numbers(body_id, len(enrolments))
@@ -126,7 +127,7 @@ class Issuing:
         if named.name is None:
             raise NotYetKnown("person", task.holder.person_id)
         reservation, event, now = _reserved(store)[task.event.enrolment_id], task.event, self._now()
-        place = self._pen.place(*(task.number or (reservation.list_id, reservation.counter)))
+        place = self._place(task, reservation, store)
         known = store.certificates.find(reservation.certificate_id)
         contents = Contents(
             certificate_id=reservation.certificate_id,
@@ -148,6 +149,11 @@ class Issuing:
             body=task.body,
             signed_at=now,
         )
+
+    def _place(self, task: _Task, reservation: Reservation, store: Store) -> Place:
+        if task.again:
+            return self._pen.place(*store.issuers.take_numbers(task.body.id, 1)[0])
+        return self._pen.place(reservation.list_id, reservation.counter)
 
     # -- in the transaction
 
@@ -176,7 +182,7 @@ class Issuing:
         holder = store.holders.resolve(event.person_id)
         if holder.erased:
             return
-        person = self._copies().person(holder.person_id)
+        person = store.copies.person(holder.person_id)
         issued, happened = domain.issue(
             draft.certificate_id,
             _award(event, holder, draft.signed_at),
@@ -214,7 +220,7 @@ class Issuing:
         loser, winner = store.holders.get(event.person_id), store.holders.resolve(event.into_person_id)
         if loser.merged_into is not None or loser.person_id == winner.person_id:
             return
-        person = self._copies().person(winner.person_id)
+        person = store.copies.person(winner.person_id)
         for certificate_id in loser.certificates:
             if winner.erased:
                 _erase_certificate(certificate_id, store)

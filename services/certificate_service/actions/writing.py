@@ -1,6 +1,7 @@
 """From facts to a signed credential."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +16,8 @@ from services.certificate_service.adapters.site import Site
 from services.certificate_service.domain import Course, Holder, Organisation, Place, in_language, valid_until
 from services.certificate_service.store import Reservation, Sealed
 from shared.clock import Ids
+
+_WEB = re.compile(r"https?://[^\s<>\"{}|\\^`]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,7 @@ class Pen:
         return CredentialFacts(
             credential_id=self.site.credential_url(contents.certificate_id),
             awarding_body=AwardingBody(
-                did=did, name=body.legal_name, url=body.homepage or self.site.https, country=body.country
+                did=did, name=body.legal_name, url=_absolute(body.homepage) or self.site.https, country=body.country
             ),
             course=_course_facts(course, self.site.achievement_url(course.id, course.version)),
             subject_uuid=contents.subject_id,
@@ -139,7 +142,7 @@ def _course_facts(course: Course, achievement_id: str) -> CourseFacts:
         quality_assurance=course.quality_assurance_type,
         ects=None if course.ects is None else _decimal(course.ects),
         eqf_level=course.eqf_level,
-        homepage=course.homepage,
+        homepage=_absolute(course.homepage),
     )
 
 
@@ -156,6 +159,11 @@ def _outcome(outcome: dict[str, object], language: str) -> Outcome:
 def _text(outcome: dict[str, object], name: str) -> str | None:
     value = outcome.get(name)
     return value if isinstance(value, str) else None
+
+
+def _absolute(address: str | None) -> str | None:
+    """A web address that may stand in a credential, where a relative one would mean nothing."""
+    return address if address is not None and _WEB.fullmatch(address) else None
 
 
 def _score(score: float | None) -> Score | None:
