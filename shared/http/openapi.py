@@ -101,14 +101,16 @@ def _join_part(joined: dict[str, Any], found: Mapping[str, Any], kind: str) -> N
 
 
 class _OperationNames:
-    """operationIds must differ; the same view name in two doors gets a number."""
+    """operationIds must differ, also when several services' documents are joined: what every service has by the same
+    name (the operator's routes) carries the service's."""
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
 
     def of(self, route: Route) -> str:
-        count = self._seen[route.name] = self._seen.get(route.name, 0) + 1
-        return route.name if count == 1 else f"{route.name}_{count}"
+        name = f"{route.tag}_{route.name}" if "/operations/" in route.path else route.name
+        count = self._seen[name] = self._seen.get(name, 0) + 1
+        return name if count == 1 else f"{name}_{count}"
 
 
 def _schema_name(schema: Any) -> str:
@@ -179,6 +181,8 @@ def _request_body(route: Route) -> dict[str, Any] | None:
 
 def _responses(route: Route) -> dict[str, Any]:
     responses: dict[str, Any] = {str(route.status): _success(route)}
+    if route.method == "PUT":
+        responses["201"] = _success(route)  # what the path names was not there yet
     for status in sorted(_possible_problems(route)):
         responses[str(status)] = f"Problem{status}"
     if route.method == "GET" and not route.paged:
