@@ -49,7 +49,8 @@ def test_every_file_that_is_named_exists(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_link_leads_somewhere(name: str) -> None:
     text = _text(name)
-    links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link}
+    found = re.findall(r"\]\(([^)\s]+)\)|src(?:set)?=\"([^\"]+)\"", text)
+    links = {link.partition("#")[0] for pair in found for link in pair if link and "://" not in link}
 
     assert [link for link in sorted(links) if not ((ROOT / name).parent / link).exists()] == []
 
