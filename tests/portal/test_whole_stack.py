@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.stack import Stack
 
+pytestmark = pytest.mark.timeout(480)  # the first of them may have to start the stack on a busy machine
 WHO = "manager@heilbronn.example"
 
 
