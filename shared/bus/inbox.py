@@ -1,5 +1,8 @@
 """The inbox: turns batches of records, delivered at least once, into effects that happen exactly once."""
 
+import logging
+import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -94,10 +97,11 @@ class Inbox:
         self.held = Held(database, self._name)
         self.applied = 0
         self._awaiting = True
+        self._speaks = False
 
     def take(self, records: Sequence[Incoming]) -> None:
         """Take in a batch. When it returns, every record has had its effect once, or is safely set aside."""
-        items = self._fresh([item for item in map(self._decoded, records) if item is not None])
+        items = _once_each([item for item in map(self._decoded, records) if item is not None])
         if not items:
             return
         self._take(items)
@@ -119,7 +123,7 @@ class Inbox:
         Commits the effects with the release of the key. Returns how many left. May be called from another process
         than the consumer's.
         """
-        for _ in range(_RACES):
+        for attempt in range(_RACES):
             events = self.held.of_aggregate(aggregate)
             if not events:
                 return 0
@@ -127,6 +131,8 @@ class Inbox:
                 return self._release(events, discard)
             except (Raced, Duplicate) as refused:
                 last = refused
+                # Out of step with whoever else works on this key: the consumer, another release.
+                time.sleep(random.uniform(0.0, 0.002 * attempt))
         if isinstance(last, Duplicate):
             raise last
         raise Transient(f"{aggregate} is busy; try again.")
@@ -166,11 +172,9 @@ class Inbox:
         return _Item(record, envelope.id, envelope)
 
     def _fresh(self, items: list[_Item]) -> list[_Item]:
-        """Without those taken in before, and without repeats inside the batch."""
-        unique = {item.id: item for item in reversed(items)}
-        ordered = [item for item in items if unique.get(item.id) is item]
-        known = self._known([item.id for item in ordered])
-        return [item for item in ordered if item.id not in known]
+        """Without those taken in before."""
+        known = self._known([item.id for item in items])
+        return [item for item in items if item.id not in known]
 
     def _known(self, ids: list[str]) -> set[str]:
         wanted = [self._row_id(i) for i in ids]
@@ -178,14 +182,15 @@ class Inbox:
         return {row["_id"][cut:] for row in self._rows.find({"_id": {"$in": wanted}}, {"_id": 1})}
 
     def _take(self, items: list[_Item]) -> None:
+        """Optimistic: that nothing came before is not asked, the inbox's unique ids refuse what did."""
         duplicates = 0
         for _ in range(_RACES):
             try:
                 return self._take_once(items)
             except Raced:
-                continue
+                items = self._fresh(items)
             except Duplicate as refused:
-                # Somebody may have inserted the same in between: decide again on what is there now.
+                # It came before, or somebody inserted the same in between: decide again on what is there now.
                 duplicates += 1
                 items = self._fresh(items)
                 if duplicates == _DUPLICATES:
@@ -193,7 +198,7 @@ class Inbox:
             except Exception as error:
                 if isinstance(error, Transient) or is_outage(error):
                     raise
-                return self._bisect(items, error)
+                return self._bisect(self._fresh(items), error)
         raise Transient("Too many races on the same documents.")
 
     def _bisect(self, items: list[_Item], error: Exception) -> None:
@@ -201,7 +206,7 @@ class Inbox:
         if len(items) > 1:
             middle = len(items) // 2
             self._take(items[:middle])
-            self._take(self._fresh(items[middle:]))
+            self._take(items[middle:])
         elif items and items[0].envelope is not None:
             self._take([_Item(items[0].record, items[0].id, None, _reason(error))])
         elif items:
@@ -210,6 +215,7 @@ class Inbox:
     def _take_once(self, items: list[_Item]) -> None:
         if not items:
             return
+        self._speaks = log.is_enabled_for(logging.DEBUG)  # asked once a batch: a call that says nothing costs 15 us
         work = self._new_work()
         barred = self.held.held_aggregates(item.aggregate for item in items)
         self._prepare(work, [item for item in items if item.aggregate not in barred])
@@ -249,19 +255,22 @@ class Inbox:
         if item.envelope is None:
             return DEAD, item.fault, None
         handler = self._subscription.handlers[type(item.envelope.event)]
-        clock = work.clock
+        clock, mark = work.clock, work.mark()
         try:
-            with work.savepoint(), consumer_span(item.envelope.type, item.envelope.traceparent):
+            with consumer_span(item.envelope.type, item.envelope.traceparent):
                 self._set_clock(work, item.envelope.time)
                 handler(item.envelope.event, work)
-                log.debug("event_applied", event_id=item.id, consumer=self._name)
+                if self._speaks:
+                    log.debug("event_applied", event_id=item.id, consumer=self._name)
         except NotYetKnown as missing:
+            work.undo(mark)
             return AWAITING, missing.detail, f"{missing.topic}/{missing.key}"
         except (Transient, Unavailable) as error:
             raise Transient(error.detail) from error
         except Exception as error:
             if is_outage(error):
                 raise
+            work.undo(mark)
             return DEAD, _reason(error), None
         finally:
             work.clock = clock
@@ -306,6 +315,14 @@ class Inbox:
     def _set_clock(self, work: UnitOfWork, moment: datetime) -> None:
         if self._subscription.event_time:
             work.clock = lambda: moment
+
+
+def _once_each(items: list[_Item]) -> list[_Item]:
+    """Without repeats inside the batch."""
+    first: dict[str, _Item] = {}
+    for item in items:
+        first.setdefault(item.id, item)
+    return list(first.values())
 
 
 def _reason(error: Exception) -> str:

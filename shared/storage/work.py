@@ -23,6 +23,7 @@ EVENT_BYTES = 900_000
 
 Operation = Any  # pymongo's write models have no common public base
 Key = tuple[str, Any]
+Mark = tuple[int, int, int, int]
 
 
 class Absent(Exception):
@@ -105,6 +106,11 @@ class UnitOfWork:
             self._remember(collection, document_id, self.collection(collection).find_one({"_id": document_id}))
         return self._entries[key].now
 
+    def knows(self, collection: str, document_id: Any) -> bool:
+        """Whether this unit of work has already read or saved the document; asks no database."""
+        entry = self._entries.get((collection, document_id))
+        return entry is not None and entry.now is not None
+
     def find(self, collection: str, query: Document, **options: Any) -> list[Document]:
         """Documents that match in the database, each as this unit of work sees it; own unsaved inserts excluded."""
         found = (self._seen(collection, document) for document in self.collection(collection).find(query, **options))
@@ -159,12 +165,16 @@ class UnitOfWork:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """All or nothing for the part inside: an exception undoes what it did to this unit of work."""
-        marks = (len(self._journal), len(self._outbox), len(self._extra), len(self._after))
+        mark = self.mark()
         try:
             yield
         except BaseException:
-            self._undo(marks)
+            self.undo(mark)
             raise
+
+    def mark(self) -> Mark:
+        """Where this unit of work stands now, for `undo`."""
+        return len(self._journal), len(self._outbox), len(self._extra), len(self._after)
 
     # -- writing
 
@@ -236,8 +246,9 @@ class UnitOfWork:
             }
         )
 
-    def _undo(self, marks: tuple[int, int, int, int]) -> None:
-        journal, outbox, extra, after = marks
+    def undo(self, mark: Mark) -> None:
+        """Forget what was changed since; what was read stays known."""
+        journal, outbox, extra, after = mark
         for key, entry in reversed(self._journal[journal:]):
             if entry is None:
                 self._entries.pop(key)

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 from pymongo.errors import PyMongoError
@@ -201,6 +202,13 @@ def wait_for(true: Callable[[], Any], patience: float = 20.0, every: float = 0.0
             pass
         time.sleep(every)
     return False
+
+
+def revive(engines: Engines) -> None:
+    """A scenario that failed half-way may have left an engine dead: the next one shall not suffer."""
+    for name in engines.names:
+        if not psutil.pid_exists(engines.pid(name)):
+            engines.restart(name)
 
 
 def freeze(process: subprocess.Popen[bytes]) -> None:

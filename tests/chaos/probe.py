@@ -52,7 +52,7 @@ def happen(topic: str, keys: Iterable[str], **facts: Any) -> Callable[[UnitOfWor
 
 
 def counting(
-    topic: str, *, named: str | None = None, mended: bool = False, event_time: bool = False, effects: str = EFFECTS
+    topic: str, *, named: str | None = None, mended: bool = False, event_time: bool = False, speaks: bool = False
 ) -> Subscription:
     """A subscription that appends each number to its aggregate's effects: what comes twice stands there twice.
 
@@ -62,15 +62,16 @@ def counting(
     def on_probe(event: Probe, work: UnitOfWork) -> None:
         if event.poison and not mended:
             raise ValueError("poison")
-        if event.names is not None and work.peek(effects, f"{named}/{event.names}") is None:
+        if event.names is not None and work.peek(EFFECTS, f"{named}/{event.names}") is None:
             raise NotYetKnown(str(named), event.names)
         name = f"{event.topic}/{event.probe_id}"
-        document = work.peek(effects, name) or {"_id": name, "ns": []}
-        work.save(effects, {**document, "ns": [*document["ns"], event.n]})
-        log.debug("probe_counted", n=event.n)
+        document = work.peek(EFFECTS, name) or {"_id": name, "ns": []}
+        work.save(EFFECTS, {**document, "ns": [*document["ns"], event.n]})
+        if speaks:
+            log.info("probe_counted", n=event.n)
 
     def preload(envelopes: Sequence[Envelope], work: UnitOfWork) -> None:
-        work.preload(effects, [f"{envelope.event.topic}/{envelope.key}" for envelope in envelopes])
+        work.preload(EFFECTS, [f"{envelope.event.topic}/{envelope.key}" for envelope in envelopes])
 
     topics = [topic] if named is None else [topic, named]
     return Subscription(

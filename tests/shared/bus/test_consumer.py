@@ -417,7 +417,9 @@ def test_one_trace_id_from_the_request_to_the_handlers_last_line(
         row = database["outbox"].find_one()
         _relay_all(client, database, kafka)
         (record,) = read_topic(kafka.kafka_bootstrap, topic)
-        consumer = Consumer(kafka, f"g{topic}", [topic], Inbox(client, database, "/probe", counting(topic)))
+        consumer = Consumer(
+            kafka, f"g{topic}", [topic], Inbox(client, database, "/probe", counting(topic, speaks=True))
+        )
         assert wait_for(lambda: consumer.turn() == 0 and _ns(database, f"{topic}/a") == [1])
         consumer.close()
     finally:

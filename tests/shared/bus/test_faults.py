@@ -6,7 +6,7 @@ import pytest
 
 from deploy.local.engines import Engines
 from tests.chaos import scenarios
-from tests.chaos.arena import Arena, play
+from tests.chaos.arena import Arena, play, revive
 
 SHORT = (
     (scenarios.mongod_is_killed, 3.0),
@@ -31,7 +31,10 @@ SHORT = (
 def test_nothing_is_lost_doubled_or_out_of_order_when(
     breakable: Engines, scenario: scenarios.Scenario, seconds: float
 ) -> None:
-    counts = play(scenario, Arena(breakable), seconds)
+    try:
+        counts = play(scenario, Arena(breakable), seconds)
+    finally:
+        revive(breakable)
     print(f"{counts.events} events: {counts}")
 
     assert counts.events > 0
