@@ -101,6 +101,7 @@ class Actions:
 
     def read(self, caller: Caller, enrolment_id: str) -> tuple[Stored, int | None]:
         """The enrolment as a whole and its place in the queue, for those who may see it; NotFound for all others."""
+        self._require_fresh(caller)
         stored = self.store.get(enrolment_id)
         if not self._sees(caller, stored.value):
             raise NotFound(f"No enrolment {enrolment_id}.")
@@ -108,6 +109,7 @@ class Actions:
 
     def search(self, caller: Caller, filters: dict[str, Any], *, after: str | None, limit: int) -> list[Stored]:
         """Enrolments that the caller may see, newest first."""
+        self._require_fresh(caller)
         query = {name: value for name, value in filters.items() if value is not None}
         found = self.store.search({"$and": [query, _scope(caller)]}, after=after, limit=limit)
         if visibility.is_cluster_wide(caller):
@@ -337,6 +339,11 @@ class Actions:
         if enrolment.employer_id in visibility.acting_employers(caller) or visibility.is_cluster_wide(caller):
             return enrolment
         raise Forbidden("Only the employer's HR or the cluster's manager decides on an application.")
+
+    def _require_fresh(self, caller: Caller) -> None:
+        """HR's reads fail closed while employments and consents lag."""
+        if visibility.acting_employers(caller):
+            self.store.require_fresh(self.now())
 
     def _sees(self, caller: Caller, enrolment: Enrolment) -> bool:
         return visibility.sees_whole(caller, self._facts(enrolment))

@@ -11,7 +11,7 @@ from services.enrolment_service.store.seats import (
     SlotQuestion,
     resolve_seats,
     resolve_slots,
-    settle_forever,
+    settle_until,
 )
 from shared.auth.references import external_ref
 from shared.bus.worker import Plan
@@ -43,7 +43,7 @@ def create_app() -> ServiceApp:
         lambda: _actions(house.work()),
         lambda cluster_id, external_id: external_ref(secret, cluster_id, external_id),
     )
-    threading.Thread(target=settle_forever, args=(house.database,), name="settle", daemon=True).start()
+    threading.Thread(target=settle_until, args=(house.closing, house.database), name="settle", daemon=True).start()
     resolvers: dict[type, Resolver] = {SeatQuestion: resolve_seats, SlotQuestion: resolve_slots}
     return house.app([door, operations_door(_plan(house), house.clock)], resolvers=resolvers)
 

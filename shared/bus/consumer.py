@@ -50,6 +50,8 @@ class Consumer:
         self._swept_at = self._looked_at = 0.0
         self.caught_up_at = 0.0
         self.lag: int | None = None
+        self._aim: dict[TopicPartition, int] = {}
+        self._aimed_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop`, whatever dies in between."""
@@ -139,8 +141,17 @@ class Consumer:
         if not partitions:
             return
         ends = consumer.end_offsets(partitions, timeout_ms=3000)
+        self._note_progress(consumer, ends)
         self.lag = sum(max(0, end - consumer.position(partition)) for partition, end in ends.items())
-        if self.lag == 0:
+
+    def _note_progress(self, consumer: KafkaConsumer, ends: dict[TopicPartition, int]) -> None:
+        """We are caught up with a moment when all that the log held then is taken in, however much came since."""
+        reached = all(consumer.position(p) >= end for p, end in self._aim.items() if p in ends)
+        if self._aim and reached:
+            self.caught_up_at = self._aimed_at
+        if not self._aim or reached:
+            self._aim, self._aimed_at = ends, time.time()
+        if all(consumer.position(p) >= end for p, end in ends.items()):
             self.caught_up_at = time.time()
 
     def _has_all(self, consumer: KafkaConsumer) -> bool:

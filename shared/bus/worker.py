@@ -15,7 +15,7 @@ from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.bus.rebuild import group_name
-from shared.errors import ServiceError
+from shared.errors import ServiceError, Unavailable
 from shared.logs import get_logger
 from shared.storage.lease import Lease
 from shared.storage.mongo import Mongo, MongoDatabase
@@ -25,6 +25,8 @@ log = get_logger(__name__)
 
 GRACE_SECONDS = 6.0
 PROGRESS = "consumer_progress"
+FRESH_SECONDS = 30.0
+"""What depends on consents and employments is not shown when their events are older than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,21 @@ class Worker:
         held = {row["_id"]: row["n"] for row in self._plan.database["held_events"].aggregate(_BY_STATE)}
         metrics.AWAITING.set(held.get("awaiting", 0))
         metrics.DEAD_LETTERS.set(held.get("dead", 0))
+
+
+def require_fresh(database: MongoDatabase, consumer: str, now: datetime, seconds: float = FRESH_SECONDS) -> None:
+    """Refuse (Unavailable, fail closed) what depends on other services' facts while their events lag.
+
+    The worker says every two seconds when it last had everything that the broker has.
+    """
+    row = database[PROGRESS].find_one({"_id": consumer})
+    caught_up = row.get("caught_up_at") if row else None
+    if caught_up is None or (now - caught_up).total_seconds() > seconds:
+        raise Unavailable(
+            "Employments and consents are not up to date here; nothing is shown until they are.",
+            retry_after=5,
+            code="DIRECTORY_BEHIND",
+        )
 
 
 _BY_STATE = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]

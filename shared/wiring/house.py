@@ -42,11 +42,14 @@ _KERNEL_INDEXES: Indexes = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings:
-    """What only a worker needs to know."""
+class MetricsSettings:
+    """Where Prometheus reads a process."""
 
     metrics_port: int = settings.setting(
         "METRICS_PORT", "inner port where Prometheus reads this process; 0 for none", example="9100", default=0
+    )
+    metrics_host: str = settings.setting(
+        "METRICS_HOST", "address that the inner port listens on", example="10.0.0.7", default="127.0.0.1"
     )
 
 
@@ -74,6 +77,7 @@ class House:
         self.database = open_database(self.client, mongo_settings, service.name)
         self.generations = Generations(self.database, service.read_models)
         self._writes: GroupCommit | None = None
+        self.closing = threading.Event()
         self._prepared = threading.Event()
         threading.Thread(target=self._prepare, name="indexes", daemon=True).start()
 
@@ -107,6 +111,7 @@ class House:
             duplicates=self.service.duplicates,
         )
         self._writes = writes
+        self._serve_metrics()
         app = make_app(
             doors,
             service=self.service.name,
@@ -123,6 +128,7 @@ class House:
 
     def close(self) -> None:
         """Finish the writes that wait and close the connections."""
+        self.closing.set()
         self._prepared.set()
         if self._writes is not None:
             self._writes.close()
@@ -149,9 +155,7 @@ class House:
 
     def run_worker(self, plan: Plan) -> None:
         """Work until SIGTERM."""
-        port = self.settings(WorkerSettings).metrics_port
-        if port:
-            metrics.serve(port)
+        self._serve_metrics()
         self._prepared.wait()
         Worker(plan).run()
 
@@ -173,6 +177,11 @@ class House:
                 collection.create_indexes(list(models))
             else:
                 _create(collection)
+
+    def _serve_metrics(self) -> None:
+        ours = self.settings(MetricsSettings)
+        if ours.metrics_port:
+            metrics.serve(ours.metrics_port, ours.metrics_host)
 
     def _prepare(self) -> None:
         """Index as soon as MongoDB is there; until then the process is not ready."""

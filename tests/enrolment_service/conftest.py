@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -51,8 +51,14 @@ class Service:
     def feed(self, *events: Event) -> None:
         """Let the service take in events of other services, in this order."""
         records = [self._record(event) for event in events]
+        self.report_progress(utc_now())
         for subscription in handlers.subscriptions(self.actions):
             Inbox(self.house.client, self.house.database, "/enrolment", subscription).take(records)
+
+    def report_progress(self, caught_up_at: datetime) -> None:
+        """Say, as the worker does, when the copies last held all there is."""
+        progress = {"$set": {"caught_up_at": caught_up_at, "lag": 0}}
+        self.house.database["consumer_progress"].update_one({"_id": "copies"}, progress, upsert=True)
 
     def tick(self) -> None:
         """Do what the timers would do now."""

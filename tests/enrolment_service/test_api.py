@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -135,6 +136,22 @@ def test_hr_without_consent_sees_nothing(service: Service) -> None:
     answer = service.client.get(f"/v1/enrolments/{without_employer['id']}", headers=service.hr())
 
     assert answer.status_code == 404
+
+
+def test_hr_sees_nothing_while_the_directorys_events_lag(service: Service) -> None:
+    session_id = service.session(approval_needed=True)
+    enrolment = service.apply(session_id, service.person(), employer_id=EMPLOYER).json
+    path = f"/v1/enrolments/{enrolment['id']}"
+    fresh = service.client.get(path, headers=service.hr())
+
+    service.report_progress(utc_now() - timedelta(seconds=31))
+    late = service.client.get(path, headers=service.hr())
+    listed = service.client.get("/v1/enrolments", headers=service.hr())
+    portal = service.client.get(path, headers=service.headers())
+    service.report_progress(utc_now())
+
+    assert [fresh.status_code, late.status_code, listed.status_code, portal.status_code] == [200, 503, 503, 200]
+    assert late.json["code"] == "DIRECTORY_BEHIND"
 
 
 def test_five_hundred_at_once_for_a_hundred_seats_fill_exactly_those(service: Service) -> None:

@@ -6,7 +6,7 @@ import hmac
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from services.certificate_service import domain
@@ -18,12 +18,11 @@ from services.certificate_service.store.feed import Filters, Scope
 from shared.auth.caller import Caller
 from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, sees_whole
 from shared.clock import Clock, Ids
-from shared.errors import Forbidden, NotFound, NotYetKnown, Stale, Unavailable
+from shared.errors import Forbidden, NotFound, NotYetKnown, Stale
 from shared.schemas.event import Event
 
 __all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewPlace", "Shown"]
 
-MOST_BEHIND: Final = timedelta(seconds=30)
 _SECRET_BYTES: Final = 16
 
 Change = Callable[[Certificate, str, datetime], tuple[Certificate, list[Event]]]
@@ -221,13 +220,7 @@ class Certificates:
         return certificate.employer_sees and person.shows_results_to(certificate.employer_id, self._now().date())
 
     def _require_fresh(self) -> None:
-        caught_up = self._store.feed.caught_up_at()
-        if caught_up is None or self._now() - caught_up > MOST_BEHIND:
-            raise Unavailable(
-                "Employments and consents are not up to date here; nothing is shown until they are.",
-                retry_after=5,
-                code="DIRECTORY_BEHIND",
-            )
+        self._store.feed.require_fresh(self._now())
 
     # -- inside
 

@@ -13,7 +13,8 @@ from pymongo.client_session import ClientSession
 
 from services.certificate_service.domain import ISSUED, Person
 from services.certificate_service.store.certificates import CERTIFICATES, Stored
-from services.certificate_service.store.copies import COPIES, PEOPLE, PROGRESS, person_of
+from services.certificate_service.store.copies import COPIES, PEOPLE, person_of
+from shared.bus.worker import require_fresh
 from shared.clock import Clock
 from shared.storage.lease import COLLECTION as LEASES
 from shared.storage.lease import Lease
@@ -74,10 +75,9 @@ class Feed:
             found = [Stored(row) for row in rows.limit(limit)]
             return found, self._people({f.value.person_id for f in found if f.value.person_id}, session)
 
-    def caught_up_at(self) -> datetime | None:
-        """When the copies were last known to hold all there is."""
-        row = self._work.collection(PROGRESS).find_one({"_id": COPIES.consumer})
-        return None if row is None else row["caught_up_at"]
+    def require_fresh(self, now: datetime) -> None:
+        """Refuse while the copies of employments and consents lag behind."""
+        require_fresh(self._work.database, COPIES.consumer, now)
 
     # -- putting right what no event told
 

@@ -10,6 +10,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from services.enrolment_service.domain import APPLIED, WAITLISTED, Enrolment
 from services.enrolment_service.store.copies import COPIES, Copies
 from services.enrolment_service.store.seats import SEATS, Seats
+from shared.bus.worker import require_fresh
 from shared.errors import Conflict, NotFound
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
@@ -137,6 +138,10 @@ class Store:
         sessions = self.work.collection(ENROLMENTS).distinct("session_id", {"status": APPLIED})[: 10 * limit]
         query = {"_id": {"$in": sessions}, "open": False}
         return [row["_id"] for row in self.work.collection(SEATS).find(query, {"_id": 1}, limit=limit)]
+
+    def require_fresh(self, now: datetime) -> None:
+        """Refuse while the copies of employments and consents lag behind: HR would see what it no longer may."""
+        require_fresh(self.work.database, COPIES.consumer, now)
 
     # -- rosters
 

@@ -106,7 +106,7 @@ class Copies:
 
     def erase_person(self, event: directory.PersonErased) -> None:
         """Nothing is left to know but that there was somebody."""
-        self._change(event.person_id, erased=True, employments={}, consents={})
+        self._change(event.person_id, erased=True, employments={}, consents={}, certified={})
 
     def start_employment(self, event: directory.EmploymentStarted) -> None:
         """They work there from this day."""
@@ -115,10 +115,9 @@ class Copies:
 
     def end_employment(self, event: directory.EmploymentEnded) -> None:
         """They worked there until this day."""
-        known = (self._work.peek(PEOPLE, event.person_id) or {}).get("employments", {}).get(event.employment_id)
-        if known is not None:
-            employment = {**known, "valid_until": event.valid_until.isoformat()}
-            self._put_in(event.person_id, "employments", event.employment_id, employment)
+        known = self._person(event.person_id)["employments"].get(event.employment_id, {})
+        employment = {**known, "valid_until": event.valid_until.isoformat()}
+        self._put_in(event.person_id, "employments", event.employment_id, employment)
 
     def give_consent(self, event: directory.ConsentGiven) -> None:
         """They share results with an organisation."""
@@ -145,8 +144,10 @@ class Copies:
         self._work.save(PEOPLE, _ordered({**self._person(person_id), **fields}))
 
     def _put_in(self, person_id: str, part: str, key: str, value: Any) -> None:
+        """One save per event, whatever came before: a rebuild counts the same versions. Nothing stays of the erased."""
         person = self._person(person_id)
-        self._change(person_id, **{part: dict(sorted({**person[part], key: value}.items()))})
+        kept = {} if person.get("erased") else {**person[part], key: value}
+        self._change(person_id, **{part: dict(sorted(kept.items()))})
 
     def _take_from(self, person_id: str, part: str, key: str) -> None:
         person = self._person(person_id)

@@ -6,7 +6,6 @@ A seat document counts what is taken and holds only claims that are not confirme
 """
 
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,6 +83,9 @@ class Seats:
         if isinstance(outcome, ServiceError):
             raise outcome
         seat: Seat = outcome
+        if not existing and self._work.knows(ENROLMENTS, seat.enrolment_id):
+            # Two clicks in one group got the same claim; the first of them has made the enrolment.
+            raise _duplicate(seat.enrolment_id)
         self._work.after_commit(lambda: DESK.settle(session_id, seat.enrolment_id))
         return seat
 
@@ -241,10 +243,9 @@ class Desk:
 DESK = Desk()
 
 
-def settle_forever(database: MongoDatabase, pause: float = 0.5) -> None:
+def settle_until(closing: threading.Event, database: MongoDatabase, pause: float = 0.5) -> None:
     """Forget settled claims that no later claim of their session takes along. For a daemon thread of an API process."""
-    while True:
-        time.sleep(pause)
+    while not closing.wait(pause):
         settled = DESK.take_all()
         updates = [
             UpdateOne({"_id": session}, [{"$set": {"claims": _without("$claims", ids)}}])
