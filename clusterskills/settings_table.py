@@ -11,7 +11,7 @@ from shared.bus.kafka import KafkaSettings
 from shared.http.settings import HttpSettings
 from shared.settings import SettingRow, table
 from shared.storage.mongo import MongoSettings
-from shared.wiring.house import WorkerSettings
+from shared.wiring.house import MetricsSettings
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
@@ -22,7 +22,7 @@ _READERS: tuple[tuple[str, type], ...] = (
     ("services", KafkaSettings),
     ("services", HttpSettings),
     ("APIs", AuthSettings),
-    ("workers", WorkerSettings),
+    ("workers", MetricsSettings),
     ("directory", DirectorySettings),
     ("enrolment", EnrolmentSettings),
     ("certificate", CertificateSettings),

@@ -15,7 +15,6 @@ from shared.storage.work import Absent, UnitOfWork
 
 COURSES, ORGANISATIONS, PEOPLE = "courses", "organisations", "people"
 COPIES = ReadModel("copies", (COURSES, ORGANISATIONS, PEOPLE))
-PROGRESS = "consumer_progress"
 _CONTENT = (
     *("default_language", "titles", "descriptions", "workload_hours", "eqf_level", "ects", "mode", "homepage"),
     *("cluster_id", "awarding_body_id", "assessment_type", "quality_assurance_type", "certificate_validity_months"),
