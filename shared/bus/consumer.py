@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 from pymongo.errors import PyMongoError
 
@@ -23,6 +23,8 @@ _POLL_MS = 200
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SWEEP_SECONDS = 0.5
 _LAG_SECONDS = 2.0
+_REBALANCE_SECONDS = 15.0
+_COMMIT_SECONDS = 0.5
 
 Batch = dict[TopicPartition, list[Any]]
 
@@ -47,18 +49,20 @@ class Consumer:
         self._superseded = superseded
         self._stop = threading.Event()
         self._kafka: KafkaConsumer | None = None
-        self._swept_at = self._looked_at = 0.0
+        self._swept_at = self._looked_at = self._member_at = 0.0
         self.caught_up_at = 0.0
         self.lag: int | None = None
         self._aim: dict[TopicPartition, int] = {}
         self._aimed_at = 0.0
+        self._taken: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._committed_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop`, whatever dies in between."""
         self._stop = stop
         try:
             while not stop.is_set() and not self._superseded_now():
-                self._guarded_turn(stop)
+                self.guarded_turn(stop)
         finally:
             self.close()
 
@@ -69,6 +73,9 @@ class Consumer:
         records = [_incoming(record) for part in batch.values() for record in part]
         if records:
             self._take(consumer, batch, records)
+        if self._taken and time.monotonic() - self._committed_at > _COMMIT_SECONDS:
+            self._commit(consumer)
+        self._watch_membership(consumer)
         self._look_around(consumer)
         return len(records)
 
@@ -76,12 +83,24 @@ class Consumer:
         """How many records of what the broker has now are not taken in; None while not every partition is ours."""
         if self._kafka is None or not self._has_all(self._kafka):
             return None
-        self._measure_lag(self._kafka)
+        try:
+            self._measure_lag(self._kafka)
+        except KafkaError:
+            return None
         return self.lag
 
     # -- one turn
 
-    def _guarded_turn(self, stop: threading.Event) -> None:
+    def _watch_membership(self, consumer: KafkaConsumer) -> None:
+        """kafka-python may wait for one lost answer of a rebalance as long as the longest poll: start afresh then."""
+        now = time.monotonic()
+        if not consumer._coordinator.rebalance_in_progress():  # noqa: SLF001 (no public way; the version is pinned)
+            self._member_at = now
+        elif now - self._member_at > _REBALANCE_SECONDS:
+            raise KafkaTimeoutError("The group did not take us in.")
+
+    def guarded_turn(self, stop: threading.Event) -> None:
+        """One turn that survives whatever dies: waits a moment then, with a new client if need be."""
         try:
             self.turn()
         except (KafkaError, OSError, RuntimeError, ValueError, AssertionError) as error:
@@ -108,7 +127,15 @@ class Consumer:
                 if not self._rest(consumer, pause):
                     raise
                 pause = min(pause * 2, _LONGEST_PAUSE)
-        consumer.commit(_offsets(batch))
+        self._taken |= _offsets(batch)
+
+    def _commit(self, consumer: KafkaConsumer) -> None:
+        """Say how far we are, twice a second at most: what is delivered again after a crash, the inbox drops."""
+        ours = consumer.assignment()
+        offsets = {partition: offset for partition, offset in self._taken.items() if partition in ours}
+        self._taken, self._committed_at = {}, time.monotonic()
+        if offsets:
+            consumer.commit(offsets)
 
     def _rest(self, consumer: KafkaConsumer, seconds: float) -> bool:
         """Wait without losing the place in the group. False when stopping, or when partitions were taken away."""
@@ -165,6 +192,7 @@ class Consumer:
         if self._kafka is None:
             ensure_topics(self._settings, self._topics)
             self._kafka = open_consumer(self._settings, self._group, self._topics)
+            self._member_at = time.monotonic()
         return self._kafka
 
     def _superseded_now(self) -> bool:
@@ -176,8 +204,13 @@ class Consumer:
     def close(self) -> None:
         """Leave the group. Safe to call twice."""
         consumer, self._kafka = self._kafka, None
-        if consumer is not None:
-            close_consumer(consumer)
+        if consumer is None:
+            return
+        try:
+            self._commit(consumer)
+        except (KafkaError, OSError, RuntimeError, ValueError, AssertionError) as error:
+            log.info("offsets_not_committed", consumer=self._group, error=type(error).__name__)
+        close_consumer(consumer)
 
 
 def _incoming(record: Any) -> Incoming:

@@ -132,7 +132,7 @@ class Inbox:
             except (Raced, Duplicate) as refused:
                 last = refused
                 # Out of step with whoever else works on this key: the consumer, another release.
-                time.sleep(random.uniform(0.0, 0.002 * attempt))
+                time.sleep(random.uniform(0.0, 0.002 * attempt))  # noqa: S311 (no secret)
         if isinstance(last, Duplicate):
             raise last
         raise Transient(f"{aggregate} is busy; try again.")

@@ -204,7 +204,7 @@ def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) ->
         fetch_max_wait_ms=200,
         session_timeout_ms=settings.kafka_session_timeout_ms,
         heartbeat_interval_ms=min(2_000, settings.kafka_session_timeout_ms // 4),
-        max_poll_interval_ms=300_000,
+        max_poll_interval_ms=120_000,
         partition_assignment_strategy=_strategy(),
     )
     consumer.subscribe(list(topics))

@@ -1,6 +1,7 @@
 """Rebuild of a read model: a new generation read from zero while the old one serves, then the switch."""
 
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -86,11 +87,11 @@ def _rebuild(
 def _read_to_the_end(consumer: Consumer, patience: float, lease: Lease) -> None:
     """Until nothing is left; while events keep coming, until little was left several times over."""
     until = time.monotonic() + patience
-    nearly = 0
+    nearly, never = 0, threading.Event()
     while nearly < _NEARLY:
         if time.monotonic() > until:
             raise TimeoutError("The log was not read to its end in time; nothing was switched.")
-        consumer.turn()
+        consumer.guarded_turn(never)
         left = consumer.left()
         if left == 0:
             return
