@@ -1,7 +1,7 @@
 """gunicorn for every service: `gunicorn -c python:shared.http.gunicorn_conf "services.catalog_service.app:create_app()"`.
 
 Nothing is preloaded: clients of MongoDB and Kafka must not cross a fork. The number of workers comes from
-WEB_CONCURRENCY (1), the threads of each from WEB_THREADS (32); the address from `--bind`.
+WEB_CONCURRENCY (1), the threads of each from WEB_THREADS (64); the address from `--bind`.
 """
 
 import os
@@ -16,7 +16,7 @@ _LOG_LEVEL = "CLUSTERSKILLS_LOG_LEVEL"
 worker_class = "shared.http.worker.ProblemWorker"
 logger_class = "shared.http.gunicorn_log.JsonLog"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
-threads = int(os.environ.get("WEB_THREADS", "32"))
+threads = int(os.environ.get("WEB_THREADS", "64"))
 preload_app = False
 control_socket_disable = True
 loglevel = os.environ.get(_LOG_LEVEL, "info").lower()

@@ -22,7 +22,7 @@ from shared.storage.writes import Answer, Write
 log = get_logger(__name__)
 
 GROUP_SIZE = 32
-THREADS = 4
+THREADS = 2
 _ROUNDS = 4
 _STOP: Any = None
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
+from pymongo.write_concern import WriteConcern
 
 from shared.clock import Clock
 from shared.errors import InFlight, KeyReused, ServiceError
@@ -37,6 +38,9 @@ class Idempotency:
 
     def __init__(self, database: MongoDatabase, clock: Clock) -> None:
         self._records = database[COLLECTION]
+        # A claim that a crash loses costs nothing: its transaction then fails on the token and is decided again. So
+        # claims do not wait for the majority and its journal; answers do, in their transaction.
+        self._claims = database.get_collection(COLLECTION, write_concern=WriteConcern(1))
         self._clock = clock
 
     def claim(self, keys: Iterable[IdempotencyKey]) -> list[Outcome]:
@@ -61,7 +65,7 @@ class Idempotency:
     def release(self, claims: Iterable[Claim]) -> None:
         """Give the keys back: the request failed and may be tried again under the same key."""
         for claim in claims:
-            self._records.delete_one({"_id": claim.record_id, "token": claim.token, "state": "claimed"})
+            self._claims.delete_one({"_id": claim.record_id, "token": claim.token, "state": "claimed"})
 
     def _row(self, key: IdempotencyKey) -> Document:
         return {
@@ -77,7 +81,7 @@ class Idempotency:
         if not rows:
             return set()
         try:
-            self._records.bulk_write([InsertOne(row) for row in rows], ordered=False)
+            self._claims.bulk_write([InsertOne(row) for row in rows], ordered=False)
         except BulkWriteError as error:
             failures = error.details["writeErrors"]
             if any(failure["code"] != 11000 for failure in failures):

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from services.enrolment_service import handlers, timers
 from services.enrolment_service.actions import Actions
@@ -39,10 +38,9 @@ class Service:
     _sequences: dict[str, int] = field(default_factory=dict)
 
     @property
-    def client(self) -> FlaskClient:
+    def client(self) -> Any:
         """A test client."""
-        client: FlaskClient = self.app.test_client()
-        return client
+        return self.app.test_client()
 
     def actions(self, work: UnitOfWork) -> Actions:
         """The service's actions on a unit of work."""
