@@ -92,10 +92,17 @@ class Consumer:
     # -- one turn
 
     def _watch_membership(self, consumer: KafkaConsumer) -> None:
-        """kafka-python may wait for one lost answer of a rebalance as long as the longest poll: start afresh then."""
+        """See that a rebalance ends.
+
+        One that the client began because of new metadata, and that ended while nobody polled, is forgotten by
+        kafka-python 3.0.12: no heartbeat any more, nothing polled for ever. To ask for another one wakes it up.
+        """
         now = time.monotonic()
-        if not consumer._coordinator.rebalance_in_progress():  # noqa: SLF001 (no public way; the version is pinned)
+        coordinator = consumer._coordinator  # noqa: SLF001 (no public way; the version is pinned)
+        if not coordinator.rebalance_in_progress():
             self._member_at = now
+        elif not coordinator.need_rejoin():
+            coordinator.request_rejoin()
         elif now - self._member_at > _REBALANCE_SECONDS:
             raise KafkaTimeoutError("The group did not take us in.")
 

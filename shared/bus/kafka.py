@@ -208,6 +208,12 @@ def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) ->
         partition_assignment_strategy=_strategy(),
     )
     consumer.subscribe(list(topics))
+    try:
+        for topic in topics:
+            consumer.partitions_for_topic(topic)  # known before the group is joined: else it is joined twice
+    except KafkaError:
+        close_consumer(consumer)
+        raise
     return consumer
 
 
