@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
+from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from shared.clock import Clock
@@ -40,7 +41,9 @@ class Idempotency:
         self._records = database[COLLECTION]
         # A claim that a crash loses costs nothing: its transaction then fails on the token and is decided again. So
         # claims do not wait for the majority and its journal; answers do, in their transaction.
-        self._claims = database.get_collection(COLLECTION, write_concern=WriteConcern(1))
+        self._claims = database.get_collection(
+            COLLECTION, write_concern=WriteConcern(1), read_concern=ReadConcern("local")
+        )
         self._clock = clock
 
     def claim(self, keys: Iterable[IdempotencyKey]) -> list[Outcome]:
@@ -92,7 +95,13 @@ class Idempotency:
     def _standing(self, ids: list[str]) -> Mapping[str, Document]:
         if not ids:
             return {}
-        return {row["_id"]: row for row in self._records.find({"_id": {"$in": ids}})}
+        found = {row["_id"]: row for row in self._records.find({"_id": {"$in": ids}})}
+        # What the majority does not show yet was claimed a moment ago: an answer is only ever told from the majority.
+        young = [record_id for record_id in ids if record_id not in found]
+        if young:
+            claimed = self._claims.find({"_id": {"$in": young}, "state": "claimed"})
+            found |= {row["_id"]: row for row in claimed}
+        return found
 
     def _resolve(self, key: IdempotencyKey, row: Document, standing: Document | None) -> Outcome:
         if standing is not None and standing["fingerprint"] != key.fingerprint:
