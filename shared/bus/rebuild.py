@@ -77,6 +77,7 @@ def _rebuild(
     consumer = Consumer(kafka, group_name(database, model.consumer, number), subscription.topics, inbox)
     try:
         _read_to_the_end(consumer, patience, lease)
+        _keep(lease)  # who froze and woke up must not switch to what another rebuild has dropped
         generations.switch(model.consumer, number)
     finally:
         consumer.close()
@@ -91,13 +92,18 @@ def _read_to_the_end(consumer: Consumer, patience: float, lease: Lease) -> None:
     while nearly < _NEARLY:
         if time.monotonic() > until:
             raise TimeoutError("The log was not read to its end in time; nothing was switched.")
+        if lease.due:
+            _keep(lease)
         consumer.guarded_turn(never)
         left = consumer.left()
         if left == 0:
             return
         nearly += left is not None and left <= POLL_RECORDS
-        if lease.due and not lease.acquire():
-            raise Conflict("Another rebuild took over; nothing was switched.")
+
+
+def _keep(lease: Lease) -> None:
+    if not lease.acquire():
+        raise Conflict("Another rebuild took over; nothing was switched.")
 
 
 def _next_number(database: MongoDatabase, consumer: str, present: int) -> int:
