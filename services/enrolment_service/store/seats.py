@@ -243,7 +243,7 @@ class Desk:
 DESK = Desk()
 
 
-def settle_until(closing: threading.Event, database: MongoDatabase, pause: float = 0.5) -> None:
+def settle_until(closing: threading.Event, database: MongoDatabase, pause: float = 1.0) -> None:
     """Forget settled claims that no later claim of their session takes along. For a daemon thread of an API process."""
     while not closing.wait(pause):
         settled = DESK.take_all()
