@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from shared import logs
 from tests.benchmarks import enrolling, events, size
 from tests.benchmarks.result import Result, show, write
 from tests.benchmarks.world import World, open_sessions, world
@@ -18,6 +19,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*_BENCHMARKS, []], default=[])
     parser.add_argument("--stack", type=Path, help="folder of a running stack; without it one is started")
     arguments = parser.parse_args()
+    logs.configure("benchmarks", "warning")
     found: list[Result] = []
     with world(arguments.stack) as here:
         for name in arguments.names or _BENCHMARKS:
