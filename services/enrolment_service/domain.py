@@ -10,7 +10,6 @@ from shared.schemas import enrolment as events
 from shared.schemas.event import Event
 
 OFFER_HOURS: Final = 48
-CORRECTION_DAYS: Final = 14
 SHARE_RESULTS: Final = "share_results"
 
 APPLIED, INELIGIBLE, REJECTED, LAPSED = "applied", "ineligible", "rejected", "lapsed"

@@ -9,7 +9,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.enrolment_service.domain import APPLIED, WAITLISTED, Enrolment
 from services.enrolment_service.store.copies import COPIES, Copies
-from services.enrolment_service.store.seats import SEATS, Seats
+from services.enrolment_service.store.seats import SEATS, Seats, duplicate_enrolment, slot
 from shared.bus.worker import require_fresh
 from shared.errors import Conflict, NotFound
 from shared.schemas.event import Event
@@ -49,12 +49,6 @@ SERVICE = Service(
     },
     duplicates={"one_active": lambda: duplicate_enrolment(None)},
 )
-
-
-def duplicate_enrolment(existing: str | None) -> Conflict:
-    """One active enrolment per worker and session."""
-    known = f" ({existing})" if existing else ""
-    return Conflict(f"The worker already has an active enrolment in this session{known}.", code="DUPLICATE_ENROLMENT")
 
 
 class Stored:
@@ -150,11 +144,6 @@ class Store:
         if self.work.peek(ROSTERS, session_id) is not None:
             raise Conflict("The roster of this session is complete already.", code="ILLEGAL_TRANSITION")
         self.work.save(ROSTERS, {"_id": session_id, "completed": True}, [event])
-
-
-def slot(session_id: str, person_id: str) -> str:
-    """What an active enrolment occupies."""
-    return f"{session_id}/{person_id}"
 
 
 def _enrolment(document: Document) -> Enrolment:

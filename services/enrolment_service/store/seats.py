@@ -85,7 +85,7 @@ class Seats:
         seat: Seat = outcome
         if not existing and self._work.knows(ENROLMENTS, seat.enrolment_id):
             # Two clicks in one group got the same claim; the first of them has made the enrolment.
-            raise _duplicate(seat.enrolment_id)
+            raise duplicate_enrolment(seat.enrolment_id)
         self._work.after_commit(lambda: DESK.settle(session_id, seat.enrolment_id))
         return seat
 
@@ -262,14 +262,14 @@ def settle_until(closing: threading.Event, database: MongoDatabase, pause: float
 def resolve_slots(work: UnitOfWork, questions: Sequence[SlotQuestion]) -> Mapping[Any, Any]:
     """Answers many SlotQuestions with one query: None, or DUPLICATE_ENROLMENT."""
     taken = _occupied(work, questions)
-    return {q: _duplicate(taken[_slot(q)]) if _slot(q) in taken else None for q in questions}
+    return {q: duplicate_enrolment(taken[_slot(q)]) if _slot(q) in taken else None for q in questions}
 
 
 def resolve_seats(work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mapping[Any, Any]:
     """Answers many SeatQuestions with one query, one bulk update and one read: a Seat each, or why not."""
     taken = _occupied(work, [q for q in questions if not q.existing])
     asking = [q for q in questions if _slot(q) not in taken or q.existing]
-    answers: dict[Any, Any] = {q: _duplicate(taken[_slot(q)]) for q in questions if q not in asking}
+    answers: dict[Any, Any] = {q: duplicate_enrolment(taken[_slot(q)]) for q in questions if q not in asking}
     by_session: dict[str, list[SeatQuestion]] = defaultdict(list)
     for question in asking:
         by_session[question.session_id].append(question)
@@ -375,13 +375,18 @@ def _occupied(work: UnitOfWork, questions: Sequence[SeatQuestion | SlotQuestion]
 
 
 def _slot(question: SeatQuestion | SlotQuestion) -> str:
-    return f"{question.session_id}/{question.person_id}"
+    return slot(question.session_id, question.person_id)
 
 
-def _duplicate(existing: str) -> Conflict:
-    return Conflict(
-        f"The worker already has an active enrolment in this session ({existing}).", code="DUPLICATE_ENROLMENT"
-    )
+def slot(session_id: str, person_id: str) -> str:
+    """What an active enrolment occupies: the unique index and every question about it use this one text."""
+    return f"{session_id}/{person_id}"
+
+
+def duplicate_enrolment(existing: str | None) -> Conflict:
+    """One active enrolment per worker and session."""
+    known = f" ({existing})" if existing else ""
+    return Conflict(f"The worker already has an active enrolment in this session{known}.", code="DUPLICATE_ENROLMENT")
 
 
 def _without(claims: str, enrolment_ids: Sequence[str]) -> Document:
