@@ -1,6 +1,6 @@
 """What can be done with enrolments: load, decide, save."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from shared.auth.visibility import Facts
 from shared.errors import Forbidden, NotFound, NotYetKnown, ServiceError, Stale
 from shared.schemas.enrolment import SeatsAvailabilityChanged, SeatsCapacityChanged
 from shared.schemas.event import Event
+from shared.storage.writes import Hint
 
 Decision = tuple[Enrolment, list[Event]]
 
@@ -38,6 +39,11 @@ class Actions:
         self.new_id = new_id
 
     # -- applying and deciding
+
+    def hints(self, caller: Caller, session_id: str, person_id: str | None, external_ref: str | None) -> Iterator[Hint]:
+        """What `worker` and `apply` will read."""
+        ref = None if external_ref is None else (caller.cluster_id or "", external_ref)
+        return self.store.hints(session_id, person_id, ref)
 
     def apply(
         self, caller: Caller, session_id: str, person: Person, employer_id: str | None

@@ -1,12 +1,13 @@
 """The HTTP door: parse, one action, render."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.enrolment_service import schemas
 from services.enrolment_service.actions import Actions, Row
 from shared.http.door import PUBLIC, Call, Door, Reply
 from shared.storage.work import UnitOfWork
+from shared.storage.writes import Hint
 
 OnWork = Callable[[UnitOfWork], Actions]
 Reading = Callable[[], Actions]
@@ -25,11 +26,14 @@ def make_door(on_work: OnWork, reading: Reading, reference: Reference) -> Door:
 
 
 def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Reference) -> None:
-    def hints(call: Call, **_: str) -> tuple[tuple[str, Any], ...]:
-        """What a group of applications loads in one go."""
-        worker = call.body["worker"].get("person_id")
-        named = (("sessions", call.body["session_id"]),)
-        return (*named, ("people", worker)) if worker else named
+    def worker_of(call: Call) -> tuple[str | None, str | None]:
+        """The worker's id, or the hash of the number that the partner knows them by."""
+        worker = call.body["worker"]
+        external = worker.get("external_id")
+        return worker.get("person_id"), reference(call.who.cluster_id or "", external) if external else None
+
+    def hints(call: Call) -> Iterable[Hint]:
+        return on_work(call.uow).hints(call.who, call.body["session_id"], *worker_of(call))
 
     @door.post(
         "/v1/enrolments",
@@ -44,10 +48,7 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
     def apply(call: Call) -> Reply:
         """Ask for a seat. The answer tells the status, the place in the queue, and every reason against it."""
         actions = on_work(call.uow)
-        worker = call.body["worker"]
-        external = worker.get("external_id")
-        ref = reference(call.who.cluster_id or "", external) if external else None
-        person = actions.worker(call.who, worker.get("person_id"), ref)
+        person = actions.worker(call.who, *worker_of(call))
         stored, place = actions.apply(call.who, call.body["session_id"], person, call.body["employer_id"])
         return _enrolment(stored, place, created=True)
 

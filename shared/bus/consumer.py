@@ -19,7 +19,7 @@ from shared.logs import get_logger
 log = get_logger(__name__)
 
 POLL_RECORDS = 500
-_POLL_MS = 200
+_POLL_MS = 1000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SWEEP_SECONDS = 0.5
 _LAG_SECONDS = 2.0

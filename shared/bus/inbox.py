@@ -17,7 +17,7 @@ from shared.clock import Clock, utc_now
 from shared.errors import NotYetKnown, Transient, Unavailable
 from shared.logs import get_logger
 from shared.metrics import EVENTS_HANDLED
-from shared.schemas.codec import Undecodable, UnknownType, decode
+from shared.schemas.codec import Undecodable, decode
 from shared.schemas.event import Envelope, Event
 from shared.storage.mongo import Mongo, MongoDatabase, is_outage
 from shared.storage.transaction import commit
@@ -92,6 +92,7 @@ class Inbox:
         self._subscription = subscription
         self._clock = clock
         self._aliases = aliases if callable(aliases) else lambda: aliases or {}
+        self._wanted = {kind.TYPE.encode() for kind in subscription.handlers}
         self._name = f"{subscription.name}.g{generation}"
         self._rows = database[COLLECTION]
         self.held = Held(database, self._name)
@@ -160,15 +161,13 @@ class Inbox:
     # -- taking
 
     def _decoded(self, record: Incoming) -> _Item | None:
-        """None for an event that nobody here asked for."""
+        """None for an event that nobody here asked for: told by its type, before it is read."""
+        if any(name == "ce_type" and value not in self._wanted for name, value in record.headers):
+            return None
         try:
             envelope = decode(record.headers, record.value)
-        except UnknownType:
-            return None
         except Undecodable as error:
             return _Item(record, f"{record.topic}/{record.partition}@{record.offset}", None, str(error))
-        if type(envelope.event) not in self._subscription.handlers:
-            return None
         return _Item(record, envelope.id, envelope)
 
     def _fresh(self, items: list[_Item]) -> list[_Item]:

@@ -201,7 +201,7 @@ def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) ->
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_poll_records=500,
-        fetch_max_wait_ms=200,
+        fetch_max_wait_ms=1000,
         session_timeout_ms=settings.kafka_session_timeout_ms,
         heartbeat_interval_ms=min(2_000, settings.kafka_session_timeout_ms // 4),
         max_poll_interval_ms=120_000,

@@ -50,7 +50,7 @@ class Door:
     - `paged`: a list; `call.limit`, `call.after` and `call.page(items, after=...)`; `returns` is one item's schema.
     - `if_match`: "required" (428 without; PATCH has it of itself) or "honoured"; the view compares `call.if_match`.
     - `plain`: a POST that opens no unit of work. `group`: may be committed together with others.
-    - `hints`: from the call and path params to the (collection, id) that a batch may load in one go.
+    - `hints`: from the call and path params to what it will read, so that a group loads it in one go.
     - `accepts`, `produces`: media types beside JSON. Multipart: `call.files`; other bytes: `call.raw`, `call.media_type`.
     - `max_body`, `limits`: bytes, and depth, string and list length of JSON, where the route needs more than usual.
     - `errors`: statuses that this view answers beyond those that follow from the rest (for OpenAPI).

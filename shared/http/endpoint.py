@@ -240,7 +240,8 @@ def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: di
     def act(work: Any) -> Answer:
         return _answer(route, route.view(call.within(work), **ids))
 
-    write = Write(act, key, route.hints(call, **ids) if route.hints else ())
+    hints = route.hints
+    write = Write(act, key, None if hints is None else lambda work: hints(call.within(work), **ids))
     try:
         return writes.run(write)
     except NotYetKnown as error:

@@ -46,6 +46,13 @@ def on_starting(_server: Any) -> None:
         left_over.unlink(missing_ok=True)
 
 
+def post_worker_init(_worker: Any) -> None:
+    """The application is loaded."""
+    from shared import collector
+
+    collector.settle()
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     """A worker has gone: its gauges no longer count."""
     from prometheus_client.multiprocess import mark_process_dead

@@ -11,8 +11,6 @@ from gunicorn.glogging import Logger
 from shared import logs
 from shared.http.passage import KEY, Passage
 
-access_log = logs.get_logger("access")
-
 
 def service_of(app_uri: str | None) -> str:
     """`services.catalog_service.app:create_app()` is catalog."""
@@ -27,7 +25,6 @@ class JsonLog(Logger):
         """Send everything through structlog; gunicorn's files and formats are not used."""
         self.cfg = cfg
         self._level = logging.getLevelNamesMapping().get(cfg.loglevel.upper(), logging.INFO)
-        self._access: Any = None
         self.error_log.propagate = True
         self.error_log.setLevel(self._level)
         logs.configure(service_of(cfg.default_proc_name), cfg.loglevel)
@@ -38,15 +35,17 @@ class JsonLog(Logger):
             return
         passage = environ.get(KEY)
         found = passage if isinstance(passage, Passage) else Passage()
-        # Bound at the first request: the application has said by then which service this is.
-        self._access = self._access or access_log.bind()
-        self._access.info(
-            "request",
-            method=environ.get("REQUEST_METHOD"),
-            route=found.route.path if found.route else None,
-            status=str(resp.status)[:3],
-            milliseconds=round(request_time.total_seconds() * 1000, 2),
-            bytes=getattr(resp, "sent", None),
-            client=found.caller.client_id if found.caller else None,
-            trace_id=found.trace_id,
+        logs.write(
+            {
+                "component": "access",
+                "event": "request",
+                "level": "info",
+                "method": environ.get("REQUEST_METHOD"),
+                "route": found.route.path if found.route else None,
+                "status": str(resp.status)[:3],
+                "milliseconds": round(request_time.total_seconds() * 1000, 2),
+                "bytes": getattr(resp, "sent", None),
+                "client": found.caller.client_id if found.caller else None,
+                "trace_id": found.trace_id,
+            }
         )

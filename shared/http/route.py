@@ -1,8 +1,8 @@
 """One route as it was declared. Everything that can be made once is made here, nothing per request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from marshmallow import Schema, fields, validate
 
@@ -11,11 +11,12 @@ from shared.http.limits import JsonLimits
 from shared.http.parsing import harden
 from shared.http.render import Dump, compile_dump
 from shared.http.scopes import PUBLIC, SCOPES
+from shared.storage.writes import Hint
 
 View = Callable[..., Reply]
 SchemaLike = Schema | type[Schema]
 IfMatch = Literal["required", "honoured"] | None
-Hints = Callable[..., tuple[tuple[str, Any], ...]]
+Hints = Callable[..., Iterable[Hint]]
 
 MIB: Final = 1024 * 1024
 MULTIPART: Final = "multipart/form-data"

@@ -3,6 +3,7 @@ refuses is answered as a problem too."""
 
 import contextlib
 import os
+import select
 import socket
 import struct
 import time
@@ -19,6 +20,8 @@ from shared.logs import get_logger
 
 # A whole request, headers and body, must have come within this time. The gateway has stricter limits of its own.
 READ_SECONDS: Final = float(os.environ.get("CLUSTERSKILLS_READ_SECONDS", "20"))
+# How long a thread waits for the next request of a connection that it has just answered.
+LINGER_MILLISECONDS: Final = 50
 # A client that does not read its answer.
 SEND_SECONDS: Final = 20
 
@@ -47,6 +50,29 @@ class ProblemWorker(ThreadWorker):
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
         self._deadlines[conn] = time.monotonic() + READ_SECONDS
         super().enqueue_req(conn)
+
+    def handle(self, conn: TConn) -> Any:
+        """Answer a request, and those that follow at once on the same connection.
+
+        A connection that is busy stays with its thread: the way back over the main thread costs more than a request.
+        It goes back when nothing comes for a moment, when the process stops, or when others wait for a thread.
+        """
+        again = super().handle(conn)
+        while again is True and self._next_is_here(conn):
+            self._deadlines[conn] = time.monotonic() + READ_SECONDS
+            again = super().handle(conn)
+        return again
+
+    def _next_is_here(self, conn: TConn) -> bool:
+        self._deadlines.pop(conn, None)
+        if not self.alive or conn.is_http2 or len(self._deadlines) >= self.cfg.threads:
+            return False
+        parser: Any = conn.parser
+        if parser.unreader.buf.getvalue():
+            return True
+        waiting = select.poll()
+        waiting.register(conn.sock, select.POLLIN)
+        return bool(waiting.poll(LINGER_MILLISECONDS)) and self.alive
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         """A request has been answered, or given up."""

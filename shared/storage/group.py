@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.clock import Clock, utc_now
-from shared.errors import Conflict, ServiceError
+from shared.errors import Conflict, KeyReused, ServiceError
 from shared.logs import get_logger
-from shared.storage.idempotency import Claim, Idempotency
+from shared.storage import idempotency
 from shared.storage.mongo import REQUEST_SECONDS, Mongo, MongoDatabase, is_outage, within
 from shared.storage.transaction import commit
 from shared.storage.work import Asked, Duplicate, Raced, UnitOfWork
@@ -36,7 +36,6 @@ class _Waiting:
     future: "Future[Answer]" = field(default_factory=Future)
     since: float = field(default_factory=time.monotonic)
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
-    claim: Claim | None = None
     answer: Answer | None = None
     error: BaseException | None = None
 
@@ -66,7 +65,7 @@ class GroupCommit:
         self._resolvers = dict(resolvers or {})
         self._aliases = aliases
         self._duplicates = dict(duplicates or {})
-        self._idempotency = Idempotency(database, clock)
+        self._in_progress = idempotency.InProgress()
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._start_lock = threading.Lock()
@@ -76,9 +75,10 @@ class GroupCommit:
     def run(self, write: Write) -> Answer:
         """Commit the write with whatever else waits; see `Writes.run`."""
         self._start()
-        waiting = _Waiting(write)
-        self._queue.put(waiting)
-        return waiting.future.result()
+        if write.key is None:
+            return self._wait(write)
+        with self._in_progress.hold(write.key):
+            return self._wait(write)
 
     def close(self) -> None:
         """Finish what waits, then end the threads."""
@@ -87,6 +87,11 @@ class GroupCommit:
         for thread in self._threads:
             thread.join(timeout=5)
         self._threads = []
+
+    def _wait(self, write: Write) -> Answer:
+        waiting = _Waiting(write)
+        self._queue.put(waiting)
+        return waiting.future.result()
 
     # -- the threads
 
@@ -128,7 +133,6 @@ class GroupCommit:
         budget = max(0.2, REQUEST_SECONDS - (time.monotonic() - group[0].since))
         try:
             with within(budget):
-                self._claim(_undecided(group))
                 self._attempt(_undecided(group))
         except Exception as error:  # noqa: BLE001 (each request gets it)
             if is_outage(error):
@@ -136,7 +140,8 @@ class GroupCommit:
             for item in _undecided(group):
                 item.error = error
         finally:
-            self._finish(group)
+            for item in group:
+                _deliver(item)
 
     def _refuse_after_outage(self, group: list[_Waiting]) -> None:
         """Who already waited while another group found MongoDB gone has no time left to find out again."""
@@ -145,28 +150,7 @@ class GroupCommit:
             if item.since < seen_at:
                 item.error = error
 
-    def _finish(self, group: list[_Waiting]) -> None:
-        """Give the keys of failed requests back and hand out the outcomes. While MongoDB is away nobody waits for that:
-        their 503 is due at once, and the claims age."""
-        failed = [item for item in group if item.error is not None and item.claim is not None]
-        lost = [item for item in failed if item.error is not None and is_outage(item.error)]
-        self._release([item.claim for item in failed if item not in lost and item.claim is not None])
-        for item in group:
-            _deliver(item)
-        self._release([item.claim for item in lost if item.claim is not None])
-
     # -- one group
-
-    def _claim(self, group: list[_Waiting]) -> None:
-        keyed = [item for item in group if item.write.key is not None]
-        outcomes = self._idempotency.claim(item.write.key for item in keyed if item.write.key is not None)
-        for item, outcome in zip(keyed, outcomes, strict=True):
-            if isinstance(outcome, Claim):
-                item.claim = outcome
-            elif isinstance(outcome, Answer):
-                item.answer = outcome
-            else:
-                item.error = outcome
 
     def _attempt(self, group: list[_Waiting]) -> None:
         """Decide all, commit once; when the transaction is refused, each one alone."""
@@ -194,7 +178,7 @@ class GroupCommit:
     def _retry_alone(self, item: _Waiting, refused: Exception) -> None:
         for _ in range(_ROUNDS):
             if isinstance(refused, Duplicate) and refused.index in self._duplicates:
-                item.error = self._duplicates[refused.index]()
+                self._refuse_duplicate(item, refused)
             elif not isinstance(refused, Raced | Duplicate):
                 item.error = refused
             else:
@@ -202,6 +186,14 @@ class GroupCommit:
             if item.error is not None or item.answer is not None:
                 return
         item.error = Conflict("Too many changes to the same thing at once; try again in a moment.", code="BUSY")
+
+    def _refuse_duplicate(self, item: _Waiting, refused: Duplicate) -> None:
+        """It is there already. When the same request made it, in another process, its answer is this one's, too."""
+        try:
+            item.answer = idempotency.kept_answer(self._new_work(), item.write.key) if item.write.key else None
+            item.error = None if item.answer else self._duplicates[refused.index]()
+        except KeyReused as reused:
+            item.error = reused
 
     def _once_more(self, item: _Waiting) -> Exception:
         """Decide on fresh state and commit. The item has its outcome then, or the refusal is returned."""
@@ -241,9 +233,7 @@ class GroupCommit:
         try:
             with work.savepoint():
                 # In the request's own context, so that its events carry its trace.
-                answer = item.context.run(item.write.act, work)
-                if item.claim is not None:
-                    self._idempotency.answer(work, item.claim, answer)
+                answer = item.context.run(self._answer, work, item.write)
             decided.append((item, answer))
         except Asked as asked:
             questions.append((item, asked.question))
@@ -252,22 +242,21 @@ class GroupCommit:
                 raise
             item.error = error
 
+    def _answer(self, work: UnitOfWork, write: Write) -> Answer:
+        if write.key is None:
+            return write.act(work)
+        answer = idempotency.kept_answer(work, write.key)
+        if answer is None:
+            answer = write.act(work)
+            idempotency.keep(work, write.key, answer, self._clock)
+        return answer
+
     def _resolve(self, work: UnitOfWork, questions: Iterable[Hashable]) -> None:
         kinds: dict[type, list[Hashable]] = defaultdict(list)
         for question in questions:
             kinds[type(question)].append(question)
         for kind, alike in kinds.items():
             work.memo.update(self._resolvers[kind](work, alike))
-
-    def _release(self, claims: list[Claim]) -> None:
-        if not claims:
-            return
-        try:
-            with within(REQUEST_SECONDS):
-                self._idempotency.release(claims)
-        except Exception as error:  # noqa: BLE001 (the answer is known already)
-            # The claim ages and is taken over by the retry; nothing is lost but seconds.
-            log.warning("idempotency_release_failed", error=type(error).__name__)
 
     def _new_work(self) -> UnitOfWork:
         return UnitOfWork(self._database, self._clock, self._source, self._aliases())
@@ -278,15 +267,12 @@ def _undecided(group: list[_Waiting]) -> list[_Waiting]:
 
 
 def _preload(work: UnitOfWork, group: list[_Waiting]) -> None:
-    """Load what the hints name: one query per collection for the whole group."""
-    if len(group) == 1:
-        return
-    wanted: dict[str, list[Any]] = defaultdict(list)
-    for item in group:
-        for collection, document_id in item.write.hints:
-            wanted[collection].append(document_id)
-    for collection, ids in wanted.items():
-        work.preload(collection, ids)
+    """Load what the hints name: one query for the whole group, and another for what that leads to."""
+    for _ in range(_ROUNDS):
+        hints = [hint for item in group if item.write.hints for hint in item.write.hints(work)]
+        hints += [(idempotency.COLLECTION, "_id", item.write.key.record_id) for item in group if item.write.key]
+        if not work.load(hints):
+            return
 
 
 def _deliver(item: _Waiting) -> None:

@@ -1,6 +1,7 @@
 """The relay: takes events from the outbox to the broker, one at a time per service, in each aggregate's order."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -11,14 +12,15 @@ from shared.logs import get_logger
 from shared.metrics import EVENTS_SENT
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase
-from shared.storage.outbox import BATCH, COLLECTION, Outbox
+from shared.storage.outbox import BATCH, Outbox
 from shared.storage.wakeup import Wakeup
 
 log = get_logger(__name__)
 
 SWEEP_SECONDS = 1.0
 _PAUSE_AFTER_FAILURE = 0.2
-_GATHER_SECONDS = 0.004
+_GATHER_SECONDS = 0.002
+_TURN_SECONDS = 0.02
 
 
 class Publisher(Protocol):
@@ -58,7 +60,7 @@ class Relay:
         self._stamp = stamp
         self._batch = batch
         self._lease = Lease(database, "relay", uuid.uuid4().hex, lease_seconds)
-        self._wakeup = Wakeup(client, database, COLLECTION)
+        self._wakeup = Wakeup(client, database)
         self.sent = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -97,9 +99,10 @@ class Relay:
     def _turn(self, stop: threading.Event) -> None:
         # Listening starts before the read: what is committed after the read rings.
         self._wakeup.open()
+        begun = time.monotonic()
         if self.step() < self._batch and not stop.is_set() and self._wakeup.wait(SWEEP_SECONDS):
-            # Under load a few milliseconds gather what several transactions commit: one read, one send, one mark.
-            stop.wait(_GATHER_SECONDS)
+            # Under load this gathers what several transactions commit: one read, one send, one mark for all of it.
+            stop.wait(max(_GATHER_SECONDS, begun + _TURN_SECONDS - time.monotonic()))
 
     def _finish(self) -> None:
         self._wakeup.close()

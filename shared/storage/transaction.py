@@ -7,6 +7,7 @@ from pymongo.client_session import ClientSession
 
 from shared.errors import Transient
 from shared.storage.mongo import TRANSACTION, Mongo
+from shared.storage.wakeup import ring
 from shared.storage.work import Raced, UnitOfWork
 
 T = TypeVar("T")
@@ -27,6 +28,8 @@ def commit(client: Mongo, work: UnitOfWork, *more: Callable[[ClientSession], Non
 
     if more or not work.empty:
         in_transaction(client, body)
+    if work.events:
+        ring(work.database)
     work.committed()
 
 

@@ -1,43 +1,57 @@
-"""A wake-up on inserts: the change stream as a bell, never as a source of truth."""
+"""A wake-up after commits: a bell, never a source of truth.
 
+The bell is a tiny capped collection, which its reader waits on with a tailable cursor. A change stream would do the same
+without a write, but it wakes up at every entry of the oplog, of every service, to look whether it is its own: with the
+relays of five services that was a quarter of mongod's time.
+"""
+
+from contextlib import suppress
 from typing import Any
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.write_concern import WriteConcern
 
-from shared.storage.mongo import Mongo, MongoDatabase
+from shared.storage.mongo import Document, Mongo, MongoDatabase
 
+COLLECTION = "wakeups"
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_CAPPED: dict[str, Any] = {"capped": True, "size": 16_384, "max": 32}
+_NAMESPACE_EXISTS = 48
+_NOBODY_WAITS_FOR_IT = WriteConcern(w=0)
+
+
+def ring(database: MongoDatabase) -> None:
+    """Say that something was committed. Costs no round trip; may get lost: who listens looks by itself now and then."""
+    with suppress(PyMongoError):
+        database.get_collection(COLLECTION, write_concern=_NOBODY_WAITS_FOR_IT).insert_one({})
 
 
 class Wakeup:
-    """Waits for inserts into one collection.
+    """Waits until somebody rings in this database."""
 
-    Reads the stream batch by batch and undecoded: after a busy time one call swallows thousands of changes, where the
-    driver's stream would hand them out one by one. No resume token is kept: who wakes up reads the collection itself.
-    """
-
-    def __init__(self, client: Mongo, database: MongoDatabase, collection: str) -> None:
-        self._client, self._database, self._collection = client, database, collection
+    def __init__(self, client: Mongo, database: MongoDatabase) -> None:
+        self._client, self._database = client, database
         self._session: ClientSession | None = None
         self._cursor: Any = None
 
     def open(self) -> None:
-        """Start listening, if not listening yet. What is inserted from now on rings."""
+        """Start listening, if not listening yet. What is rung from now on is heard, and what was rung just before."""
         if self._cursor is not None:
             return
+        self._ensure_bell()
         self._session = self._client.start_session()
-        pipeline = [{"$changeStream": {}}, {"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
-        reply = self._command({"aggregate": self._collection, "pipeline": pipeline, "cursor": {"batchSize": 0}})
-        self._cursor = reply["cursor"]["id"]
+        # Local reads: the bell need not wait for its own majority.
+        find = {"find": COLLECTION, "tailable": True, "awaitData": True, "batchSize": 0, "readConcern": _LOCAL}
+        self._cursor = self._command(find)["cursor"]["id"] or None
 
     def wait(self, seconds: float) -> bool:
-        """Until something was inserted (true) or the time is over (false)."""
+        """Until somebody rang (true) or the time is over (false)."""
         self.open()
-        reply = self._command(
-            {"getMore": self._cursor, "collection": self._collection, "maxTimeMS": max(1, int(seconds * 1000))}
-        )
+        get_more = {"getMore": self._cursor, "collection": COLLECTION, "maxTimeMS": max(1, int(seconds * 1000))}
+        reply = self._command(get_more)
         self._cursor = reply["cursor"]["id"] or None
         return len(reply["cursor"]["nextBatch"]) > 0
 
@@ -47,5 +61,20 @@ class Wakeup:
         if session is not None:
             session.end_session()
 
-    def _command(self, command: dict[str, Any]) -> Any:
+    def _ensure_bell(self) -> None:
+        """A capped collection with something in it: a tailable cursor on an empty one ends at once."""
+        try:
+            self._database.create_collection(COLLECTION, check_exists=False, **_CAPPED)
+        except OperationFailure as error:
+            if error.code != _NAMESPACE_EXISTS:
+                raise
+            if not self._database[COLLECTION].options().get("capped"):
+                # Somebody rang before anybody listened.
+                self._database.command({"convertToCapped": COLLECTION, "size": _CAPPED["size"]})
+        self._database[COLLECTION].insert_one({})
+
+    def _command(self, command: Document) -> Any:
         return self._database.command(command, codec_options=_RAW, session=self._session)
+
+
+_LOCAL = {"level": "local"}

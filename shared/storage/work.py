@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne
@@ -16,11 +15,14 @@ from shared.errors import Invalid
 from shared.schemas.codec import encode_data
 from shared.schemas.event import Event, event_id
 from shared.storage.mongo import Document, MongoCollection, MongoDatabase
+from shared.storage.writes import Hint
 from shared.tracing import current_traceparent
 
 EVENT_BYTES = 900_000
 """Kafka takes a record of a million bytes. A larger event would be committed and then hold up its outbox for ever."""
 
+_PART = "_part"
+_ONE_BATCH = 10_000
 Operation = Any  # pymongo's write models have no common public base
 Key = tuple[str, Any]
 Mark = tuple[int, int, int, int]
@@ -79,18 +81,33 @@ class UnitOfWork:
         self._outbox: list[Document] = []
         self._extra: list[tuple[str, Operation]] = []
         self._after: list[Callable[[], None]] = []
+        self._found: dict[tuple[str, str, Any], Any] = {}
         self.memo: dict[Hashable, Any] = {}
 
     # -- reading
 
     def preload(self, collection: str, ids: Iterable[Any]) -> None:
         """Load many documents in one query; absent ones are remembered as absent."""
-        wanted = [i for i in dict.fromkeys(ids) if (collection, i) not in self._entries]
-        if not wanted:
-            return
-        found = {doc["_id"]: doc for doc in self.collection(collection).find({"_id": {"$in": wanted}})}
-        for i in wanted:
-            self._remember(collection, i, found.get(i))
+        self.load((collection, "_id", document_id) for document_id in ids)
+
+    def load(self, hints: Iterable[Hint]) -> bool:
+        """Load what the hints name, of whatever collections, in one query. False when all of it is known already."""
+        wanted: dict[tuple[str, str], list[Any]] = defaultdict(list)
+        for collection, field, value in dict.fromkeys(hints):
+            known = self._entries if field == "_id" else self._found
+            if ((collection, value) if field == "_id" else (collection, field, value)) not in known:
+                wanted[collection, field].append(value)
+        for (collection, field), values, documents in self._query(wanted):
+            self._learn(collection, field, values, documents)
+        return bool(wanted)
+
+    def find_by(self, collection: str, field: str, values: Iterable[Any]) -> dict[Any, Document]:
+        """Documents by a unique field, as they were when first asked for; those that are not there are left out."""
+        asked = list(values)
+        self.load((collection, field, value) for value in asked)
+        ids = {value: self._found[collection, field, value] for value in asked}
+        found = {value: self._entries[collection, i].now for value, i in ids.items() if i is not None}
+        return {value: document for value, document in found.items() if document is not None}
 
     def get(self, collection: str, document_id: Any) -> Document:
         """The document as this unit of work sees it. Raises Absent."""
@@ -106,10 +123,10 @@ class UnitOfWork:
             self._remember(collection, document_id, self.collection(collection).find_one({"_id": document_id}))
         return self._entries[key].now
 
-    def knows(self, collection: str, document_id: Any) -> bool:
-        """Whether this unit of work has already read or saved the document; asks no database."""
+    def known(self, collection: str, document_id: Any) -> Document | None:
+        """The document if this unit of work has already read or saved it; asks no database."""
         entry = self._entries.get((collection, document_id))
-        return entry is not None and entry.now is not None
+        return entry.now if entry else None
 
     def find(self, collection: str, query: Document, **options: Any) -> list[Document]:
         """Documents that match in the database, each as this unit of work sees it; own unsaved inserts excluded."""
@@ -201,6 +218,40 @@ class UnitOfWork:
         return len(self._outbox)
 
     # -- inside
+
+    def _query(
+        self, wanted: Mapping[tuple[str, str], list[Any]]
+    ) -> Iterator[tuple[tuple[str, str], list[Any], list[Document]]]:
+        """One command for all collections: a round trip costs more than what it fetches."""
+        if not wanted:
+            return
+        matches = [
+            (self.collection(name), {"$match": {field: {"$in": values}}}) for (name, field), values in wanted.items()
+        ]
+        if len(matches) == 1:
+            collection, match = matches[0]
+            parts = [list(collection.find(match["$match"]))]
+        else:
+            parts = [[] for _ in matches]
+            collection, match = matches[0]
+            stages: list[Document] = [match, {"$set": {_PART: 0}}]
+            for number, (other, match) in enumerate(matches[1:], start=1):
+                stages.append({"$unionWith": {"coll": other.name, "pipeline": [match, {"$set": {_PART: number}}]}})
+            for document in collection.aggregate(stages, batchSize=_ONE_BATCH):
+                parts[document.pop(_PART)].append(document)
+        for (key, values), documents in zip(wanted.items(), parts, strict=True):
+            yield key, values, documents
+
+    def _learn(self, collection: str, field: str, values: list[Any], documents: list[Document]) -> None:
+        found = {document[field]: document for document in documents}
+        for value in values:
+            document = found.get(value)
+            if field == "_id":
+                self._remember(collection, value, document)
+            else:
+                self._found[collection, field, value] = None if document is None else document["_id"]
+                if document is not None:
+                    self._seen(collection, document)
 
     def _remember(self, collection: str, document_id: Any, document: Document | None) -> None:
         stored = None if document is None else document.get("version", 0)
@@ -299,8 +350,3 @@ def duplicate_of(error: BulkWriteError | DuplicateKeyError) -> Exception:
         return error
     text = str(first.get("errmsg", ""))
     return Duplicate(text.split("index: ", 1)[-1].split(" ", 1)[0])
-
-
-def aged(document: Document, now: datetime) -> float:
-    """Seconds since the document was last saved."""
-    return float((now - document["updated_at"]).total_seconds())

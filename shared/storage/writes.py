@@ -1,11 +1,14 @@
 """The contract between a door and the storage: a write is a function of a unit of work that ends in an answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from shared.storage.work import UnitOfWork
+
+Hint = tuple[str, str, Any]
+"""Collection, unique field ("_id" or another), value."""
 
 REPLAYED = ("Idempotency-Replayed", "true")
 
@@ -31,13 +34,13 @@ class IdempotencyKey:
 class Write:
     """One request that changes something.
 
-    `act` may run more than once (a conflict is decided again on fresh state) but takes effect once. `hints` name
-    documents as (collection, id) that a batch may load in one go.
+    `act` may run more than once (a conflict is decided again on fresh state) but takes effect once. `hints` name what
+    it will read, so that a group loads all of it in one go; asked again when that is loaded, for what it leads to.
     """
 
     act: Callable[["UnitOfWork"], Answer]
     key: IdempotencyKey | None = None
-    hints: tuple[tuple[str, Any], ...] = ()
+    hints: Callable[["UnitOfWork"], Iterable[Hint]] | None = None
 
 
 class Writes(Protocol):

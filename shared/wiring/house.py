@@ -8,7 +8,7 @@ from typing import TypeVar
 from pymongo import IndexModel
 from pymongo.errors import OperationFailure, PyMongoError
 
-from shared import logs, metrics, settings, tracing
+from shared import collector, logs, metrics, settings, tracing
 from shared.auth.verify import AuthSettings, TokenVerifier
 from shared.bus import held
 from shared.bus.generations import Generations, ReadModel
@@ -101,6 +101,7 @@ class House:
         origins: Callable[[str | None, str], bool] | None = None,
     ) -> ServiceApp:
         """The WSGI application with all writes by group commit, and the metrics port."""
+
         writes = GroupCommit(
             self.client,
             self.database,
@@ -157,6 +158,7 @@ class House:
         """Work until SIGTERM."""
         self._serve_metrics()
         self._prepared.wait()
+        collector.settle()
         Worker(plan).run()
 
     def checks(self) -> list[Check]:

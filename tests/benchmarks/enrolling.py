@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pymongo import ReturnDocument
 
-from services.enrolment_service.store.seats import SeatQuestion, _claim_stages
 from shared.clock import new_id, utc_now
 from shared.storage.mongo import TRANSACTION, MongoDatabase
 from tests.benchmarks.load import Load, post_all
@@ -75,20 +74,21 @@ def raw_one_by_one(database: MongoDatabase, sessions: Sequence[str], count: int,
     def one(number: int) -> None:
         session_id, person, enrolment = sessions[number % len(sessions)], new_id(), new_id()
         now = utc_now()
-        key = {"_id": f"raw-{enrolment}", "fingerprint": "raw", "state": "claimed", "token": "raw", "at": now}
-        database["idempotency"].insert_one(key)
-        stages = _claim_stages(session_id, [SeatQuestion(session_id, person, enrolment)], now)
+        claims = {"claims": {"p": person, "e": enrolment, "t": None, "w": None, "at": now}}
         database["seats"].find_one_and_update(
-            {"_id": session_id}, stages, projection={"claims": 1}, return_document=ReturnDocument.AFTER
+            {"_id": session_id, "$expr": {"$lt": ["$taken", "$capacity"]}},
+            {"$push": claims, "$inc": {"taken": 1, "version": 1}, "$set": {"updated_at": now}},
+            projection={"claims": 1},
+            return_document=ReturnDocument.AFTER,
         )
         document = _enrolment(enrolment, now) | {"session_id": session_id, "slot": f"{session_id}/{person}"}
+        answer = {"_id": f"raw-{enrolment}", "fingerprint": "raw", "answer": {"body": b"x" * 900}, "at": now}
         rows = [_sent_row(f"{enrolment}-{n}", now) for n in (1, 2)]
 
         def body(session: object) -> None:
             database["enrolments"].insert_one(document, session=session)  # type: ignore[arg-type]
             database["outbox"].insert_many(rows, session=session)  # type: ignore[arg-type]
-            answer = {"$set": {"state": "done", "answer": {"status": 201, "body": b"x" * 900}}}
-            database["idempotency"].update_one({"_id": key["_id"]}, answer, session=session)  # type: ignore[arg-type]
+            database["idempotency"].insert_one(answer, session=session)  # type: ignore[arg-type]
 
         with client.start_session() as session:
             session.with_transaction(body, **TRANSACTION)

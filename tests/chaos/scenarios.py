@@ -107,23 +107,23 @@ def relay_freezes(arena: Arena, seconds: float) -> None:
 
 
 def wakeup_is_lost(arena: Arena, seconds: float) -> None:
-    """The change stream is cut under the relay, again and again: it is only a bell."""
+    """The bell is cut off under the relay, again and again: it is only a bell."""
     _pair(arena)
     cut = 0
     admin = arena.client.admin.with_options(read_concern=ReadConcern("local"))
-    ours = {"ns": f"{arena.database.name}.outbox", "cursor.cursorId": {"$exists": True}}
+    ours = {"ns": f"{arena.database.name}.wakeups", "cursor.cursorId": {"$exists": True}}
 
     def kill_cursors() -> None:
         nonlocal cut
         found = list(admin.aggregate([{"$currentOp": {"idleCursors": True}}, {"$match": ours}]))
         if found:
-            arena.database.command({"killCursors": "outbox", "cursors": [row["cursor"]["cursorId"] for row in found]})
+            arena.database.command({"killCursors": "wakeups", "cursors": [row["cursor"]["cursorId"] for row in found]})
             cut += len(found)
 
     with arena.load():
         wait_for(lambda: arena.effects_total() > 0)
         _repeat(seconds, kill_cursors, every=0.2)
-    assert cut, "No change stream was there to be cut."
+    assert cut, "No bell was there to be cut off."
 
 
 def transactions_overlap(arena: Arena, seconds: float) -> None:

@@ -1,6 +1,6 @@
 """Documents <-> rules of enrolment: the only place that knows fields and indexes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -8,13 +8,14 @@ import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.enrolment_service.domain import APPLIED, WAITLISTED, Enrolment
-from services.enrolment_service.store.copies import COPIES, Copies
+from services.enrolment_service.store.copies import COPIES, PEOPLE, Copies
 from services.enrolment_service.store.seats import SEATS, Seats, duplicate_enrolment, slot
 from shared.bus.worker import require_fresh
 from shared.errors import Conflict, NotFound
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, UnitOfWork
+from shared.storage.writes import Hint
 from shared.wiring.house import Service
 
 __all__ = ["SERVICE", "Store", "Stored"]
@@ -41,7 +42,13 @@ SERVICE = Service(
                 partialFilterExpression={"status": "offered"},
             ),
         ],
-        SEATS: [IndexModel([("needs_care", ASCENDING)], name="needs_care", sparse=True)],
+        SEATS: [
+            IndexModel([("needs_care", ASCENDING)], name="needs_care", sparse=True),
+            # Those with claims at this moment: few, however many sessions there are.
+            IndexModel(
+                [("cluster_id", ASCENDING)], name="claimed", partialFilterExpression={"claims.0": {"$exists": True}}
+            ),
+        ],
         "sessions": [],
         "people": [],
         "courses": [],
@@ -70,6 +77,13 @@ class Store:
         self.work = work
         self.copies = Copies(work)
         self.seats = Seats(work)
+
+    def hints(self, session_id: str, person_id: str | None, ref: tuple[str, str] | None) -> Iterator[Hint]:
+        """What an application reads, as far as it is known by now: a group of them loads it in one query."""
+        for hint in self.copies.hints(session_id, person_id, ref):
+            yield hint
+            if hint[0] == PEOPLE:
+                yield ENROLMENTS, "slot", slot(session_id, hint[2])
 
     # -- enrolments
 

@@ -1,6 +1,7 @@
 """Local copies of what other services own, built from their events alone and rebuilt from zero at any time."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -10,7 +11,9 @@ from shared.errors import NotYetKnown
 from shared.schemas import catalog, certificate, directory
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, UnitOfWork
+from shared.storage.writes import Hint
 
+T = TypeVar("T")
 SESSIONS, PEOPLE, COURSES, REFS = "sessions", "people", "courses", "person_refs"
 COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS))
 """`person_refs` finds a person by the keyed hash of their home cluster's own number."""
@@ -27,6 +30,23 @@ class Copies:
 
     # -- reading
 
+    def hints(self, session_id: str, person_id: str | None, ref: tuple[str, str] | None) -> Iterator[Hint]:
+        """What an application reads here, as far as it is known by now; `ref` is (cluster, external reference)."""
+        yield SESSIONS, "_id", session_id
+        session = self._work.known(SESSIONS, session_id)
+        if session and "course_id" in session:
+            _remember_course(session_id, session["course_id"])
+        if course_id := _COURSE_OF.get(session_id):
+            yield COURSES, "_id", course_id
+        if ref:
+            yield REFS, "_id", _ref(*ref)
+        if person_id := person_id or self._referred(ref):
+            yield PEOPLE, "_id", person_id
+
+    def _referred(self, ref: tuple[str, str] | None) -> str | None:
+        document = self._work.known(REFS, _ref(*ref)) if ref else None
+        return document["person_id"] if document else None
+
     def session(self, session_id: str) -> Session:
         """The session; NotYetKnown until its opening has come."""
         try:
@@ -35,7 +55,7 @@ class Copies:
             raise NotYetKnown("session", session_id) from absent
         if "course_id" not in document:
             raise NotYetKnown("session", session_id)
-        return msgspec.convert({**document, "id": session_id}, Session)
+        return self._made(Session, document)
 
     def person(self, person_id: str) -> Person:
         """The person, following a merge; NotYetKnown until they were registered."""
@@ -44,7 +64,7 @@ class Copies:
             raise NotYetKnown("person", person_id)
         if document.get("merged_into"):
             return self.person(document["merged_into"])
-        return msgspec.convert({**document, "id": person_id}, Person)
+        return self._made(Person, document)
 
     def person_by_ref(self, cluster_id: str, external_ref: str) -> Person:
         """The person whom a cluster knows under this keyed hash; NotYetKnown until they were registered."""
@@ -140,6 +160,14 @@ class Copies:
 
     # -- inside
 
+    def _made(self, kind: type[T], document: Document) -> T:
+        """As the rules see it, made once for all who ask for it in this unit of work."""
+        known, made = self._work.memo.get((kind, document["_id"]), (None, None))
+        if known is not document:
+            made = msgspec.convert({**document, "id": document["_id"]}, kind)
+            self._work.memo[kind, document["_id"]] = (document, made)
+        return cast(T, made)
+
     def _change(self, person_id: str, **fields: Any) -> None:
         self._work.save(PEOPLE, _ordered({**self._person(person_id), **fields}))
 
@@ -156,6 +184,17 @@ class Copies:
     def _person(self, person_id: str) -> Document:
         empty: Document = {"_id": person_id, "cluster_id": None, "employments": {}, "consents": {}, "certified": {}}
         return self._work.peek(PEOPLE, person_id) or empty
+
+
+# Which course a session is of never changes; remembered, so that both can be loaded in one query.
+_COURSE_OF: dict[str, str] = {}
+_COURSES_REMEMBERED = 50_000
+
+
+def _remember_course(session_id: str, course_id: str) -> None:
+    if len(_COURSE_OF) >= _COURSES_REMEMBERED:
+        _COURSE_OF.clear()
+    _COURSE_OF[session_id] = course_id
 
 
 def _ordered(document: Document) -> Document:

@@ -6,6 +6,7 @@ A seat document counts what is taken and holds only claims that are not confirme
 """
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import InsertOne, UpdateOne
-from pymongo.errors import PyMongoError
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from services.enrolment_service import domain
 from services.enrolment_service.domain import Seat
@@ -29,6 +30,7 @@ SEATS = "seats"
 ENROLMENTS = "enrolments"
 CLAIM_AGE = timedelta(seconds=10)
 """A claim this old belongs to a process that died or froze between claim and commit."""
+_SETTLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Seats:
         if isinstance(outcome, ServiceError):
             raise outcome
         seat: Seat = outcome
-        if not existing and self._work.knows(ENROLMENTS, seat.enrolment_id):
+        if not existing and self._work.known(ENROLMENTS, seat.enrolment_id):
             # Two clicks in one group got the same claim; the first of them has made the enrolment.
             raise duplicate_enrolment(seat.enrolment_id)
         self._work.after_commit(lambda: DESK.settle(session_id, seat.enrolment_id))
@@ -161,7 +163,8 @@ class Seats:
 
     def stale_claims(self, now: datetime, limit: int) -> list[tuple[str, Document]]:
         """(session, claim) of claims that nobody confirmed in time."""
-        rows = self._work.collection(SEATS).find({"claims.at": {"$lt": now - CLAIM_AGE}}, {"claims": 1}, limit=limit)
+        query = {"claims.0": {"$exists": True}, "claims.at": {"$lt": now - CLAIM_AGE}}
+        rows = self._work.collection(SEATS).find(query, {"claims": 1}, limit=limit, hint="claimed")
         return [(row["_id"], claim) for row in rows for claim in row["claims"] if claim["at"] < now - CLAIM_AGE]
 
     def give_back(self, session_id: str, claim: Document) -> None:
@@ -217,43 +220,43 @@ def availability_of(document: Document) -> str:
 
 
 class Desk:
-    """Settled claims of this process, forgotten with the session's next claim or by the sweep."""
+    """Settled claims of this process, forgotten with the session's next claim or a moment later."""
 
     def __init__(self) -> None:
-        self._settled: dict[str, list[str]] = defaultdict(list)
+        self._settled: dict[str, tuple[float, list[str]]] = {}
         self._lock = threading.Lock()
 
     def settle(self, session_id: str, enrolment_id: str) -> None:
         """The enrolment is committed; its claim can go."""
         with self._lock:
-            self._settled[session_id].append(enrolment_id)
+            self._settled.setdefault(session_id, (time.monotonic(), []))[1].append(enrolment_id)
 
     def take_settled(self, session_id: str) -> list[str]:
         """Claims of this session that can go now."""
         with self._lock:
-            return self._settled.pop(session_id, [])
+            return self._settled.pop(session_id, _NOTHING)[1]
 
-    def take_all(self) -> dict[str, list[str]]:
-        """All claims that can go now."""
+    def take_old(self, seconds: float) -> dict[str, list[str]]:
+        """Claims that no later claim of their session took along for so long."""
+        before = time.monotonic() - seconds
         with self._lock:
-            settled, self._settled = self._settled, defaultdict(list)
-        return settled
+            old = [session for session, (since, _) in self._settled.items() if since <= before]
+            return {session: self._settled.pop(session)[1] for session in old}
 
 
+_NOTHING: tuple[float, list[str]] = (0.0, [])
 DESK = Desk()
 
 
-def settle_until(closing: threading.Event, database: MongoDatabase, pause: float = 1.0) -> None:
-    """Forget settled claims that no later claim of their session takes along. For a daemon thread of an API process."""
-    while not closing.wait(pause):
-        settled = DESK.take_all()
-        updates = [
-            UpdateOne({"_id": session}, [{"$set": {"claims": _without("$claims", ids)}}])
-            for session, ids in settled.items()
-        ]
+def settle_until(closing: threading.Event, database: MongoDatabase) -> None:
+    """Forget settled claims that no later claim takes along. For a daemon thread of an API process."""
+    while not closing.wait(_SETTLE_SECONDS / 2):
+        old = DESK.take_old(_SETTLE_SECONDS)
+        gone = [enrolment for ids in old.values() for enrolment in ids]
         try:
-            if updates:
-                database[SEATS].bulk_write(updates, ordered=False)
+            if old:
+                forget = [{"$set": {"claims": _without("$claims", "$$gone")}}]
+                database[SEATS].update_many({"_id": {"$in": list(old)}}, forget, let={"gone": gone})
         except PyMongoError as error:
             # The sweep settles them instead: the claims are old by then and their enrolments are there.
             log.warning("claims_not_settled", error=type(error).__name__)
@@ -266,7 +269,7 @@ def resolve_slots(work: UnitOfWork, questions: Sequence[SlotQuestion]) -> Mappin
 
 
 def resolve_seats(work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mapping[Any, Any]:
-    """Answers many SeatQuestions with one query, one bulk update and one read: a Seat each, or why not."""
+    """Answers many SeatQuestions with one query, one update and one read: a Seat each, or why not."""
     taken = _occupied(work, [q for q in questions if not q.existing])
     asking = [q for q in questions if _slot(q) not in taken or q.existing]
     answers: dict[Any, Any] = {q: duplicate_enrolment(taken[_slot(q)]) for q in questions if q not in asking}
@@ -280,64 +283,24 @@ def resolve_seats(work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mappin
 
 
 def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> dict[str, Document]:
-    """One update per session, all in one command, outside any transaction; then what stands there."""
+    """One update for all sessions, outside any transaction; then what stands there."""
     seats = work.collection(SEATS)
     now = work.clock()
-    seats.bulk_write(
-        [UpdateOne({"_id": session}, _claim_stages(session, asking, now)) for session, asking in by_session.items()],
-        ordered=False,
-    )
-    return {document["_id"]: document for document in seats.find({"_id": {"$in": list(by_session)}})}
-
-
-def _claim_stages(session_id: str, asking: Sequence[SeatQuestion], now: datetime) -> list[Document]:
-    applicants = [{"p": q.person_id, "e": q.enrolment_id} for q in asking]
-    start = {
-        "taken": "$taken",
-        "waiting": "$waiting",
-        "next": "$next_ticket",
-        "claims": _without("$claims", DESK.take_settled(session_id)),
-    }
-    value = "$$value"
-    has_claim = {"$in": ["$$this.p", f"{value}.claims.p"]}
-    seat_free = {"$and": ["$open", {"$eq": [f"{value}.waiting", 0]}, {"$lt": [f"{value}.taken", "$capacity"]}]}
-    queue_free = {"$and": ["$open", {"$lt": [f"{value}.waiting", "$waitlist_limit"]}]}
-    claim = {"p": "$$this.p", "e": "$$this.e", "t": None, "w": None, "at": now}
-    ticket = claim | {"t": f"{value}.next", "w": {"$add": [f"{value}.waiting", 1]}}
-    gets_seat = {
-        "taken": {"$add": [f"{value}.taken", 1]},
-        "waiting": f"{value}.waiting",
-        "next": f"{value}.next",
-        "claims": {"$concatArrays": [f"{value}.claims", [claim]]},
-    }
-    gets_ticket = {
-        "taken": f"{value}.taken",
-        "waiting": {"$add": [f"{value}.waiting", 1]},
-        "next": {"$add": [f"{value}.next", 1]},
-        "claims": {"$concatArrays": [f"{value}.claims", [ticket]]},
-    }
-    branches = [
-        {"case": has_claim, "then": value},
-        {"case": seat_free, "then": gets_seat},
-        {"case": queue_free, "then": gets_ticket},
-    ]
-    step = {"$switch": {"branches": branches, "default": value}}
-    return [
-        {"$set": {"r": {"$reduce": {"input": applicants, "initialValue": start, "in": step}}}},
+    desks = [
         {
-            "$set": {
-                "taken": "$r.taken",
-                "waiting": "$r.waiting",
-                "next_ticket": "$r.next",
-                "claims": "$r.claims",
-                "version": {"$add": ["$version", 1]},
-                "updated_at": "$$NOW",
-            }
-        },
-        # Only a change of availability needs somebody to look.
-        {"$set": {"needs_care": {"$cond": [{"$eq": [_AVAILABILITY, "$announced"]}, "$needs_care", True]}}},
-        {"$unset": "r"},
+            "session": session,
+            "asking": [{"p": q.person_id, "e": q.enrolment_id, "t": None, "w": None, "at": now} for q in asking],
+            "settled": DESK.take_settled(session),
+        }
+        for session, asking in by_session.items()
     ]
+    sessions = {"_id": {"$in": list(by_session)}}
+    try:
+        seats.update_many(sessions, _CLAIM, let={"desks": desks})
+    except AutoReconnect:
+        # The driver does not repeat an update of many. This one may be: who has a claim gets no second one.
+        seats.update_many(sessions, _CLAIM, let={"desks": desks})
+    return {document["_id"]: document for document in seats.find(sessions)}
 
 
 _AVAILABILITY: Document = {
@@ -351,6 +314,66 @@ _AVAILABILITY: Document = {
     }
 }
 """`domain.availability` as the database computes it."""
+
+
+def _claim_stages() -> list[Document]:
+    """Of each session's document: hand out seats and tickets to those who ask at its desk, in their order.
+
+    A pipeline parsed once for all sessions of a group: a statement for each cost mongod three times as much.
+    """
+    now = "$$value"
+    has_claim = {"$in": ["$$this.p", f"{now}.claims.p"]}
+    seat_free = {"$and": ["$open", {"$eq": [f"{now}.waiting", 0]}, {"$lt": [f"{now}.taken", "$capacity"]}]}
+    queue_free = {"$and": ["$open", {"$lt": [f"{now}.waiting", "$waitlist_limit"]}]}
+    ticket = {"t": f"{now}.next", "w": {"$add": [f"{now}.waiting", 1]}}
+    gets_seat = {
+        "taken": {"$add": [f"{now}.taken", 1]},
+        "waiting": f"{now}.waiting",
+        "next": f"{now}.next",
+        "claims": {"$concatArrays": [f"{now}.claims", ["$$this"]]},
+    }
+    gets_ticket = {
+        "taken": f"{now}.taken",
+        "waiting": {"$add": [f"{now}.waiting", 1]},
+        "next": {"$add": [f"{now}.next", 1]},
+        "claims": {"$concatArrays": [f"{now}.claims", [{"$mergeObjects": ["$$this", ticket]}]]},
+    }
+    branches = [
+        {"case": has_claim, "then": now},
+        {"case": seat_free, "then": gets_seat},
+        {"case": queue_free, "then": gets_ticket},
+    ]
+    start = {
+        "taken": "$taken",
+        "waiting": "$waiting",
+        "next": "$next_ticket",
+        "claims": _without("$claims", "$desk.settled"),
+    }
+    hand_out = {
+        "$reduce": {
+            "input": "$desk.asking",
+            "initialValue": start,
+            "in": {"$switch": {"branches": branches, "default": now}},
+        }
+    }
+    own = {"$filter": {"input": "$$desks", "as": "desk", "cond": {"$eq": ["$$desk.session", "$_id"]}}}
+    return [
+        {"$set": {"desk": {"$first": own}}},
+        {"$set": {"r": hand_out}},
+        {
+            "$set": {
+                "taken": "$r.taken",
+                "waiting": "$r.waiting",
+                "next_ticket": "$r.next",
+                "claims": "$r.claims",
+                "version": {"$add": ["$version", 1]},
+                "updated_at": "$$NOW",
+            }
+        },
+        # Only a change of availability needs somebody to look.
+        {"$set": {"needs_care": {"$cond": [{"$eq": [_AVAILABILITY, "$announced"]}, "$needs_care", True]}}},
+        {"$unset": ["desk", "r"]},
+    ]
 
 
 def _outcome(question: SeatQuestion, document: Document | None) -> Seat | ServiceError:
@@ -368,10 +391,7 @@ def _outcome(question: SeatQuestion, document: Document | None) -> Seat | Servic
 
 def _occupied(work: UnitOfWork, questions: Sequence[SeatQuestion | SlotQuestion]) -> dict[str, str]:
     wanted = [_slot(q) for q in questions]
-    if not wanted:
-        return {}
-    rows = work.collection(ENROLMENTS).find({"slot": {"$in": wanted}}, {"slot": 1})
-    return {row["slot"]: row["_id"] for row in rows}
+    return {slot: document["_id"] for slot, document in work.find_by(ENROLMENTS, "slot", wanted).items()}
 
 
 def _slot(question: SeatQuestion | SlotQuestion) -> str:
@@ -389,6 +409,10 @@ def duplicate_enrolment(existing: str | None) -> Conflict:
     return Conflict(f"The worker already has an active enrolment in this session{known}.", code="DUPLICATE_ENROLMENT")
 
 
-def _without(claims: str, enrolment_ids: Sequence[str]) -> Document:
-    condition = {"$not": [{"$in": ["$$claim.e", list(enrolment_ids)]}]}
-    return {"$filter": {"input": claims, "as": "claim", "cond": condition}}
+def _without(claims: str, enrolment_ids: Sequence[str] | str) -> Document:
+    """The claims except those for these enrolments: a list of ids, or the expression of one."""
+    known = enrolment_ids if isinstance(enrolment_ids, str) else list(enrolment_ids)
+    return {"$filter": {"input": claims, "as": "claim", "cond": {"$not": [{"$in": ["$$claim.e", known]}]}}}
+
+
+_CLAIM: list[Document] = _claim_stages()

@@ -10,49 +10,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from pymongo.errors import PyMongoError
 
 from deploy.local.engines import Engines
-from shared.clock import utc_now
-from shared.errors import Conflict, InFlight, Invalid, KeyReused, Unavailable
+from shared.errors import Conflict, Invalid, KeyReused, Unavailable
 from shared.storage.group import GroupCommit
-from shared.storage.idempotency import TAKEOVER, Claim, Idempotency
 from shared.storage.mongo import Mongo, MongoDatabase, connect, is_outage, translate
-from shared.storage.transaction import commit
-from shared.storage.work import Raced, UnitOfWork
-from shared.storage.writes import REPLAYED, Answer, IdempotencyKey, Write
+from shared.storage.work import UnitOfWork
+from shared.storage.writes import REPLAYED, Answer, Hint, IdempotencyKey, Write
 from tests.chaos.probe import happen
 
 OK = Answer(200, b"{}")
 
 
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def group(client: Mongo, database: MongoDatabase, clock: Clock) -> Iterator[GroupCommit]:
+def group(client: Mongo, database: MongoDatabase) -> Iterator[GroupCommit]:
     database["things"].create_index("place", unique=True, name="one_place", sparse=True)
     group = GroupCommit(
         client,
         database,
         "/probe",
-        clock=clock,
         duplicates={"one_place": lambda: Conflict("Taken.", code="TAKEN")},
         resolvers={Seat: _seats},
         threads=1,
@@ -103,7 +83,7 @@ def _together(group: GroupCommit, writes: Sequence[Write]) -> list[Answer | Exce
         pool.submit(run, Write(hold))
         assert held.wait(5)
         waiting = [pool.submit(run, write) for write in writes]
-        while group._queue.qsize() < len(writes):
+        while group._queue.qsize() + sum(each.done() for each in waiting) < len(writes):
             time.sleep(0.005)
         gate.set()
         return [each.result(10) for each in waiting]
@@ -163,8 +143,27 @@ def test_nobody_is_refused_because_of_a_row_that_was_not_written(group: GroupCom
 
 
 def test_hints_are_loaded_together(group: GroupCommit, database: MongoDatabase, topic: str) -> None:
-    writes = [Write(happen(topic, [f"k{i}"]), hints=(("probes", f"{topic}/k{i}"),)) for i in range(10)]
+    def hints(number: int) -> Callable[[UnitOfWork], list[Hint]]:
+        return lambda _work: [("probes", "_id", f"{topic}/k{number}")]
+
+    writes = [Write(happen(topic, [f"k{i}"]), hints=hints(i)) for i in range(10)]
     assert _together(group, writes) == [Answer(200, b"{}")] * 10
+
+
+def test_hints_may_follow_from_what_they_led_to(group: GroupCommit, database: MongoDatabase) -> None:
+    database["things"].insert_many([{"_id": "one", "next": "two"}, {"_id": "two"}])
+    seen: list[bool] = []
+
+    def hints(work: UnitOfWork) -> list[Hint]:
+        first = work.known("things", "one")
+        return [("things", "_id", "one"), *([("things", "_id", first["next"])] if first else [])]
+
+    def act(work: UnitOfWork) -> Answer:
+        seen.append(work.known("things", "two") is not None)
+        return OK
+
+    assert group.run(Write(act, hints=hints)) == OK
+    assert seen == [True]
 
 
 def test_questions_of_one_kind_are_answered_together(group: GroupCommit) -> None:
@@ -239,42 +238,58 @@ def test_a_failed_request_gives_its_key_back(group: GroupCommit, database: Mongo
     assert group.run(Write(_put(), key)) == OK
 
 
-def test_a_stale_claim_is_taken_over_and_its_late_commit_fails(
-    client: Mongo, database: MongoDatabase, group: GroupCommit, clock: Clock
+def test_the_same_key_in_two_processes_takes_effect_once(
+    client: Mongo, database: MongoDatabase, group: GroupCommit
 ) -> None:
-    """A process froze between its claim and its commit; the client tries again; then it wakes up."""
-    key, records = _key(), Idempotency(database, clock)
-    (claim,) = records.claim([key])
-    assert isinstance(claim, Claim)
-    with pytest.raises(InFlight):
-        group.run(Write(_put(by="second"), key))
+    """A process froze before its commit; the client tries again at another one; then the first wakes up."""
+    other = GroupCommit(client, database, "/probe", duplicates={"one_place": lambda: Conflict("Taken.", code="TAKEN")})
+    key, frozen, wake = _key(), threading.Event(), threading.Event()
 
-    clock.ahead = TAKEOVER + timedelta(seconds=1)
-    assert group.run(Write(_put(by="second"), key)) == OK
+    def slow(work: UnitOfWork) -> Answer:
+        work.save("things", {"_id": uuid.uuid4().hex, "by": "first", "place": "here"})
+        frozen.set()
+        wake.wait(10)
+        return OK
 
-    late = UnitOfWork(database, clock, "/probe")
-    late.save("things", {"_id": "late", "by": "first"})
-    records.answer(late, claim, OK)
-    with pytest.raises(Raced):
-        commit(client, late)
-    records.release([claim])  # and does not give away what is no longer its own
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(group.run, Write(slow, key))
+        assert frozen.wait(5)
+        assert other.run(Write(_put(by="second", place="here"), key)) == OK
+        wake.set()
+        late = first.result(10)
+    other.close()
+
+    assert late == Answer(OK.status, OK.body, (*OK.headers, REPLAYED))
     assert [row["by"] for row in database["things"].find()] == ["second"]
-    assert REPLAYED in group.run(Write(_put(by="third"), key)).headers
 
 
-def test_only_one_takes_over_a_stale_claim(database: MongoDatabase, clock: Clock) -> None:
-    key, records = _key(), Idempotency(database, clock)
-    records.claim([key])
-    clock.ahead = TAKEOVER + timedelta(seconds=1)
-    with ThreadPoolExecutor(8) as pool:
-        outcomes = [one for (one,) in pool.map(lambda _: records.claim([key]), range(8))]
+def test_a_key_whose_other_request_was_faster_elsewhere_is_refused(
+    client: Mongo, database: MongoDatabase, group: GroupCommit
+) -> None:
+    other, key = GroupCommit(client, database, "/probe"), _key("this")
+    begun, go = threading.Event(), threading.Event()
 
-    assert sum(isinstance(outcome, Claim) for outcome in outcomes) == 1
-    assert sum(isinstance(outcome, InFlight) for outcome in outcomes) == 7
+    def slow(work: UnitOfWork) -> Answer:
+        work.save("things", {"_id": uuid.uuid4().hex, "place": "here"})
+        begun.set()
+        go.wait(10)
+        return OK
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(group.run, Write(slow, key))
+        assert begun.wait(5)
+        other.run(Write(_put(place="here"), IdempotencyKey(key.record_id, "that")))
+        go.set()
+        with pytest.raises(KeyReused):
+            first.result(10)
+    other.close()
 
 
-def test_no_keys_cost_nothing(database: MongoDatabase, clock: Clock) -> None:
-    assert Idempotency(database, clock).claim([]) == []
+def test_a_key_in_flight_with_another_request_is_refused(group: GroupCommit) -> None:
+    key = _key("this")
+    outcomes = _together(group, [Write(_put(), key), Write(_put(), IdempotencyKey(key.record_id, "that"))])
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Answer", "KeyReused"]
 
 
 # -- MongoDB away

@@ -16,7 +16,7 @@ from shared.clock import utc_now
 from shared.errors import Invalid, Transient
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.transaction import commit, decide
-from shared.storage.work import Absent, Asked, Duplicate, Raced, UnitOfWork, aged
+from shared.storage.work import Absent, Asked, Duplicate, Raced, UnitOfWork
 from tests.chaos.probe import probe_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -196,8 +196,31 @@ def test_an_action_that_loses_every_race_gives_up_for_now(client: Mongo, databas
         decide(client, lambda: _work(database), act)
 
 
-def test_age_counts_from_the_last_save() -> None:
-    assert aged({"updated_at": NOW}, datetime(2026, 3, 1, 12, 1, tzinfo=UTC)) == 60.0
+def test_one_query_loads_from_several_collections_and_by_any_unique_field(database: MongoDatabase) -> None:
+    database["things"].insert_many([{"_id": "a", "version": 1, "place": "here"}, {"_id": "b", "version": 1}])
+    database["seats"].insert_one({"_id": "a", "version": 1, "free": 3})
+    work = _work(database)
+
+    wanted = [("things", "_id", "b"), ("seats", "_id", "a"), ("seats", "_id", "x"), ("things", "place", "here")]
+    assert work.load([*wanted, ("things", "place", "nowhere")])
+    assert not work.load(wanted)
+    database["things"].delete_many({})  # from here on only what was loaded is known
+
+    assert work.find_by("things", "place", ["here", "nowhere"]) == {"here": {"_id": "a", "version": 1, "place": "here"}}
+    assert (work.known("things", "b"), work.known("seats", "a")) == (
+        {"_id": "b", "version": 1},
+        {"_id": "a", "version": 1, "free": 3},
+    )
+    assert work.known("seats", "x") is None
+    assert work.peek("things", "a") == {"_id": "a", "version": 1, "place": "here"}
+
+
+def test_what_a_unit_of_work_changed_is_what_it_finds(database: MongoDatabase) -> None:
+    database["things"].insert_one({"_id": "a", "version": 1, "place": "here"})
+    work = _work(database)
+    work.save("things", {**work.get("things", "a"), "colour": "red"})
+
+    assert work.find_by("things", "place", ["here"])["here"]["colour"] == "red"
 
 
 # -- what a savepoint undoes
