@@ -59,7 +59,6 @@ def _environment(doorway: Doorway) -> dict[str, str]:
         "CLUSTERSKILLS_GATEWAY_HTTP": f"http://:{doorway.http_port}",
         "CLUSTERSKILLS_GATEWAY_HTTPS": f"https://localhost:{doorway.https_port}, https://127.0.0.1:{doorway.https_port}",
         "HOME": str(doorway.data),
-        "GOGC": "400",  # 20 MB more memory, and a tenth less time
     }
 
 

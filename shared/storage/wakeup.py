@@ -2,7 +2,7 @@
 
 The bell is a tiny capped collection, which its reader waits on with a tailable cursor. A change stream would do the same
 without a write, but it wakes up at every entry of the oplog, of every service, to look whether it is its own: with the
-relays of five services that was a quarter of mongod's time.
+relays of four services that was a fifth of mongod's time.
 """
 
 from contextlib import suppress
