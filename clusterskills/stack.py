@@ -81,6 +81,15 @@ def status(data: Data = stack.DEFAULT_DATA, as_json: AsJson = False) -> None:
 
 
 @commands.command()
+def rebuild(service: str, model: str, data: Data = stack.DEFAULT_DATA) -> None:
+    """Build a service's local copies anew from all events, while the old ones serve (for instance: enrolment copies)."""
+    try:
+        raise typer.Exit(stack.rebuild(data, service, model))
+    except StackError as error:
+        _refuse(error)
+
+
+@commands.command()
 def secrets(data: Data = stack.DEFAULT_DATA) -> None:
     """Print the stack's secrets as an environment file, for docker compose; they are made at the first use."""
     try:

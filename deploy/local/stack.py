@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from deploy.local import outside, processes, programs, table
+from deploy.local import outside, processes, programs, services, table
 from deploy.local.artefacts import Say
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder
@@ -141,6 +141,20 @@ def status(data: Path) -> tuple[dict[str, Any], list[Health]]:
     return stack, parts
 
 
+def rebuild(data: Path, service: str, model: str) -> int:
+    """Build a read model of a running stack's service anew, with the settings of its worker; return the exit code."""
+    stack, _ = status(data)
+    entry = stack["processes"].get(f"{service}-worker")
+    worker = Identity(entry["pid"], entry["started"]).find() if entry else None
+    if worker is None:
+        known = ", ".join(row.name for row in services.SERVICES if row.has_worker)
+        raise StackError(f"No worker of {service} runs in {data}; services with one: {known}. `stack up` starts them.")
+    package = next(row.package for row in services.SERVICES if row.name == service)
+    environment = {**worker.environ(), "CLUSTERSKILLS_METRICS_PORT": "0"}
+    command = (sys.executable, "-m", package, "rebuild", model)
+    return subprocess.run(command, env=environment, cwd=services.ROOT, check=False).returncode
+
+
 def _prepared(folder: Folder, request: Request, say: Say) -> Supervisor:
     wish = table.Wish(outside.check(request.mongo, request.kafka, request.oidc), frozenset(request.only))
     shutil.rmtree(folder.scratch, ignore_errors=True)
@@ -202,7 +216,8 @@ def _asked_to_stop() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# The last one is not everywhere; where it is missing the platform is refused with a sentence, not with an AttributeError.
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def _ignore_signals() -> None:
