@@ -200,11 +200,26 @@ class Actions:
             document = self.store.seats.document(session_id)
             self.store.seats.save({**document, "open": False, "cancelled": True, "needs_care": True}, [])
 
+    def forget(self, person_id: str) -> None:
+        """A person was erased; what is open of theirs ends, chunk by chunk."""
+        self.store.erasures.begin(person_id, self.now())
+
+    def end_of_erased(self, person_id: str, chunk: int = 50) -> int:
+        """Cancel some of what is open of an erased person, in records that were merged too; what it held comes free."""
+        some = self.store.open_of(self.store.copies.records_of(person_id), limit=chunk)
+        for enrolment in some:
+            self._leave(enrolment, domain.cancel(enrolment, "erased", None, "directory", self.now()))
+        if not some:
+            self.store.erasures.look_later(person_id, self.now())
+        return len(some)
+
     def care(self, session_id: str, chunk: int = 200) -> int:
         """Do what is due for one session: cancellations, the queue's next offer, the news of its availability."""
         document = self.store.seats.document(session_id)
         if document.get("cancelled") and (moved := self._cancel_some(session_id, chunk)):
             return moved
+        if document.get("cancelled") and document["claims"]:
+            return 0  # An enrolment may still come of a claim that was made before: look again.
         if not document.get("cancelled") and document["taken"] < document["capacity"] and document["waiting"] > 0:
             return self._offer_next(session_id, document)
         return self._announce(document)
@@ -225,7 +240,7 @@ class Actions:
         return len(waiting)
 
     def give_back(self, session_id: str, claim: dict[str, Any]) -> int:
-        """A claim got old: settle it when its enrolment is there, else bar a late commit and free the seat."""
+        """A claim got old: settle it when its enrolment has the seat, else bar a late commit and free the seat."""
         try:
             stored = self.store.get(claim["e"])
         except NotFound:
@@ -233,11 +248,13 @@ class Actions:
                 self.store.seats.entomb(claim["e"], self.now())
             self.store.seats.give_back(session_id, claim)
             return 1
-        if stored.value.status != domain.APPLIED:
+        if stored.value.status == domain.APPLIED:
+            # An approval froze between claim and commit: a new version makes its late commit fail.
+            self.store.save(stored.value, [])
+        elif stored.value.active or not self.store.seats.has(session_id, claim):
             self.store.seats.settle_now(session_id, claim["e"])
             return 0
-        # An approval froze between claim and commit: a new version makes its late commit fail.
-        self.store.save(stored.value, [])
+        # Else it ended while it was being approved: nobody who ended it knew of the claim.
         self.store.seats.give_back(session_id, claim)
         return 1
 
@@ -249,21 +266,12 @@ class Actions:
         return self.store.save(*decision)
 
     def _cancel_some(self, session_id: str, chunk: int) -> int:
-        alive = [domain.APPLIED, domain.WAITLISTED, domain.OFFERED, domain.CONFIRMED, domain.ATTENDING]
-        some = self.store.of_session(session_id, alive, limit=chunk)
+        some = self.store.of_session(session_id, sorted(domain.OPEN), limit=chunk)
         document = self.store.seats.document(session_id)
         for enrolment in some:
             self.store.save(*domain.cancel(enrolment, "session_cancelled", None, "catalog", self.now()))
         if some:
-            statuses = [enrolment.status for enrolment in some]
-            gone = {enrolment.id for enrolment in some}
-            left = {
-                "taken": document["taken"] - sum(status in domain.HOLDS_SEAT for status in statuses),
-                "offered": document["offered"] - statuses.count(domain.OFFERED),
-                "waiting": document["waiting"] - statuses.count(domain.WAITLISTED),
-                "claims": [claim for claim in document["claims"] if claim["e"] not in gone],
-            }
-            self.store.seats.save({**document, **left}, [])
+            self.store.seats.save({**document, **_left_without(some, document)}, [])
         return len(some)
 
     def _offer_next(self, session_id: str, document: dict[str, Any]) -> int:
@@ -369,7 +377,10 @@ class Actions:
 
 
 def _may_apply(caller: Caller, person: Person, employer_id: str | None) -> None:
-    """Themselves, their cluster's portal or manager, or HR for the own people; else there is no such person."""
+    """Themselves, their cluster's portal or manager, or HR for the own people; else there is no such person. Nor is
+    there one who was erased."""
+    if person.erased:
+        raise NotFound("No such worker.")
     if caller.person_id is not None and caller.person_id == person.id:
         return
     if visibility.is_cluster_wide(caller) and caller.cluster_id == person.cluster_id:
@@ -387,6 +398,19 @@ def _scope(caller: Caller) -> dict[str, Any]:
     if employers := visibility.acting_employers(caller):
         choices.append({"employer_id": {"$in": sorted(employers)}})
     return {"$or": choices}
+
+
+def _left_without(gone: Sequence[Enrolment], seats: dict[str, Any]) -> dict[str, Any]:
+    """The counters of a seat document without these, and without what was claimed for those being approved."""
+    status = {enrolment.id: enrolment.status for enrolment in gone}
+    statuses = list(status.values())
+    tickets = [claim["t"] for claim in seats["claims"] if status.get(claim["e"]) == domain.APPLIED]
+    return {
+        "taken": seats["taken"] - sum(s in domain.HOLDS_SEAT for s in statuses) - tickets.count(None),
+        "offered": seats["offered"] - statuses.count(domain.OFFERED),
+        "waiting": seats["waiting"] - statuses.count(domain.WAITLISTED) - len(tickets) + tickets.count(None),
+        "claims": [claim for claim in seats["claims"] if claim["e"] not in status],
+    }
 
 
 def _cause(caller: Caller, enrolment: Enrolment) -> str:

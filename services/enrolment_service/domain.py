@@ -31,6 +31,8 @@ ARROWS: Final[dict[str, frozenset[str]]] = {
 
 INACTIVE: Final = frozenset({INELIGIBLE, REJECTED, LAPSED, DECLINED, EXPIRED, CANCELLED})
 """Statuses that leave the worker free to apply again."""
+OPEN: Final = frozenset(status for status, targets in ARROWS.items() if CANCELLED in targets)
+"""Statuses that can still be cancelled."""
 HOLDS_SEAT: Final = frozenset({OFFERED, CONFIRMED, ATTENDING, COMPLETED, FAILED, NO_SHOW})
 ON_ROSTER: Final = frozenset({CONFIRMED, ATTENDING, COMPLETED, FAILED, NO_SHOW})
 WITH_OUTCOME: Final = frozenset({COMPLETED, FAILED, NO_SHOW})
@@ -120,11 +122,13 @@ class Employment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What this service knows of a worker: no name. `certified` are course ids."""
+    """What this service knows of a worker: no name. `certified` are course ids, `merged_from` records of theirs that
+    became part of this one."""
 
     id: str
     cluster_id: str | None = None
     merged_into: str | None = None
+    merged_from: list[str] = field(default_factory=list)
     erased: bool = False
     employments: dict[str, Employment] = field(default_factory=dict)
     consents: dict[str, str] = field(default_factory=dict)

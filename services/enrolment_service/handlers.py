@@ -1,12 +1,12 @@
 """The event door: `on_<event>`, one action each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from services.enrolment_service.actions import Actions
-from shared.bus.inbox import Handler, Subscription
+from shared.bus.inbox import Handler, Prepare, Subscription
 from shared.schemas import catalog, certificate, directory
-from shared.schemas.event import Envelope, Event
+from shared.schemas.event import Event
 from shared.storage.work import UnitOfWork
 
 OnWork = Callable[[UnitOfWork], Actions]
@@ -15,7 +15,7 @@ OnWork = Callable[[UnitOfWork], Actions]
 def subscriptions(on_work: OnWork) -> list[Subscription]:
     """The local copies, rebuilt at will; and what happens here because of what happened elsewhere."""
     return [
-        Subscription(name="copies", handlers=_copies(on_work), prepare=_preload, event_time=True),
+        Subscription(name="copies", handlers=_copies(on_work), prepare=_preload(on_work), event_time=True),
         Subscription(name="reactions", handlers=_reactions(on_work)),
     ]
 
@@ -65,17 +65,18 @@ def _reactions(on_work: OnWork) -> dict[type[Event], Handler]:
     def on_session_cancelled(event: catalog.SessionCancelled, work: UnitOfWork) -> None:
         on_work(work).cancel_session(event.session_id)
 
+    def on_person_erased(event: directory.PersonErased, work: UnitOfWork) -> None:
+        on_work(work).forget(event.person_id)
+
     return {
         catalog.SessionOpened: on_session_opened,
         catalog.SessionEnrolmentClosed: on_session_enrolment_closed,
         catalog.SessionStarted: on_session_started,
         catalog.SessionCancelled: on_session_cancelled,
+        directory.PersonErased: on_person_erased,
     }
 
 
-def _preload(envelopes: Sequence[Envelope], work: UnitOfWork) -> None:
-    """Everything that the batch names, in one query per collection."""
-    people = [getattr(e.event, "person_id", None) for e in envelopes]
-    sessions = [getattr(e.event, "session_id", None) for e in envelopes]
-    work.preload("people", [i for i in people if i])
-    work.preload("sessions", [i for i in sessions if i])
+def _preload(on_work: OnWork) -> Prepare:
+    """Everything that the batch names, in one query."""
+    return lambda envelopes, work: on_work(work).store.copies.preload(envelope.event for envelope in envelopes)

@@ -17,7 +17,7 @@ def timers(decide: Callable[[Callable[[Actions], int]], int], reading: Callable[
     def care() -> int:
         """Queues move, news of availability goes out, cancelled sessions lose their enrolments."""
         due = reading().store.seats.needing_care(CHUNK)
-        return sum(_until_done(decide, session_id) for session_id in due)
+        return sum(_until_done(decide, lambda a, s=s: a.care(s)) for s in due)  # type: ignore[misc]
 
     def sweep() -> int:
         """Claims whose process died or froze between claim and commit."""
@@ -36,16 +36,23 @@ def timers(decide: Callable[[Callable[[Actions], int]], int], reading: Callable[
         sessions = reading().store.closed_with_applications(CHUNK)
         return sum(decide(lambda a, s=s: a.lapse_some(s, CHUNK)) for s in sessions)  # type: ignore[misc]
 
+    def forget() -> int:
+        """Open enrolments of people who were erased."""
+        actions = reading()
+        due = actions.store.erasures.due(actions.now(), CHUNK)
+        return sum(_until_done(decide, lambda a, p=p: a.end_of_erased(p)) for p in due)  # type: ignore[misc]
+
     return [
         Timer("care", 0.3, care),
         Timer("sweep", 3.0, sweep),
         Timer("expire", 5.0, expire),
         Timer("lapse", 10.0, lapse),
+        Timer("forget", 1.0, forget),
     ]
 
 
-def _until_done(decide: Callable[[Callable[[Actions], int]], int], session_id: str) -> int:
+def _until_done(decide: Callable[[Callable[[Actions], int]], int], act: Callable[[Actions], int]) -> int:
     done = 0
-    while moved := decide(lambda actions: actions.care(session_id)):
+    while moved := decide(act):
         done += moved
     return done

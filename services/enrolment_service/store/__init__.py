@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.enrolment_service.domain import APPLIED, WAITLISTED, Enrolment
+from services.enrolment_service.domain import APPLIED, OPEN, WAITLISTED, Enrolment
 from services.enrolment_service.store.copies import COPIES, PEOPLE, Copies
+from services.enrolment_service.store.erasures import ERASURES, Erasures
+from services.enrolment_service.store.erasures import INDEXES as ERASURE_INDEXES
 from services.enrolment_service.store.seats import SEATS, Seats, duplicate_enrolment, slot
 from shared.bus.worker import require_fresh
 from shared.errors import Conflict, NotFound
@@ -53,6 +55,7 @@ SERVICE = Service(
         "people": [],
         "courses": [],
         ROSTERS: [],
+        ERASURES: ERASURE_INDEXES,
     },
     duplicates={"one_active": lambda: duplicate_enrolment(None)},
 )
@@ -77,6 +80,7 @@ class Store:
         self.work = work
         self.copies = Copies(work)
         self.seats = Seats(work)
+        self.erasures = Erasures(work)
 
     def hints(self, session_id: str, person_id: str | None, ref: tuple[str, str] | None) -> Iterator[Hint]:
         """What an application reads, as far as it is known by now: a group of them loads it in one query."""
@@ -116,6 +120,11 @@ class Store:
     def of_session(self, session_id: str, statuses: Sequence[str], limit: int = 0) -> list[Enrolment]:
         """Enrolments of a session in these statuses."""
         query = {"session_id": session_id, "status": {"$in": list(statuses)}}
+        return [_enrolment(row) for row in self.work.find(ENROLMENTS, query, limit=limit)]
+
+    def open_of(self, person_ids: Sequence[str], limit: int) -> list[Enrolment]:
+        """Enrolments of these that can still be cancelled."""
+        query = {"person_id": {"$in": list(person_ids)}, "status": {"$in": sorted(OPEN)}}
         return [_enrolment(row) for row in self.work.find(ENROLMENTS, query, limit=limit)]
 
     def next_waiting(self, session_id: str) -> Enrolment | None:

@@ -1,14 +1,15 @@
 """Local copies of what other services own, built from their events alone and rebuilt from zero at any time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from services.enrolment_service.domain import SHARE_RESULTS, Person, Session
 from shared.bus.generations import ReadModel
-from shared.errors import NotYetKnown
+from shared.errors import NotFound, NotYetKnown
 from shared.schemas import catalog, certificate, directory
+from shared.schemas.event import Event
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, UnitOfWork
 from shared.storage.writes import Hint
@@ -67,16 +68,37 @@ class Copies:
         return self._made(Person, document)
 
     def person_by_ref(self, cluster_id: str, external_ref: str) -> Person:
-        """The person whom a cluster knows under this keyed hash; NotYetKnown until they were registered."""
+        """The person whom a cluster knows under this keyed hash; NotYetKnown until they were registered, NotFound once
+        they were erased."""
         document = self._work.peek(REFS, _ref(cluster_id, external_ref))
         if document is None:
             raise NotYetKnown("person", "with this external id")
+        if document["person_id"] is None:
+            raise NotFound("No such worker.")
         return self.person(document["person_id"])
+
+    def known_as(self, person_id: str) -> str:
+        """The record that answers for this one: after a merge the one that remains."""
+        while into := (self._work.peek(PEOPLE, person_id) or {}).get("merged_into"):
+            person_id = into
+        return person_id
+
+    def records_of(self, person_id: str) -> list[str]:
+        """This record, and all that became part of it, directly or by way of another."""
+        found = [person_id]
+        for record in found:  # which grows meanwhile
+            merged = (self._work.peek(PEOPLE, record) or {}).get("merged_from", [])
+            found += [other for other in merged if other not in found]
+        return found
 
     def prerequisites(self, course_id: str) -> list[str]:
         """Course ids that the course asks for; none for a course that is not known yet."""
         document = self._work.peek(COURSES, course_id)
         return list(document["prerequisites"]) if document else []
+
+    def preload(self, happened: Iterable[Event]) -> None:
+        """Load what these events change, in one query."""
+        self._work.load(hint for event in happened for hint in _changed_by(event))
 
     # -- catalog
 
@@ -116,17 +138,22 @@ class Copies:
 
     def put_person(self, event: directory.PersonRegistered) -> None:
         """A person is known, with their home cluster."""
-        self._change(event.person_id, cluster_id=event.cluster_id)
-        if event.external_ref is not None:
-            self._work.save(REFS, {"_id": _ref(event.cluster_id, event.external_ref), "person_id": event.person_id})
+        ref = None if event.external_ref is None else _ref(event.cluster_id, event.external_ref)
+        self._change(event.person_id, cluster_id=event.cluster_id, ref=ref)
+        if ref is not None:
+            self._work.save(REFS, {"_id": ref, "person_id": event.person_id})
 
     def merge_person(self, event: directory.PersonMerged) -> None:
         """One record became part of another."""
         self._change(event.person_id, merged_into=event.into_person_id)
+        known = self._person(event.into_person_id).get("merged_from", [])
+        self._change(event.into_person_id, merged_from=sorted({*known, event.person_id}))
 
     def erase_person(self, event: directory.PersonErased) -> None:
-        """Nothing is left to know but that there was somebody."""
-        self._change(event.person_id, erased=True, employments={}, consents={}, certified={})
+        """Nothing is left to know but that there was somebody; the partner's number leads nowhere any more."""
+        if ref := self._person(event.person_id).get("ref"):
+            self._free(ref, event.person_id)
+        self._change(event.person_id, erased=True, ref=None, employments={}, consents={}, certified={})
 
     def start_employment(self, event: directory.EmploymentStarted) -> None:
         """They work there from this day."""
@@ -181,6 +208,11 @@ class Copies:
         person = self._person(person_id)
         self._change(person_id, **{part: {k: v for k, v in person[part].items() if k != key}})
 
+    def _free(self, ref: str, person_id: str) -> None:
+        """Unless the number was given to somebody else meanwhile. One save per event, as everywhere."""
+        whose = (self._work.peek(REFS, ref) or {}).get("person_id")
+        self._work.save(REFS, {"_id": ref, "person_id": None if whose == person_id else whose})
+
     def _person(self, person_id: str) -> Document:
         empty: Document = {"_id": person_id, "cluster_id": None, "employments": {}, "consents": {}, "certified": {}}
         return self._work.peek(PEOPLE, person_id) or empty
@@ -200,6 +232,17 @@ def _remember_course(session_id: str, course_id: str) -> None:
 def _ordered(document: Document) -> Document:
     """Fields in one order, whatever order the topics were read in: a rebuilt copy is the same byte for byte."""
     return {name: document[name] for name in sorted(document)}
+
+
+_NAMED_BY = {"person_id": PEOPLE, "into_person_id": PEOPLE, "session_id": SESSIONS, "course_id": COURSES}
+
+
+def _changed_by(event: Event) -> Iterator[Hint]:
+    for name, collection in _NAMED_BY.items():
+        if (document_id := getattr(event, name, None)) is not None:
+            yield collection, "_id", document_id
+    if isinstance(event, directory.PersonRegistered) and event.external_ref is not None:
+        yield REFS, "_id", _ref(event.cluster_id, event.external_ref)
 
 
 def _ref(cluster_id: str, external_ref: str) -> str:

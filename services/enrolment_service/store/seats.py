@@ -178,6 +178,10 @@ class Seats:
         }
         self.change(session_id, steps, {"claims": {"$elemMatch": {"e": claim["e"], "at": claim["at"]}}})
 
+    def has(self, session_id: str, claim: Document) -> bool:
+        """Whether this very claim still stands."""
+        return any(c["e"] == claim["e"] and c["at"] == claim["at"] for c in self.document(session_id)["claims"])
+
     def settle_now(self, session_id: str, enrolment_id: str) -> None:
         """The claim became an enrolment: forget it."""
         stage = {"$set": {"claims": _without("$claims", [enrolment_id])}}
