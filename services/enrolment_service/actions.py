@@ -49,7 +49,7 @@ class Actions:
         self, caller: Caller, session_id: str, person: Person, employer_id: str | None
     ) -> tuple[Stored, int | None]:
         """Ask for a seat: refused with all reasons, awaiting approval, confirmed, or waiting at a place."""
-        _may_apply(caller, person, employer_id)
+        self._may_apply(caller, person, employer_id)
         session = self.store.copies.session(session_id)
         application = Application(
             enrolment_id=self.new_id(),
@@ -61,6 +61,8 @@ class Actions:
         now = self.now()
         if reasons := domain.reasons_against(application, now):
             return self.store.save(*domain.refuse(application, reasons, caller.subject, now)), None
+        for record in self._merged_into(person):
+            self.store.seats.check_slot(session_id, record)
         if session.approval_needed:
             self.store.seats.check_slot(session_id, person.id)
             return self.store.save(*domain.await_approval(application, caller.subject, now)), None
@@ -82,7 +84,7 @@ class Actions:
     def cancel(self, caller: Caller, enrolment_id: str, if_match: int | None, reason: str | None) -> Stored:
         """The worker, employer or cluster ends it; what it held comes free."""
         enrolment = self._own(caller, enrolment_id, if_match)
-        cause = _cause(caller, enrolment)
+        cause = self._cause(caller, enrolment)
         return self._leave(enrolment, domain.cancel(enrolment, cause, reason, caller.subject, self.now()))
 
     def accept_offer(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Stored:
@@ -117,9 +119,12 @@ class Actions:
         """Enrolments that the caller may see, newest first."""
         self._require_fresh(caller)
         query = {name: value for name, value in filters.items() if value is not None}
-        found = self.store.search({"$and": [query, _scope(caller)]}, after=after, limit=limit)
+        if "person_id" in query:
+            query["person_id"] = self._of_person(query["person_id"])
+        found = self.store.search({"$and": [query, self._scope(caller)]}, after=after, limit=limit)
         if visibility.is_cluster_wide(caller):
             return found
+        self.store.copies.preload_people(stored.value.person_id for stored in found)
         return [stored for stored in found if self._sees(caller, stored.value)]
 
     # -- rosters
@@ -199,6 +204,12 @@ class Actions:
         if self.store.seats.exists(session_id):
             document = self.store.seats.document(session_id)
             self.store.seats.save({**document, "open": False, "cancelled": True, "needs_care": True}, [])
+
+    def merge(self, person_id: str, into_person_id: str) -> None:
+        """Two records are one worker, who keeps both histories; of two enrolments in one session one ends."""
+        records = [into_person_id, *self.store.copies.records_of(person_id)]
+        for enrolment in domain.surplus(self.store.active_of(records), into_person_id):
+            self._leave(enrolment, domain.cancel(enrolment, "merged", None, "directory", self.now()))
 
     def forget(self, person_id: str) -> None:
         """A person was erased; what is open of theirs ends, chunk by chunk."""
@@ -359,8 +370,51 @@ class Actions:
         if visibility.acting_employers(caller):
             self.store.require_fresh(self.now())
 
+    def _may_apply(self, caller: Caller, person: Person, employer_id: str | None) -> None:
+        """Themselves, their cluster's portal or manager, or HR for the own people; else there is no such person. Nor
+        is there one who was erased."""
+        if person.erased:
+            raise NotFound("No such worker.")
+        if caller.person_id is not None and caller.person_id in (person.id, *self._merged_into(person)):
+            return
+        if visibility.is_cluster_wide(caller) and caller.cluster_id == person.cluster_id:
+            return
+        if employer_id is not None and employer_id in visibility.acting_employers(caller):
+            return
+        raise NotFound("No such worker.")
+
+    def _scope(self, caller: Caller) -> dict[str, Any]:
+        """What of the enrolments a list may show at all."""
+        if visibility.is_cluster_wide(caller):
+            return {"cluster_id": caller.cluster_id}
+        choices: list[dict[str, Any]] = [{"person_id": self._of_person(caller.person_id or "")}]
+        if employers := visibility.acting_employers(caller):
+            choices.append({"employer_id": {"$in": sorted(employers)}})
+        return {"$or": choices}
+
+    def _of_person(self, person_id: str) -> dict[str, Any]:
+        """All records of the person who answers for this id."""
+        copies = self.store.copies
+        return {"$in": copies.records_of(copies.known_as(person_id))}
+
+    def _merged_into(self, person: Person) -> list[str]:
+        """Other records of theirs. Most people have none, and nothing is read for them."""
+        return self.store.copies.records_of(person.id)[1:] if person.merged_from else []
+
+    def _cause(self, caller: Caller, enrolment: Enrolment) -> str:
+        if self._is_theirs(caller, enrolment):
+            return "worker"
+        return "employer" if enrolment.employer_id in visibility.acting_employers(caller) else "cluster"
+
+    def _is_theirs(self, caller: Caller, enrolment: Enrolment) -> bool:
+        """Whether the caller is the worker, be it under another record that was merged."""
+        if caller.person_id is None or caller.person_id == enrolment.person_id:
+            return caller.person_id is not None
+        known_as = self.store.copies.known_as
+        return known_as(caller.person_id) == known_as(enrolment.person_id)
+
     def _sees(self, caller: Caller, enrolment: Enrolment) -> bool:
-        return visibility.sees_whole(caller, self._facts(enrolment))
+        return visibility.sees_whole(caller, self._facts(enrolment)) or self._is_theirs(caller, enrolment)
 
     def _facts(self, enrolment: Enrolment) -> Facts:
         employer = enrolment.employer_id
@@ -376,30 +430,6 @@ class Actions:
         )
 
 
-def _may_apply(caller: Caller, person: Person, employer_id: str | None) -> None:
-    """Themselves, their cluster's portal or manager, or HR for the own people; else there is no such person. Nor is
-    there one who was erased."""
-    if person.erased:
-        raise NotFound("No such worker.")
-    if caller.person_id is not None and caller.person_id == person.id:
-        return
-    if visibility.is_cluster_wide(caller) and caller.cluster_id == person.cluster_id:
-        return
-    if employer_id is not None and employer_id in visibility.acting_employers(caller):
-        return
-    raise NotFound("No such worker.")
-
-
-def _scope(caller: Caller) -> dict[str, Any]:
-    """What of the enrolments a list may show at all."""
-    if visibility.is_cluster_wide(caller):
-        return {"cluster_id": caller.cluster_id}
-    choices: list[dict[str, Any]] = [{"person_id": caller.person_id or ""}]
-    if employers := visibility.acting_employers(caller):
-        choices.append({"employer_id": {"$in": sorted(employers)}})
-    return {"$or": choices}
-
-
 def _left_without(gone: Sequence[Enrolment], seats: dict[str, Any]) -> dict[str, Any]:
     """The counters of a seat document without these, and without what was claimed for those being approved."""
     status = {enrolment.id: enrolment.status for enrolment in gone}
@@ -411,12 +441,6 @@ def _left_without(gone: Sequence[Enrolment], seats: dict[str, Any]) -> dict[str,
         "waiting": seats["waiting"] - statuses.count(domain.WAITLISTED) - len(tickets) + tickets.count(None),
         "claims": [claim for claim in seats["claims"] if claim["e"] not in status],
     }
-
-
-def _cause(caller: Caller, enrolment: Enrolment) -> str:
-    if caller.person_id == enrolment.person_id:
-        return "worker"
-    return "employer" if enrolment.employer_id in visibility.acting_employers(caller) else "cluster"
 
 
 def _check_version(version: int, if_match: int | None) -> None:

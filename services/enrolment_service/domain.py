@@ -338,10 +338,28 @@ def expire_offer(enrolment: Enrolment, now: datetime) -> tuple[Enrolment, list[E
 def cancel(
     enrolment: Enrolment, cause: str, reason: str | None, by: str, now: datetime
 ) -> tuple[Enrolment, list[Event]]:
-    """End it before a result. `cause`: worker, employer, cluster, session_cancelled, erased."""
+    """End it before a result. `cause`: worker, employer, cluster, session_cancelled, erased, merged."""
     cancelled = replace(_move(enrolment, CANCELLED, by, now), cancel_reason=reason)
     happened = events.EnrolmentCancelled(**_common(cancelled), from_status=enrolment.status, cause=cause)
     return cancelled, [happened]
+
+
+def surplus(enrolments: Iterable[Enrolment], first: str) -> list[Enrolment]:
+    """Records turned out to be one worker, who has one active enrolment per session: which of theirs are too many.
+
+    What is furthest along stays, of two that wait the one before; of equal ones that of the record `first`.
+    """
+    ranked = sorted(enrolments, key=lambda e: (-_PROGRESS[e.status], e.ticket or 0, e.person_id != first))
+    stays: dict[str, Enrolment] = {}
+    for enrolment in ranked:
+        stays.setdefault(enrolment.session_id, enrolment)
+    return [e for e in ranked if e is not stays[e.session_id] and e.status in OPEN]
+
+
+_PROGRESS: Final = {
+    **{status: place for place, status in enumerate((APPLIED, WAITLISTED, OFFERED, CONFIRMED, ATTENDING))},
+    **dict.fromkeys(WITH_OUTCOME, 5),
+}
 
 
 # -- attendance and results

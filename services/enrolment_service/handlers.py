@@ -68,12 +68,16 @@ def _reactions(on_work: OnWork) -> dict[type[Event], Handler]:
     def on_person_erased(event: directory.PersonErased, work: UnitOfWork) -> None:
         on_work(work).forget(event.person_id)
 
+    def on_person_merged(event: directory.PersonMerged, work: UnitOfWork) -> None:
+        on_work(work).merge(event.person_id, event.into_person_id)
+
     return {
         catalog.SessionOpened: on_session_opened,
         catalog.SessionEnrolmentClosed: on_session_enrolment_closed,
         catalog.SessionStarted: on_session_started,
         catalog.SessionCancelled: on_session_cancelled,
         directory.PersonErased: on_person_erased,
+        directory.PersonMerged: on_person_merged,
     }
 
 

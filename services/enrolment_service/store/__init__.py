@@ -127,6 +127,11 @@ class Store:
         query = {"person_id": {"$in": list(person_ids)}, "status": {"$in": sorted(OPEN)}}
         return [_enrolment(row) for row in self.work.find(ENROLMENTS, query, limit=limit)]
 
+    def active_of(self, person_ids: Sequence[str]) -> list[Enrolment]:
+        """Enrolments of these that stand in the way of another application to their session."""
+        query = {"person_id": {"$in": list(person_ids)}, "slot": {"$exists": True}}
+        return [_enrolment(row) for row in self.work.find(ENROLMENTS, query)]
+
     def next_waiting(self, session_id: str) -> Enrolment | None:
         """Who has the lowest ticket among those that wait."""
         query = {"session_id": session_id, "status": WAITLISTED}

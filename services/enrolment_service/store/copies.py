@@ -96,6 +96,10 @@ class Copies:
         document = self._work.peek(COURSES, course_id)
         return list(document["prerequisites"]) if document else []
 
+    def preload_people(self, person_ids: Iterable[str]) -> None:
+        """Load them in one query."""
+        self._work.preload(PEOPLE, person_ids)
+
     def preload(self, happened: Iterable[Event]) -> None:
         """Load what these events change, in one query."""
         self._work.load(hint for event in happened for hint in _changed_by(event))
