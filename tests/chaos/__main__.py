@@ -44,6 +44,7 @@ ROWS = (
     Row(scenarios.transactions_overlap, 30),
     Row(scenarios.worker_is_stopped, 30),
     Row(scenarios.worker_is_stopped_while_kafka_is_away, 20),
+    Row(scenarios.worker_is_stopped_while_kafka_hangs, 10),
     Row(scenarios.poison_comes, 20),
     Row(scenarios.names_come_late, 30),
     Row(scenarios.read_model_is_rebuilt, 30),

@@ -41,11 +41,13 @@ class Arena:
     """One scenario's world. Writes are retried under their idempotency key until they are answered, as a client would:
     so it is known exactly how often each aggregate must have happened."""
 
-    def __init__(self, engines: Engines, *, keys: int = 40, replication: int = 1) -> None:
+    def __init__(self, engines: Engines, *, keys: int = 40, replication: int = 1, pause: float = 0.01) -> None:
+        """`pause`: how long each client of the load rests after an answer, unless the scenario says otherwise."""
         mark = uuid.uuid4().hex[:12]
         self.engines = engines
         self.topic, self.named = f"probe{mark}", f"named{mark}"
         self.keys = [f"k{i}" for i in range(keys)]
+        self.pause = pause
         self.client = connect(engines.mongo_url)
         self.database = self.client[f"chaos_{mark}"]
         self.member = Member(
@@ -108,15 +110,15 @@ class Arena:
             self.pauses.append(time.monotonic() - started)
 
     @contextmanager
-    def load(self, *, threads: int = 3, pause: float = 0.01) -> Iterator[None]:
-        """Requests from several threads for as long as the block lasts; about a hundred a second each at most."""
-        over = threading.Event()
+    def load(self, *, threads: int = 3, pause: float | None = None) -> Iterator[None]:
+        """Requests from several threads for as long as the block lasts."""
+        over, rest = threading.Event(), self.pause if pause is None else pause
 
         def client(seed: int) -> None:
             choose = random.Random(seed)
             while not over.is_set():
                 self.write(choose.sample(self.keys, choose.choice((1, 1, 2))))
-                over.wait(pause)
+                over.wait(rest)
 
         clients = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(threads)]
         for each in clients:

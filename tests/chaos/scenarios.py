@@ -77,17 +77,19 @@ def kafka_is_away(arena: Arena, seconds: float) -> None:
         arena.engines.kill("kafka")
         arena.pauses.clear()
         time.sleep(seconds)
-        longest = max(arena.pauses)
+        _assert_writes_went_on(arena)
         arena.engines.restart("kafka")
-    assert longest < 2.0, f"A write waited {longest:.1f} s while Kafka was away."
 
 
 def kafka_loses_its_data(arena: Arena, seconds: float) -> None:
-    """The log is gone; the outbox fills it again while writes go on."""
+    """The log is gone; the outbox fills it again. Writes go on all the while."""
     _pair(arena)
     with arena.load():
+        wait_for(lambda: arena.effects_total() > 0)
         time.sleep(seconds / 2)
+        arena.pauses.clear()
         arena.engines.lose_kafka_data()
+        _assert_writes_went_on(arena)
         arena.outbox.replay()
         time.sleep(seconds / 2)
 
@@ -181,6 +183,19 @@ def worker_is_stopped_while_kafka_is_away(arena: Arena, seconds: float) -> None:
             arena.engines.restart("kafka")
 
 
+def worker_is_stopped_while_kafka_hangs(arena: Arena, seconds: float) -> None:
+    """SIGTERM while the broker keeps its connections and answers nothing."""
+    worker = arena.spawn("worker")
+    with arena.load():
+        wait_for(lambda: arena.effects_total() > 0)
+        arena.engines.freeze("kafka")
+        try:
+            time.sleep(seconds / 2)
+            _stop_in_time(arena, worker)
+        finally:
+            arena.engines.thaw("kafka")
+
+
 def poison_comes(arena: Arena, seconds: float) -> None:
     """Poison bars its key and no other. One key is mended and replayed, one is discarded, while more keeps coming."""
     _pair(arena)
@@ -261,6 +276,11 @@ def one_broker_of_three_is_killed(arena: Arena, seconds: float) -> None:
 
 
 # -- small things
+
+
+def _assert_writes_went_on(arena: Arena) -> None:
+    longest = max(arena.pauses)
+    assert longest < 2.0, f"A write waited {longest:.1f} s while Kafka was away."
 
 
 def _pair(arena: Arena) -> None:

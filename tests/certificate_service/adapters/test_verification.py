@@ -336,10 +336,10 @@ def test_a_did_document_that_does_not_vouch_for_the_key_fails_the_issuer_line(
     ids=lambda data: ascii(data)[:24] if isinstance(data, bytes) else None,
 )
 def test_rubbish_gets_a_clean_no(data: Any) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     assert set(_failed(data)) == {"context"}
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 JSON = st.recursive(
@@ -368,7 +368,7 @@ def test_a_poisoned_graph_costs_less_than_a_second_or_two() -> None:
     for _ in range(6):
         node = {"type": ["Profile"], "name": "same", "parentOrg": copy.deepcopy(node)}
     poisoned = _changed(endorsement=[copy.deepcopy(node) for _ in range(50)])
-    started = time.perf_counter()
+    started = time.process_time()  # what others do to this machine is not meant
 
     assert not verify(poisoned, HOUSE, NOW).verified
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3

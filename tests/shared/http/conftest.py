@@ -50,9 +50,9 @@ def client(tiny_service: tuple[tiny.Memory, ServiceApp]) -> Any:
     return app.test_client()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def writer(issuer: TestIssuer) -> dict[str, str]:
-    """The header of somebody who may write things."""
+    """The header of somebody who may write things. Its token lives for minutes; a run may last longer."""
     return issuer.authorization(scopes=["catalog:write", "teaching:write"])
 
 

@@ -173,8 +173,9 @@ def test_the_numbers_of_all_workers_are_added_up(
 ) -> None:
     server = start_server(environment, tmp_path, workers=2)
     try:
-        for _ in range(40):
-            httpx.get(f"{server.url}/v1/things")
+        with httpx.Client(limits=httpx.Limits(max_keepalive_connections=0)) as client:
+            for _ in range(40):
+                client.get(f"{server.url}/v1/things")
         wanted = 'clusterskills_http_requests_total{method="GET",route="/v1/things",status="200"} 40.0'
         texts = {httpx.get(f"{server.metrics_url}/metrics").text for _ in range(4)}
         assert all(wanted in text for text in texts)
