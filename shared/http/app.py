@@ -1,7 +1,8 @@
 """The WSGI application of a service: its doors, health, OpenAPI, and what every answer carries."""
 
+import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from shared.http.problems import MethodNotAllowed, Translate, answer_for
 from shared.http.ratelimit import RateLimit
 from shared.http.render import to_json
 from shared.http.response import to_response
+from shared.http.route import Route
 from shared.http.settings import HttpSettings
 from shared.storage.writes import Answer, Writes
 
@@ -126,7 +128,10 @@ class ServiceApp(Flask):
 
     def _methods(self) -> set[str]:
         adapter = self.create_url_adapter(request)
-        return set(adapter.allowed_methods()) if adapter else set()
+        if adapter is None:
+            return set()
+        views = {method: self.view_functions[adapter.match(method=method)[0]] for method in adapter.allowed_methods()}
+        return {method for method, view in views.items() if view is not _refuse}
 
 
 def make_app(
@@ -161,9 +166,26 @@ def make_app(
     for route in routes:
         endpoint = f"{route.method} {route.path}"
         app.add_url_rule(route.path, endpoint, make_endpoint(route, kit), methods=[route.method])
+    _add_refusals(app, routes)
     _add_health(app, ready)
     _add_document(app, service, to_json(describe(service, routes, settings.public_url)))
     return app
+
+
+def _add_refusals(app: Flask, routes: list[Route]) -> None:
+    """A path with a name of its own has no other methods than its own, though `/people/<id>` would match
+    `/people/names`, too."""
+    methods: dict[str, set[str]] = {}
+    for route in routes:
+        methods.setdefault(route.path, set()).add(route.method)
+    for path, own in methods.items():
+        if "<" not in path and (others := _methods_of_patterns(path, methods) - own):
+            app.add_url_rule(path, f"not {path}", _refuse, methods=sorted(others), provide_automatic_options=False)
+
+
+def _methods_of_patterns(path: str, methods: Mapping[str, set[str]]) -> set[str]:
+    matching = [other for other in methods if "<" in other and re.fullmatch(_PARAMETER.sub("[^/]+", other), path)]
+    return {method for other in matching for method in methods[other]}
 
 
 def _add_health(app: Flask, ready: Ready) -> None:
@@ -192,6 +214,11 @@ def public(view: Callable[..., Response]) -> Callable[..., Response]:
     return view
 
 
+@public
+def _refuse() -> Response:
+    raise WerkzeugMethodNotAllowed
+
+
 def _measure(method: str, rule: str, status: str, seconds: float) -> None:
     known = method if method in _METHODS else "other"
     counter, histogram = _instruments(known, rule, status)
@@ -205,4 +232,5 @@ def _instruments(method: str, rule: str, status: str) -> tuple[Counter, Histogra
     return metrics.REQUESTS.labels(method, rule, status), metrics.REQUEST_SECONDS.labels(method, rule)
 
 
+_PARAMETER: Final = re.compile(r"<[^>]+>")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
@@ -23,6 +24,10 @@ from shared.http.violations import violations_of
 LONGEST_QUERY: Final = 8_192
 LONGEST_PATH: Final = 2_048
 _MOST_PARAMETERS: Final = 200
+# A day from both ends of the calendar: every offset from UTC still has a date.
+EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
+LATEST: Final = datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC)
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
 _PATH_VALUE: Final = re.compile(r"[^\x00-\x1f\x7f\ufffd]{1,256}")
 _UTF8: Final = frozenset({"", "utf-8", "utf8", "us-ascii"})
 
@@ -150,8 +155,8 @@ def parse_form(request: Request, schema: Schema, violations: list[Violation]) ->
 
 
 def harden(schema: Schema, *, json: bool, above: frozenset[type] = frozenset()) -> Schema:
-    """Make a schema refuse integers that no store keeps, and in JSON what is of another type: marshmallow would read
-    "3" as 3 and "yes" as true."""
+    """Make a schema refuse integers and moments that no store keeps, and what is of another type: marshmallow would read
+    "3" as 3 and "yes" as true, and in a query "1_0" as 10."""
     if type(schema) not in above:  # a schema may hold itself
         for field in schema.fields.values():
             _harden_field(field, json, above | {type(schema)})
@@ -166,12 +171,31 @@ def _harden_field(field: fields.Field[Any], json: bool, above: frozenset[type]) 
     elif isinstance(field, fields.Nested):
         harden(field.schema, json=json, above=above)
     # New lists: marshmallow's copies of a field share the old ones.
-    if isinstance(field, fields.Integer):
-        field.validators = [*field.validators, validate.Range(-LARGEST_INTEGER, LARGEST_INTEGER)]
+    field.validators = [*field.validators, *_bounds(field)]
+    field.pre_load = [*_strictness(field, json), *field.pre_load]
     if isinstance(field, fields.Boolean) and not json:
         field.truthy, field.falsy = {"true"}, {"false"}
-    if json and isinstance(field, fields.Integer | fields.Float | fields.Boolean):
-        field.pre_load = [_only_json(field), *field.pre_load]
+
+
+def _bounds(field: fields.Field[Any]) -> list[Any]:
+    if isinstance(field, fields.Integer):
+        return [validate.Range(-LARGEST_INTEGER, LARGEST_INTEGER)]
+    return [validate.Range(EARLIEST, LATEST)] if isinstance(field, fields.AwareDateTime) else []
+
+
+def _strictness(field: fields.Field[Any], json: bool) -> list[Any]:
+    if json:
+        return [_only_json(field)] if isinstance(field, fields.Integer | fields.Float | fields.Boolean) else []
+    return [_only_digits(field)] if isinstance(field, fields.Integer) else []
+
+
+def _only_digits(field: fields.Field[Any]) -> Any:
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not _WHOLE_NUMBER.fullmatch(value):
+            raise field.make_error("invalid", input=value)
+        return value
+
+    return check
 
 
 def _only_json(field: fields.Field[Any]) -> Any:

@@ -182,6 +182,16 @@ def test_a_wrong_method_is_405_with_allow(client: Any) -> None:
     assert client.open("/v1/things", method="BREW").status_code == 405
 
 
+def test_a_path_with_a_name_of_its_own_has_no_methods_of_a_pattern(client: Any, writer: dict[str, str]) -> None:
+    refused = client.get("/v1/things/names", headers=writer)
+
+    assert (refused.status_code, refused.json["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert refused.headers["Allow"] == "OPTIONS, POST"
+    assert client.patch("/v1/things/names", headers=writer).status_code == 405
+    assert client.options("/v1/things/names").headers["Allow"] == "OPTIONS, POST"
+    assert client.post("/v1/things/names", headers=writer).json == {"names": []}
+
+
 @pytest.mark.parametrize(
     "path",
     ["/nothing", "/v1/things/", "/v1//things", "/v1/things/a%00b", "/v1/things/%ff%fe", "/v1/things/" + "x" * 300, "/"],
@@ -202,6 +212,11 @@ def test_an_address_that_names_nothing_is_404(client: Any, path: str) -> None:
         ("limit=501", "limit", "OUT_OF_RANGE"),
         ("limit=" + "9" * 5000, "limit", "INVALID_TYPE"),
         ("limit=ten", "limit", "INVALID_TYPE"),
+        ("limit=1_0", "limit", "INVALID_TYPE"),
+        ("limit=%2B5", "limit", "INVALID_TYPE"),
+        ("limit=%D9%A3", "limit", "INVALID_TYPE"),
+        ("since=0001-01-01T00:00:00%2B23:59", "since", "OUT_OF_RANGE"),
+        ("since=9999-12-31T23:59:59-23:59", "since", "OUT_OF_RANGE"),
         ("free=perhaps", "free", "INVALID_TYPE"),
         ("skill=%00", "skill", "CONTROL_CHARACTER"),
         ("skill=%ff", "", "NOT_UTF8"),
