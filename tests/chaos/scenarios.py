@@ -77,7 +77,7 @@ def kafka_is_away(arena: Arena, seconds: float) -> None:
         arena.engines.kill("kafka")
         arena.pauses.clear()
         time.sleep(seconds)
-        _assert_writes_went_on(arena)
+        _assert_no_write_waited(arena, 2.0)
         arena.engines.restart("kafka")
 
 
@@ -89,7 +89,7 @@ def kafka_loses_its_data(arena: Arena, seconds: float) -> None:
         time.sleep(seconds / 2)
         arena.pauses.clear()
         arena.engines.lose_kafka_data()
-        _assert_writes_went_on(arena)
+        _assert_no_write_waited(arena, 4.0)  # the new broker's start takes a small machine's whole breath
         arena.outbox.replay()
         time.sleep(seconds / 2)
 
@@ -278,9 +278,9 @@ def one_broker_of_three_is_killed(arena: Arena, seconds: float) -> None:
 # -- small things
 
 
-def _assert_writes_went_on(arena: Arena) -> None:
+def _assert_no_write_waited(arena: Arena, seconds: float) -> None:
     longest = max(arena.pauses)
-    assert longest < 2.0, f"A write waited {longest:.1f} s while Kafka was away."
+    assert longest < seconds, f"A write waited {longest:.1f} s while Kafka was away."
 
 
 def _pair(arena: Arena) -> None:
