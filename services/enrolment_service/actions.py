@@ -57,6 +57,7 @@ class Actions:
             person=person,
             employer_id=employer_id,
             prerequisites=self.store.copies.prerequisites(session.course_id),
+            busy=self._busy(session, person),
         )
         now = self.now()
         if reasons := domain.reasons_against(application, now):
@@ -400,6 +401,10 @@ class Actions:
     def _merged_into(self, person: Person) -> list[str]:
         """Other records of theirs. Most people have none, and nothing is read for them."""
         return self.store.copies.records_of(person.id)[1:] if person.merged_from else []
+
+    def _busy(self, session: domain.Session, person: Person) -> list[domain.Session]:
+        """Where else their time goes; a session without dates asks for none."""
+        return self.store.calendar.sessions_of([person.id, *self._merged_into(person)]) if session.starts_at else []
 
     def _cause(self, caller: Caller, enrolment: Enrolment) -> str:
         if self._is_theirs(caller, enrolment):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.enrolment_service import api, handlers, timers
 from services.enrolment_service.actions import Actions
 from services.enrolment_service.store import SERVICE, Store
+from services.enrolment_service.store.calendar import BusyQuestion, resolve_busy
 from services.enrolment_service.store.seats import (
     SeatQuestion,
     SlotQuestion,
@@ -44,7 +45,11 @@ def create_app() -> ServiceApp:
         lambda cluster_id, external_id: external_ref(secret, cluster_id, external_id),
     )
     threading.Thread(target=settle_until, args=(house.closing, house.database), name="settle", daemon=True).start()
-    resolvers: dict[type, Resolver] = {SeatQuestion: resolve_seats, SlotQuestion: resolve_slots}
+    resolvers: dict[type, Resolver] = {
+        SeatQuestion: resolve_seats,
+        SlotQuestion: resolve_slots,
+        BusyQuestion: resolve_busy,
+    }
     return house.app([door, operations_door(_plan(house), house.clock)], resolvers=resolvers)
 
 

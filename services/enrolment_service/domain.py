@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from shared.errors import Conflict, IllegalTransition, Invalid, Violation
 from shared.schemas import enrolment as events
@@ -34,6 +35,7 @@ INACTIVE: Final = frozenset({INELIGIBLE, REJECTED, LAPSED, DECLINED, EXPIRED, CA
 OPEN: Final = frozenset(status for status, targets in ARROWS.items() if CANCELLED in targets)
 """Statuses that can still be cancelled."""
 HOLDS_SEAT: Final = frozenset({OFFERED, CONFIRMED, ATTENDING, COMPLETED, FAILED, NO_SHOW})
+TAKES_TIME: Final = frozenset({OFFERED, CONFIRMED, ATTENDING})
 ON_ROSTER: Final = frozenset({CONFIRMED, ATTENDING, COMPLETED, FAILED, NO_SHOW})
 WITH_OUTCOME: Final = frozenset({COMPLETED, FAILED, NO_SHOW})
 
@@ -106,6 +108,13 @@ class Session:
     eligible_clusters: list[str] = field(default_factory=list)
     minimum_attendance: int = 0
 
+    def clashes_with(self, other: "Session") -> bool:
+        """Whether nobody can be in both: their times overlap. Without dates, or over, one takes nobody's time."""
+        if not (self.starts_at and self.ends_at and other.starts_at and other.ends_at):
+            return False
+        over = {"cancelled", "completed"} & {self.status, other.status}
+        return not over and self.starts_at < other.ends_at and other.starts_at < self.ends_at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Employment:
@@ -154,13 +163,14 @@ class Seat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """Who asks for what."""
+    """Who asks for what. `busy` are the sessions that take the worker's time already."""
 
     enrolment_id: str
     session: Session
     person: Person
     employer_id: str | None
     prerequisites: list[str]
+    busy: list[Session] = field(default_factory=list)
 
 
 # -- applying
@@ -170,6 +180,7 @@ def reasons_against(application: Application, now: datetime) -> list[Reason]:
     """All rules that speak against it, at once (domain.md: scope, dates, prerequisites)."""
     return [
         *_session_reasons(application.session, now),
+        *_clash_reasons(application.session, application.busy),
         *_cluster_reasons(application),
         *_employer_reasons(application, now.date()),
         *_prerequisite_reasons(application),
@@ -193,6 +204,26 @@ def _session_reasons(session: Session, now: datetime) -> Iterable[Reason]:
             actual=now.isoformat(),
             required=session.application_deadline.isoformat(),
         )
+
+
+def _clash_reasons(session: Session, busy: Iterable[Session]) -> Iterable[Reason]:
+    """Says when the worker is busy and not where: that may be the business of another employer."""
+    clashes = [other for other in busy if other.id != session.id and session.clashes_with(other)]
+    if clashes:
+        yield Reason(
+            code="SCHEDULE_CLASH",
+            field="session_id",
+            message="The worker has a seat in another session at the same time.",
+            actual=sorted({_interval(other, session.timezone) for other in clashes}),
+            required=f"free in {_interval(session, session.timezone)}",
+        )
+
+
+def _interval(session: Session, timezone: str) -> str:
+    """From its start to its end (ISO 8601), as clocks show them there."""
+    zone = ZoneInfo(timezone)
+    moments = [moment.astimezone(zone).isoformat() for moment in (session.starts_at, session.ends_at) if moment]
+    return "/".join(moments)
 
 
 def _cluster_reasons(application: Application) -> Iterable[Reason]:

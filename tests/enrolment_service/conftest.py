@@ -1,5 +1,6 @@
 """The enrolment service alone: its real application on the real MongoDB, its copies fed with events by hand."""
 
+import itertools
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from shared.wiring.house import House
 from tests.stack import Stack
 from tests.tokens import TestIssuer
 
+_DAYS = itertools.count(100)
 HOME, HOST, EMPLOYER = "cluster-home", "cluster-host", "employer-1"
 
 
@@ -149,15 +151,16 @@ class Service:
 
 
 def opened(session_id: str, **terms: Any) -> SessionOpened:
-    """A session that opens with ten seats and a long waiting list, unless told otherwise."""
+    """A session that opens with ten seats and a long waiting list, on a day of its own, unless told otherwise."""
+    day = utc_now() + timedelta(days=next(_DAYS))
     defaults: dict[str, Any] = {
         "session_id": session_id,
         "course_id": "course-1",
         "course_version": 1,
         "cluster_id": HOST,
         "provider_id": "provider-1",
-        "starts_at": utc_now() + timedelta(days=10),
-        "ends_at": utc_now() + timedelta(days=11),
+        "starts_at": day,
+        "ends_at": day + timedelta(hours=8),
         "timezone": "Europe/Berlin",
         "application_deadline": utc_now() + timedelta(days=5),
         "language": "de",

@@ -8,6 +8,8 @@ import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.enrolment_service.domain import APPLIED, OPEN, WAITLISTED, Enrolment
+from services.enrolment_service.store.calendar import BUSY, Calendar, busy
+from services.enrolment_service.store.calendar import INDEX as BUSY_INDEX
 from services.enrolment_service.store.copies import COPIES, PEOPLE, Copies
 from services.enrolment_service.store.erasures import ERASURES, Erasures
 from services.enrolment_service.store.erasures import INDEXES as ERASURE_INDEXES
@@ -43,6 +45,7 @@ SERVICE = Service(
                 name="offers",
                 partialFilterExpression={"status": "offered"},
             ),
+            BUSY_INDEX,
         ],
         SEATS: [
             IndexModel([("needs_care", ASCENDING)], name="needs_care", sparse=True),
@@ -81,6 +84,7 @@ class Store:
         self.copies = Copies(work)
         self.seats = Seats(work)
         self.erasures = Erasures(work)
+        self.calendar = Calendar(work)
 
     def hints(self, session_id: str, person_id: str | None, ref: tuple[str, str] | None) -> Iterator[Hint]:
         """What an application reads, as far as it is known by now: a group of them loads it in one query."""
@@ -88,6 +92,7 @@ class Store:
             yield hint
             if hint[0] == PEOPLE:
                 yield ENROLMENTS, "slot", slot(session_id, hint[2])
+                yield ENROLMENTS, BUSY, hint[2]
 
     # -- enrolments
 
@@ -107,6 +112,7 @@ class Store:
         document["_id"] = document.pop("id")
         if enrolment.active:
             document["slot"] = slot(enrolment.session_id, enrolment.person_id)
+        document |= busy(enrolment)
         return Stored(enrolment, self.work.save(ENROLMENTS, document, events))
 
     def search(self, query: Document, *, after: str | None, limit: int) -> list[Stored]:

@@ -58,6 +58,13 @@ class Copies:
             raise NotYetKnown("session", session_id)
         return self._made(Session, document)
 
+    def sessions(self, session_ids: Iterable[str]) -> dict[str, Session]:
+        """Those of them that are known here, in one query."""
+        wanted = list(dict.fromkeys(session_ids))
+        self._work.preload(SESSIONS, wanted)
+        found = [self._work.peek(SESSIONS, i) for i in wanted]
+        return {d["_id"]: self._made(Session, d) for d in found if d is not None and "course_id" in d}
+
     def person(self, person_id: str) -> Person:
         """The person, following a merge; NotYetKnown until they were registered."""
         document = self._work.peek(PEOPLE, person_id)
