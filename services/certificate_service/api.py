@@ -119,7 +119,7 @@ def _add_public(door: Door, parts: Parts) -> None:
 def _add_reading(door: Door, parts: Parts) -> None:
     @door.get("/v1/certificates", scope=READ, query=CertificateQuery, returns=CertificateView, paged=True)
     def list_certificates(call: Call) -> Reply:
-        """Certificates in the order of their last change.
+        """Certificates that the caller may see or awarded, in the order of their last change.
 
         `pull` is a cursor, there on every page: kept and sent with the next pull it misses nothing and repeats nothing.
         """
@@ -222,20 +222,21 @@ def _shown(shown: Shown, parts: Parts) -> dict[str, Any]:
         "updated_at": stored.updated_at,
         "changed_at": stored.changed_at,
     }
-    return {**bare, **_whole(stored.value, shown.reason, parts)} if shown.visible else bare
+    return {**bare, **_content(shown, parts)} if shown.visible else bare
 
 
-def _whole(certificate: Certificate, reason: str | None, parts: Parts) -> dict[str, Any]:
+def _content(shown: Shown, parts: Parts) -> dict[str, Any]:
+    certificate = shown.stored.value
     names = (
         *("person_id", "enrolment_id", "employer_id", "cluster_id", "course_id", "course_version", "course_title"),
         *("awarding_body_id", "awarding_body", "awarded_at", "issued_at", "valid_from", "valid_until"),
     )
     return {
-        **{name: getattr(certificate, name) for name in names},
+        **{name: None if name in shown.withheld else getattr(certificate, name) for name in names},
         "status": domain.standing(certificate, parts.now()),
         "reissues": len(certificate.past_places),
         "holder_erased": certificate.erased,
-        "reason": reason,
+        "reason": shown.reason,
         "links": {
             "self": f"/v1/certificates/{certificate.id}",
             "credential": parts.site.credential_url(certificate.id),

@@ -30,6 +30,8 @@ class Links(Schema):
 class CertificateView(Schema):
     """A certificate without the name, which only the credential itself holds.
 
+    Who awarded it, and may see it for that reason alone, gets null for `employer_id` and `cluster_id`.
+
     With `visible` false only `id`, `version` and the times are told: it was visible once and is not any more.
     """
 

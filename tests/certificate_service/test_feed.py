@@ -16,6 +16,9 @@ from shared.bus.held import Incoming
 from shared.clock import new_id, utc_now
 from shared.storage.lease import Lease
 from tests.certificate_service.service import (
+    EMPLOYER,
+    HOST,
+    SCHOOL,
     Service,
     completed,
     consented,
@@ -160,6 +163,93 @@ def test_a_merge_shows_certificates_to_the_winners_employer_only(service: Servic
     assert [(item["id"], item["person_id"]) for item in puller.pull()] == [(certificate.id, winner)]
 
 
+def test_who_awarded_certificates_pulls_them_beside_those_of_the_own_people(service: Service) -> None:
+    course = new_id()
+    service.feed(published(course))
+    puller = Puller(service, service.manager(), course=course)
+    assert puller.pull() == []
+    foreign = service.issue(course_id=course)
+    own = service.issue(course_id=course, cluster_id=HOST)
+    last = service.issue(course_id=course)
+    service.stamp()
+
+    told = puller.pull(limit=2)
+    assert [item["id"] for item in told] == [foreign.id, own.id, last.id]
+    assert [(item["cluster_id"], item["employer_id"]) for item in told] == [
+        (None, None),
+        (HOST, EMPLOYER),
+        (None, None),
+    ]
+    assert told[0]["person_id"] == foreign.person_id
+    assert puller.pull() == []
+
+    answer = service.act(foreign.id, "revoke", reason="because")
+    read = service.get(f"/v1/certificates/{foreign.id}", service.manager()).json
+    assert [(one["cluster_id"], one["employer_id"]) for one in (answer.json, read)] == [(None, None)] * 2
+    service.stamp()
+    assert [(item["id"], item["status"]) for item in puller.pull()] == [(foreign.id, "revoked")]
+
+
+def test_somebody_of_the_awarding_body_pulls_what_it_awarded(service: Service) -> None:
+    course = new_id()
+    service.feed(published(course))
+    certificate = service.issue(course_id=course)
+    service.stamp()
+    scopes = ["certificate:read", "certificate:manage"]
+    who = {"person_id": "registrar", "roles": ["trainer"], "cluster_id": "elsewhere"}
+    office = service.headers(**who, scopes=scopes, organisation_ids=[SCHOOL])
+    reader = service.headers(**who, organisation_ids=[SCHOOL])
+    another = service.headers(**who, scopes=scopes, organisation_ids=["another-school"])
+
+    told = [item["id"] for item in Puller(service, office, course=course).pull()]
+
+    assert told == [certificate.id]
+    assert Puller(service, reader, course=course).pull() == []
+    assert Puller(service, another, course=course).pull() == []
+
+
+def test_without_the_right_to_manage_a_cluster_pulls_certificates_of_its_people_only(service: Service) -> None:
+    course = new_id()
+    service.feed(published(course))
+    service.issue(course_id=course)
+    own = service.issue(course_id=course, cluster_id=HOST)
+    service.stamp()
+
+    told = Puller(service, service.headers(cluster_id=HOST), course=course).pull()
+
+    assert [item["id"] for item in told] == [own.id]
+
+
+def test_who_awarded_a_certificate_learns_no_employer_by_asking_for_one(service: Service) -> None:
+    course = new_id()
+    service.feed(published(course))
+    service.issue(course_id=course)
+    own = service.issue(course_id=course, cluster_id=HOST)
+    service.stamp()
+
+    told = Puller(service, service.manager(), course=course, employer=EMPLOYER).pull()
+
+    assert [item["id"] for item in told] == [own.id]
+
+
+def test_a_school_that_trains_its_own_people_keeps_what_it_awarded_when_consent_is_withdrawn(service: Service) -> None:
+    course, person = new_id(), new_id()
+    service.directory.names[person] = ("Fee", "D")
+    service.feed(published(course), employed(person, SCHOOL), consented(person, SCHOOL))
+    certificate = service.issue(person, course_id=course, employer_id=SCHOOL)
+    service.stamp()
+    office = service.hr(SCHOOL, scopes=["certificate:read", "certificate:manage"])
+    awarded, as_employer = Puller(service, office), Puller(service, office, employer=SCHOOL)
+    assert awarded.pull()[-1]["employer_id"] == SCHOOL
+    assert [item["id"] for item in as_employer.pull()] == [certificate.id]
+
+    service.feed(withdrew(person, SCHOOL))
+    service.stamp()
+
+    assert [(item["id"], item["employer_id"]) for item in awarded.pull()] == [(certificate.id, None)]
+    assert [(item["id"], item["visible"]) for item in as_employer.pull()] == [(certificate.id, False)]
+
+
 def test_changed_since_is_inclusive(service: Service) -> None:
     employer, person = _employer(service)
     service.issue(person, employer_id=employer)
@@ -256,12 +346,13 @@ def _revoke(service: Service, certificate_id: str) -> None:
 
 @pytest.mark.timeout(120)
 def test_nothing_is_missed_and_nothing_repeated_while_many_issue_and_revoke(service: Service) -> None:
-    """Four issue and revoke, one stamps, two pull, all at the same time."""
+    """Four issue and revoke, one stamps, three pull, all at the same time: HR, the home cluster, who awarded them."""
     service.feed(published(_RACE))
     people = people_of(service, 40)
     records = [service.record(completed(person, course_id=_RACE)) for person in people]
     crowd = Crowd()
-    readers = [Reader(Puller(service, h, course=_RACE), crowd) for h in (service.hr(), service.headers())]
+    pulling = (service.hr(), service.headers(), service.manager())
+    readers = [Reader(Puller(service, headers, course=_RACE), crowd) for headers in pulling]
 
     def stamp_on() -> None:
         while not crowd.stop.is_set():

@@ -24,6 +24,10 @@ from shared.schemas.event import Event
 __all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewPlace", "Shown"]
 
 _SECRET_BYTES: Final = 16
+_MANAGE: Final = "certificate:manage"
+_NOTHING: Final[frozenset[str]] = frozenset()
+NOT_THE_AWARDERS: Final = frozenset({"employer_id", "cluster_id"})
+"""Where the holder works and belongs: on a roster they do not stand either."""
 
 Change = Callable[[Certificate, str, datetime], tuple[Certificate, list[Event]]]
 
@@ -45,11 +49,15 @@ class NewPlace:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A certificate as one caller may see it: `visible` or, for who saw it once, the bare fact that it is gone."""
+    """A certificate as one caller may see it: `visible` or, for who saw it once, the bare fact that it is gone.
+
+    `withheld` are fields of it that are none of this caller's business.
+    """
 
     stored: Stored
     visible: bool = True
     reason: str | None = None
+    withheld: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,10 @@ class Certificates:
     def get(self, caller: Caller, certificate_id: str) -> Shown:
         """The certificate with the reason of its last change, or NotFound for who may not see it."""
         stored = self._store.certificates.get(certificate_id)
-        if not self._sees(caller, stored.value) and not _awards(caller, stored.value):
+        whole = self._sees(caller, stored.value)
+        if not whole and not _awards(caller, stored.value):
             raise _unknown(certificate_id)
-        return Shown(stored, reason=self._reason(stored.value))
+        return Shown(stored, reason=self._reason(stored.value), withheld=_NOTHING if whole else NOT_THE_AWARDERS)
 
     def page(self, caller: Caller, filters: Filters, after: int, limit: int) -> FeedPage:
         """What the caller may see after a position of the feed, in its order."""
@@ -86,7 +95,7 @@ class Certificates:
             wanted = limit - len(shown)
             rows, people = self._store.feed.page(scope, filters, after=position, limit=wanted, now=self._now())
             for row in rows:
-                shown += self._shown(caller, row, people, tell_gone=after > 0 and not filters.any)
+                shown += self._shown(caller, row, people, filters, again=after > 0)
             position = rows[-1].position or position if rows else position
             more = len(rows) == wanted
         return FeedPage(shown, position, more)
@@ -150,7 +159,7 @@ class Certificates:
         stored = self._store.certificates.save(renewed, happened)
         self._store.certificates.seal(self._pen.seal(holder, known.id, credential))
         self._store.holders.save(holder)
-        return Shown(stored)
+        return self._changed(caller, stored)
 
     # -- share links
 
@@ -206,14 +215,25 @@ class Certificates:
         if employers:
             self._require_fresh()
         cluster = caller.cluster_id if is_cluster_wide(caller) else None
-        return Scope(person_id=caller.person_id, cluster_id=cluster, employer_ids=employers)
+        manages = _MANAGE in caller.scopes
+        return Scope(
+            person_id=caller.person_id,
+            cluster_id=cluster,
+            employer_ids=employers,
+            awarding_cluster_id=cluster if manages else None,
+            awarding_body_ids=caller.organisation_ids if manages else frozenset(),
+        )
 
-    def _shown(self, caller: Caller, row: Stored, people: dict[str, Person], *, tell_gone: bool) -> list[Shown]:
+    def _shown(
+        self, caller: Caller, row: Stored, people: dict[str, Person], filters: Filters, *, again: bool
+    ) -> list[Shown]:
         certificate = row.value
         person = people.get(certificate.person_id or "", Person(id=""))
         if sees_whole(caller, _facts(certificate, may=self._may_see(certificate, person))):
             return [Shown(row)]
-        return [Shown(row, visible=False)] if tell_gone else []
+        if filters.employer is None and _awards(caller, certificate):
+            return [Shown(row, withheld=NOT_THE_AWARDERS)]
+        return [Shown(row, visible=False)] if again and not filters.any else []
 
     def _may_see(self, certificate: Certificate, person: Person) -> bool:
         """As recorded, in the order of the feed, and as of today: an employment may have ended by its date."""
@@ -243,7 +263,12 @@ class Certificates:
             holder = self._store.holders.resolve(known.person_id)
             sealed = self._store.certificates.sealed(known.id)
             self._store.certificates.seal(self._pen.with_reason(holder, sealed, reason))
-        return Shown(stored)
+        return self._changed(caller, stored)
+
+    def _changed(self, caller: Caller, stored: Stored) -> Shown:
+        """As who awarded it sees it, unless it is also of their own cluster's people."""
+        whole = sees_whole(self._as_known(caller), _facts(stored.value, may=False))
+        return Shown(stored, withheld=_NOTHING if whole else NOT_THE_AWARDERS)
 
     def _reason(self, certificate: Certificate) -> str | None:
         if certificate.person_id is None:
@@ -270,7 +295,7 @@ class Certificates:
 
 def _awards(caller: Caller, certificate: Certificate) -> bool:
     """Somebody of the awarding body, or the desk of the cluster in whose name the course was offered."""
-    if "certificate:manage" not in caller.scopes:
+    if _MANAGE not in caller.scopes:
         return False
     if is_cluster_wide(caller) and caller.cluster_id == certificate.awarding_cluster_id:
         return True

@@ -30,11 +30,14 @@ _SIGHT = {"person_id": 1, "employer_id": 1, "employer_sees": 1}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whose certificates: of any of these. With nothing in it, nobody's."""
+    """Whose certificates: of any of these, as holder, holder's cluster or employer, or as who awarded them. With
+    nothing in it, nobody's."""
 
     person_id: str | None = None
     cluster_id: str | None = None
     employer_ids: frozenset[str] = frozenset()
+    awarding_cluster_id: str | None = None
+    awarding_body_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ class Feed:
         self, scope: Scope, filters: Filters, *, after: int, limit: int, now: datetime
     ) -> tuple[list[Stored], dict[str, Person]]:
         """Certificates after the position, in its order, and their holders' employments and consents."""
-        who = _who(scope)
+        who = _who(scope, filters)
         if not who:
             return [], {}
         query = {"$and": [{"position": {"$gt": after}}, {"$or": who}, *_narrowed(filters, now)]}
@@ -162,8 +165,11 @@ def _chunks(rows: Iterable[Document]) -> Iterator[list[Document]]:
         yield some
 
 
-def _who(scope: Scope) -> list[Document]:
-    """The employer's branch also holds what they may no longer see: that it is gone is told to who had it."""
+def _who(scope: Scope, filters: Filters) -> list[Document]:
+    """The employer's branch also holds what they may no longer see: that it is gone is told to who had it.
+
+    Who awarded a certificate does not see the holder's employer, and so learns nothing by asking for one.
+    """
     found: list[Document] = []
     if scope.person_id is not None:
         found.append({"person_id": scope.person_id})
@@ -171,6 +177,10 @@ def _who(scope: Scope) -> list[Document]:
         found.append({"cluster_id": scope.cluster_id})
     if scope.employer_ids:
         found.append({"employer_id": {"$in": sorted(scope.employer_ids)}, "employer_saw": True})
+    if scope.awarding_cluster_id is not None and filters.employer is None:
+        found.append({"awarding_cluster_id": scope.awarding_cluster_id})
+    if scope.awarding_body_ids and filters.employer is None:
+        found.append({"awarding_body_id": {"$in": sorted(scope.awarding_body_ids)}})
     return found
 
 
