@@ -102,7 +102,7 @@ class UnitOfWork:
         return bool(wanted)
 
     def find_by(self, collection: str, field: str, values: Iterable[Any]) -> dict[Any, Document]:
-        """Documents by a unique field, as they were when first asked for; those that are not there are left out."""
+        """A document by a field, as it was when first asked for, any of those that share the value; who has none is left out."""
         asked = list(values)
         self.load((collection, field, value) for value in asked)
         ids = {value: self._found[collection, field, value] for value in asked}

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from shared.storage.work import UnitOfWork
 
 Hint = tuple[str, str, Any]
-"""Collection, unique field ("_id" or another), value."""
+"""Collection, field ("_id" or an indexed one), value."""
 
 REPLAYED = ("Idempotency-Replayed", "true")
 
