@@ -1,0 +1,117 @@
+"""Who may enrol where: every reason against it, at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from services.enrolment_service.domain.enrolment import Reason
+from services.enrolment_service.domain.known import SHARE_RESULTS, Person, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """Who asks for what. `busy` are the sessions that take the worker's time already."""
+
+    enrolment_id: str
+    session: Session
+    person: Person
+    employer_id: str | None
+    prerequisites: list[str]
+    busy: list[Session] = field(default_factory=list)
+
+
+def reasons_against(application: Application, now: datetime) -> list[Reason]:
+    """All rules that speak against it, at once (domain.md: scope, dates, prerequisites)."""
+    return [
+        *_session_reasons(application.session, now),
+        *_clash_reasons(application.session, application.busy),
+        *_cluster_reasons(application),
+        *_employer_reasons(application, now.date()),
+        *_prerequisite_reasons(application),
+    ]
+
+
+def _session_reasons(session: Session, now: datetime) -> Iterable[Reason]:
+    if session.status != "open":
+        yield Reason(
+            code="SESSION_NOT_OPEN",
+            field="session_id",
+            message=f"The session is {session.status}; nobody can enrol.",
+            actual=session.status,
+            required="open",
+        )
+    if session.application_deadline is not None and now > session.application_deadline:
+        yield Reason(
+            code="DEADLINE_PASSED",
+            field="session_id",
+            message="The application deadline has passed.",
+            actual=now.isoformat(),
+            required=session.application_deadline.isoformat(),
+        )
+
+
+def _clash_reasons(session: Session, busy: Iterable[Session]) -> Iterable[Reason]:
+    """Says when the worker is busy and not where: that may be the business of another employer."""
+    clashes = [other for other in busy if other.id != session.id and session.clashes_with(other)]
+    if clashes:
+        yield Reason(
+            code="SCHEDULE_CLASH",
+            field="session_id",
+            message="The worker has a seat in another session at the same time.",
+            actual=sorted({_interval(other, session.timezone) for other in clashes}),
+            required=f"free in {_interval(session, session.timezone)}",
+        )
+
+
+def _interval(session: Session, timezone: str) -> str:
+    """From its start to its end (ISO 8601), as clocks show them there."""
+    zone = ZoneInfo(timezone)
+    moments = [moment.astimezone(zone).isoformat() for moment in (session.starts_at, session.ends_at) if moment]
+    return "/".join(moments)
+
+
+def _cluster_reasons(application: Application) -> Iterable[Reason]:
+    allowed, home = application.session.eligible_clusters, application.person.cluster_id
+    if allowed and home not in allowed:
+        yield Reason(
+            code="NOT_ELIGIBLE_CLUSTER",
+            field="worker",
+            message="The session is for people of other clusters.",
+            actual=home,
+            required=allowed,
+        )
+
+
+def _employer_reasons(application: Application, today: date) -> Iterable[Reason]:
+    employer = application.employer_id
+    if employer is None:
+        return
+    if not application.person.works_for(employer, today):
+        yield Reason(
+            code="NOT_EMPLOYEE",
+            field="employer_id",
+            message="The worker has no employment there today.",
+            actual=employer,
+            required="an employment in force",
+        )
+    if not application.person.shares_with(employer):
+        yield Reason(
+            code="CONSENT_MISSING",
+            field="employer_id",
+            message="The worker has not consented to share results with this employer.",
+            actual=None,
+            required=SHARE_RESULTS,
+        )
+
+
+def _prerequisite_reasons(application: Application) -> Iterable[Reason]:
+    missing = sorted(set(application.prerequisites) - set(application.person.certified.values()))
+    if missing:
+        yield Reason(
+            code="PREREQUISITE_MISSING",
+            field="worker",
+            message="A certificate of each of these courses is needed first.",
+            actual=sorted(application.person.certified.values()),
+            required=missing,
+        )
