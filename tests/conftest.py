@@ -11,13 +11,19 @@ from tests.stack import ENGINES_ONLY, Stack, shared_stack
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file's tests in one process (`--dist loadgroup`), so that its fixtures are made once.
-
-    A test that says itself to which group it belongs goes there.
-    """
+    """Say which tests stay in one process when a run is spread (`--dist loadgroup`)."""
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}.{item.path.stem}"))
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    """Each file, so that its fixtures are made once; and whatever needs the whole stack.
+
+    Keycloak refuses somebody who signs in twice at the same moment, and only one process waits for the start.
+    """
+    needs_stack = "stack" in getattr(item, "fixturenames", ())
+    return "stack" if needs_stack else f"{item.path.parent.name}.{item.path.stem}"
 
 
 @pytest.fixture(scope="session")
