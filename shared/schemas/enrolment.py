@@ -108,7 +108,10 @@ class EnrolmentReconfirmed(EnrolmentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentCancelled(EnrolmentEvent):
-    """Ended before a result. `from_status` says whether a seat came free. The reason is free text and stays home."""
+    """Ended before a result. `from_status` says whether a seat came free. The reason is free text and stays home.
+
+    `cause`: worker, employer, cluster, session_cancelled, erased, merged.
+    """
 
     TYPE: ClassVar[str] = "enrolment.cancelled.v1"
     from_status: str
