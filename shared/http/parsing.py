@@ -79,6 +79,9 @@ def read_body(request: Request, limit: int) -> bytes:
         raise Malformed("The body cannot be read.") from error
     if len(raw) > limit:
         raise too_large
+    # gunicorn ends a body without a word when nothing more comes; half a file must not be taken for a whole one.
+    if len(raw) < (request.content_length or 0):
+        raise Malformed("The body ends before its announced length.")
     return raw
 
 

@@ -142,13 +142,15 @@ def test_clients_that_send_slowly_hold_up_nobody_for_long(impatient: Server) -> 
             assert connection.recv(1000) == b""
 
 
-def test_a_client_that_trickles_its_body_gets_an_answer_in_time(impatient: Server) -> None:
-    sent = (
-        b"POST /v1/verifications HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
-    )
-    answer = impatient.raw(sent, wait=10)
+@pytest.mark.parametrize("part", [b"{", b'{"note": "half"}'])
+def test_a_client_that_trickles_its_body_is_refused_in_time_also_when_what_came_could_be_read(
+    impatient: Server, part: bytes
+) -> None:
+    head = b"POST /v1/verifications HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n"
+    answer = impatient.raw(head + part, wait=10)
 
     assert status_of(answer) == 400
+    assert b"ends before its announced length" in answer
 
 
 def test_a_slow_answer_is_not_cut(impatient: Server) -> None:
