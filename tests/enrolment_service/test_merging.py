@@ -112,6 +112,21 @@ def test_of_two_seats_in_one_session_one_goes_to_the_next_in_line(service: Servi
     assert service.events(theirs)[-1] == "cancelled"
 
 
+def test_of_three_seats_in_one_session_one_stays_when_two_merges_come_at_once(service: Service) -> None:
+    session_id = service.session()
+    people = service.people(3)
+    enrolments = [service.apply(session_id, person).json["id"] for person in people]
+
+    service.feed(
+        PersonMerged(person_id=people[0], into_person_id=people[1]),
+        PersonMerged(person_id=people[1], into_person_id=people[2]),
+    )
+
+    assert [status(service, one) for one in enrolments] == ["cancelled", "cancelled", "confirmed"]
+    assert service.house.database["seats"].find_one({"_id": session_id})["taken"] == 1  # type: ignore[index]
+    assert service.house.database["held_events"].count_documents({"aggregate": f"person/{people[1]}"}) == 0
+
+
 def test_a_seat_stays_and_the_place_in_the_queue_goes(service: Service) -> None:
     session_id = service.session(capacity=1)
     loser, winner = service.people(2)

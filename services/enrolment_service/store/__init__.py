@@ -136,7 +136,8 @@ class Store:
     def active_of(self, person_ids: Sequence[str]) -> list[Enrolment]:
         """Enrolments of these that stand in the way of another application to their session."""
         query = {"person_id": {"$in": list(person_ids)}, "slot": {"$exists": True}}
-        return [_enrolment(row) for row in self.work.find(ENROLMENTS, query)]
+        found = [_enrolment(row) for row in self.work.find(ENROLMENTS, query)]
+        return [enrolment for enrolment in found if enrolment.active]  # some may have ended in this unit of work
 
     def next_waiting(self, session_id: str) -> Enrolment | None:
         """Who has the lowest ticket among those that wait."""

@@ -1,0 +1,112 @@
+"""Asking for a seat, deciding, taking or leaving it."""
+
+from collections.abc import Iterator
+
+from services.enrolment_service import domain
+from services.enrolment_service.actions.base import Base
+from services.enrolment_service.domain import Application, Enrolment, Person
+from services.enrolment_service.store import Stored
+from shared.auth import visibility
+from shared.auth.caller import Caller
+from shared.errors import Forbidden, NotFound
+from shared.storage.writes import Hint
+
+
+class Applying(Base):
+    """What workers, portals and HR do with enrolments."""
+
+    def hints(self, caller: Caller, session_id: str, person_id: str | None, external_ref: str | None) -> Iterator[Hint]:
+        """What `worker` and `apply` will read."""
+        ref = None if external_ref is None else (caller.cluster_id or "", external_ref)
+        return self.store.hints(session_id, person_id, ref)
+
+    def worker(self, caller: Caller, person_id: str | None, external_ref: str | None) -> Person:
+        """The worker by id, or by their home cluster's own number."""
+        if person_id is not None:
+            return self.store.copies.person(person_id)
+        return self.store.copies.person_by_ref(caller.cluster_id or "", external_ref or "")
+
+    def apply(
+        self, caller: Caller, session_id: str, person: Person, employer_id: str | None
+    ) -> tuple[Stored, int | None]:
+        """Ask for a seat: refused with all reasons, awaiting approval, confirmed, or waiting at a place."""
+        self._may_apply(caller, person, employer_id)
+        session = self.store.copies.session(session_id)
+        application = Application(
+            enrolment_id=self.new_id(),
+            session=session,
+            person=person,
+            employer_id=employer_id,
+            prerequisites=self.store.copies.prerequisites(session.course_id),
+            busy=self._busy(session, person),
+        )
+        now = self.now()
+        if reasons := domain.reasons_against(application, now):
+            return self.store.save(*domain.refuse(application, reasons, caller.subject, now)), None
+        for record in self._merged_into(person):
+            self.store.seats.check_slot(session_id, record)
+        if session.approval_needed:
+            self.store.seats.check_slot(session_id, person.id)
+            return self.store.save(*domain.await_approval(application, caller.subject, now)), None
+        seat = self.store.seats.claim(session_id, person.id, application.enrolment_id)
+        return self.store.save(*domain.admit(application, seat, caller.subject, now)), seat.place
+
+    def approve(self, caller: Caller, enrolment_id: str, if_match: int | None) -> tuple[Stored, int | None]:
+        """HR says yes; a seat or a ticket follows."""
+        enrolment = self._decidable(caller, enrolment_id, if_match)
+        domain.must_await_decision(enrolment, "approved")
+        seat = self.store.seats.claim(enrolment.session_id, enrolment.person_id, enrolment.id, existing=True)
+        return self.store.save(*domain.approve(enrolment, seat, caller.subject, self.now())), seat.place
+
+    def reject(self, caller: Caller, enrolment_id: str, if_match: int | None, reason: str | None) -> Stored:
+        """HR says no."""
+        enrolment = self._decidable(caller, enrolment_id, if_match)
+        return self.store.save(*domain.reject(enrolment, reason, caller.subject, self.now()))
+
+    def cancel(self, caller: Caller, enrolment_id: str, if_match: int | None, reason: str | None) -> Stored:
+        """The worker, employer or cluster ends it; what it held comes free."""
+        enrolment = self._own(caller, enrolment_id, if_match)
+        cause = self._cause(caller, enrolment)
+        return self._leave(enrolment, domain.cancel(enrolment, cause, reason, caller.subject, self.now()))
+
+    def accept_offer(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Stored:
+        """Take the offered seat."""
+        enrolment = self._own(caller, enrolment_id, if_match)
+        decision = domain.accept_offer(enrolment, caller.subject, self.now())
+        self.store.seats.take_offer(enrolment.session_id)
+        return self.store.save(*decision)
+
+    def decline_offer(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Stored:
+        """Leave the offered seat to the next in line."""
+        enrolment = self._own(caller, enrolment_id, if_match)
+        return self._leave(enrolment, domain.decline_offer(enrolment, caller.subject, self.now()))
+
+    # -- inside
+
+    def _may_apply(self, caller: Caller, person: Person, employer_id: str | None) -> None:
+        """Themselves, their cluster's portal or manager, or HR for the own people; else there is no such person. Nor
+        is there one who was erased."""
+        if person.erased:
+            raise NotFound("No such worker.")
+        if caller.person_id is not None and caller.person_id in (person.id, *self._merged_into(person)):
+            return
+        if visibility.is_cluster_wide(caller) and caller.cluster_id == person.cluster_id:
+            return
+        if employer_id is not None and employer_id in visibility.acting_employers(caller):
+            return
+        raise NotFound("No such worker.")
+
+    def _busy(self, session: domain.Session, person: Person) -> list[domain.Session]:
+        """Where else their time goes; a session without dates asks for none."""
+        return self.store.calendar.sessions_of([person.id, *self._merged_into(person)]) if session.starts_at else []
+
+    def _decidable(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Enrolment:
+        enrolment = self._own(caller, enrolment_id, if_match)
+        if enrolment.employer_id in visibility.acting_employers(caller) or visibility.is_cluster_wide(caller):
+            return enrolment
+        raise Forbidden("Only the employer's HR or the cluster's manager decides on an application.")
+
+    def _cause(self, caller: Caller, enrolment: Enrolment) -> str:
+        if self._is_theirs(caller, enrolment):
+            return "worker"
+        return "employer" if enrolment.employer_id in visibility.acting_employers(caller) else "cluster"

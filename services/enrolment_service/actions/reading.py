@@ -1,0 +1,42 @@
+"""Showing enrolments to who may see them."""
+
+from typing import Any
+
+from services.enrolment_service.actions.base import Base
+from services.enrolment_service.store import Stored
+from shared.auth import visibility
+from shared.auth.caller import Caller
+from shared.errors import NotFound
+
+
+class Reading(Base):
+    """One enrolment, or many."""
+
+    def read(self, caller: Caller, enrolment_id: str) -> tuple[Stored, int | None]:
+        """The enrolment as a whole and its place in the queue, for those who may see it; NotFound for all others."""
+        self._require_fresh(caller)
+        stored = self.store.get(enrolment_id)
+        if not self._sees(caller, stored.value):
+            raise NotFound(f"No enrolment {enrolment_id}.")
+        return stored, self.store.place_in_queue(stored.value)
+
+    def search(self, caller: Caller, filters: dict[str, Any], *, after: str | None, limit: int) -> list[Stored]:
+        """Enrolments that the caller may see, newest first."""
+        self._require_fresh(caller)
+        query = {name: value for name, value in filters.items() if value is not None}
+        if "person_id" in query:
+            query["person_id"] = self._of_person(query["person_id"])
+        found = self.store.search({"$and": [query, self._scope(caller)]}, after=after, limit=limit)
+        if visibility.is_cluster_wide(caller):
+            return found
+        self.store.copies.preload_people(stored.value.person_id for stored in found)
+        return [stored for stored in found if self._sees(caller, stored.value)]
+
+    def _scope(self, caller: Caller) -> dict[str, Any]:
+        """What of the enrolments a list may show at all."""
+        if visibility.is_cluster_wide(caller):
+            return {"cluster_id": caller.cluster_id}
+        choices: list[dict[str, Any]] = [{"person_id": self._of_person(caller.person_id or "")}]
+        if employers := visibility.acting_employers(caller):
+            choices.append({"employer_id": {"$in": sorted(employers)}})
+        return {"$or": choices}
