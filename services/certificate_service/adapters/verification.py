@@ -236,11 +236,11 @@ def _moment(document: Document, name: str) -> datetime:
     text = document.get(name)
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) and "T" in text else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise _Failed(f"{name} is not a point in time with its zone.")
-    return moment.astimezone(UTC)
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter at both ends of the calendar
+        pass
+    raise _Failed(f"{name} is not a point in time with its zone.")
 
 
 def _not_set(document: Document, purpose: str, issuer: str, sources: Sources, now: datetime) -> bool:

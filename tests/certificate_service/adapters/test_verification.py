@@ -225,6 +225,12 @@ def test_hiding_the_expiry_behind_its_full_name_is_refused() -> None:
     assert "context" in _failed(hidden)
 
 
+@pytest.mark.parametrize("member", ["validUntil", "validFrom"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_moment_beyond_the_calendar_makes_it_false_and_no_fault_of_ours(member: str, moment: str) -> None:
+    assert not verify(_changed(**{member: moment}), HOUSE, NOW).verified
+
+
 @pytest.mark.parametrize("member", ["validUntil", "validFrom", "credentialStatus", "issuer", "credentialSubject", "id"])
 def test_wrapping_a_member_in_lists_does_not_hide_it(member: str) -> None:
     revoked = House()
