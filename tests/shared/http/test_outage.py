@@ -48,7 +48,7 @@ def test_a_read_of_a_frozen_mongodb_is_answered_within_two_seconds_and_heals(
         finally:
             breakable.thaw("mongo")
 
-        assert (refused.status_code, refused.json["code"]) == (503, "UNAVAILABLE")
+        assert (refused.status_code, (refused.json or {}).get("code")) == (503, "UNAVAILABLE")
         assert refused.headers["Retry-After"]
         assert took < 2.5  # 1.5 s are given; the rest is for a busy machine
         assert wait_until(lambda: client.get("/v1/count").status_code == 200, 15)
