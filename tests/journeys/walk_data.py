@@ -54,7 +54,7 @@ def prepare(facts: dict[str, Any]) -> Ids:
         seed_people(cast)
         begun = datetime.now(UTC)
         _walk_journey(cast)
-        _open_another_session(cast)
+        _open_another_session(cast, begun)
         return _ids(cast, begun)
     finally:
         cast.close()
@@ -86,14 +86,15 @@ def _course() -> seed.Course:
     return next(course for course in seed.courses() if course.provider in providers and not course.prerequisites)
 
 
-def _open_another_session(cast: Cast) -> None:
+def _open_another_session(cast: Cast, begun: datetime) -> None:
     trainer, portal = cast.person("trainer", CLUSTER), cast.program(f"partner-{CLUSTER}")
     trainer.post("/v1/courses", course_body(_course(), {}))
     published = next(iter(trainer.all("/v1/courses", cluster=ids.cluster_id(CLUSTER))))
     session = trainer.post(f"/v1/courses/{published['id']}/sessions", _terms()).body["id"]
     trainer.post(f"/v1/sessions/{session}/open")
     _until(lambda: cast.outsider.get(f"/v1/seats/{session}").body["availability"] == "open")
-    for job in list(portal.all("/v1/employments"))[:4]:
+    people = set(_some(_since(begun, portal.all("/v1/people"))))
+    for job in [job for job in portal.all("/v1/employments") if job["person_id"] in people]:
         worker = {"person_id": job["person_id"]}
         body = {"session_id": session, "worker": worker, "employer_id": job["organisation_id"]}
         portal.post("/v1/enrolments", body)
