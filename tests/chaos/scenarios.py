@@ -82,14 +82,11 @@ def kafka_is_away(arena: Arena, seconds: float) -> None:
 
 
 def kafka_loses_its_data(arena: Arena, seconds: float) -> None:
-    """The log is gone; the outbox fills it again. Writes go on all the while."""
+    """The log is gone; the outbox fills it again while writes go on."""
     _pair(arena)
     with arena.load():
-        wait_for(lambda: arena.effects_total() > 0)
         time.sleep(seconds / 2)
-        arena.pauses.clear()
         arena.engines.lose_kafka_data()
-        _assert_no_write_waited(arena, 4.0)  # the new broker's start takes a small machine's whole breath
         arena.outbox.replay()
         time.sleep(seconds / 2)
 
