@@ -20,6 +20,8 @@ COLLECTION = "wakeups"
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _CAPPED: dict[str, Any] = {"capped": True, "size": 16_384, "max": 32}
 _NAMESPACE_EXISTS = 48
+_FELL_BEHIND = frozenset({43, 136})
+"""CursorNotFound, CappedPositionLost: it rang more often than the bell remembers while nobody listened."""
 _NOBODY_WAITS_FOR_IT = WriteConcern(w=0)
 
 
@@ -51,7 +53,13 @@ class Wakeup:
         """Until somebody rang (true) or the time is over (false)."""
         self.open()
         get_more = {"getMore": self._cursor, "collection": COLLECTION, "maxTimeMS": max(1, int(seconds * 1000))}
-        reply = self._command(get_more)
+        try:
+            reply = self._command(get_more)
+        except OperationFailure as error:
+            if error.code not in _FELL_BEHIND:
+                raise
+            self.close()
+            return True
         self._cursor = reply["cursor"]["id"] or None
         return len(reply["cursor"]["nextBatch"]) > 0
 
