@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from uuid import UUID
 
 import uuid_utils
 
@@ -13,6 +14,15 @@ def utc_now() -> datetime:
     """Now in UTC, cut to milliseconds: MongoDB stores no finer time, and what is stored must equal what was said."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def made_at(identifier: str) -> datetime | None:
+    """When `new_id` made this one, in UTC; None for anything else."""
+    try:
+        found = UUID(identifier)
+        return datetime.fromtimestamp((found.int >> 80) / 1000, UTC) if found.version == 7 else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def new_id() -> str:

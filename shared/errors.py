@@ -129,7 +129,7 @@ class NotYetKnown(Unavailable):
     """It names an aggregate of another service whose event has not come yet.
 
     At the event door the event is set aside until that aggregate arrives; at the HTTP door the request waits
-    up to a second, then answers 503 with Retry-After.
+    up to a second, then answers 503 with Retry-After, or 404 when nothing can be on its way any more.
     """
 
     code = "NOT_YET_KNOWN"

@@ -1,22 +1,26 @@
 """Apache Kafka: connection settings, topics, and the publisher that the relay uses."""
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
+from kafka.structs import TopicPartition
 
 from shared.logs import get_logger
 from shared.schemas.codec import headers
 from shared.settings import setting
 from shared.storage.mongo import Document
+from shared.storage.relay import LogLost
 
 log = get_logger(__name__)
+_LOG_QUESTIONS, _LOG_PAUSE = 4, 0.5
 # The library logs each failed attempt to reconnect; our own log says once what matters.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
@@ -99,7 +103,10 @@ class KafkaPublisher:
     """Publishes outbox rows. A producer that failed is thrown away: after a fatal error it never recovers.
 
     Of each partition a prefix arrives: one batch is under way at a time, and the first failure stops the producer
-    before it sends another. Left alone it would give up one batch and send the next: n+1 without n.
+    before it sends another. Left alone it would give up one batch and send the next: n+1 without n. For the same reason
+    it does not try again by itself: a broker that comes back may have lost its log, and would get n+1 first. So each
+    new producer first looks whether the log still reaches as far as it was acknowledged. What is sent twice by that,
+    consumers drop.
     """
 
     def __init__(self, settings: KafkaSettings, *, delivery_timeout_ms: int = 15_000) -> None:
@@ -107,9 +114,10 @@ class KafkaPublisher:
         self._delivery_timeout_ms = delivery_timeout_ms
         self._producer: KafkaProducer | None = None
         self._partitions: dict[str, int] = {}
+        self._reached: dict[TopicPartition, int] = {}
 
     def publish(self, rows: Sequence[Document]) -> list[str]:
-        """See `Publisher.publish`: acknowledged ids, per aggregate a prefix of what was given."""
+        """See `Publisher.publish`: acknowledged ids, per aggregate a prefix of what was given. Raises LogLost."""
         try:
             sent = self._send_all(self._open(rows), rows)
         except (KafkaError, AssertionError, OSError, TypeError, ValueError, RuntimeError) as error:
@@ -126,12 +134,14 @@ class KafkaPublisher:
     def _open(self, rows: Sequence[Document]) -> KafkaProducer:
         unknown = {row["topic"] for row in rows} - self._partitions.keys()
         if self._producer is None or unknown:
-            ensure_topics(self._settings, {row["topic"] for row in rows})
+            ensure_topics(self._settings, {row["topic"] for row in rows} | {part.topic for part in self._reached})
         if self._producer is None:
+            self._require_log()
             self._producer = KafkaProducer(
                 **self._settings.client(),
                 acks="all",
-                enable_idempotence=True,
+                enable_idempotence=False,
+                retries=0,
                 linger_ms=1,
                 batch_size=524_288,
                 max_in_flight_requests_per_connection=1,
@@ -143,6 +153,26 @@ class KafkaPublisher:
         for topic in unknown:
             self._partitions[topic] = len(self._producer.partitions_for(topic))
         return self._producer
+
+    def _require_log(self) -> None:
+        """Ask where the log ends. After an election that may be told too low for a moment: ask again then."""
+        if not self._reached:
+            return
+        consumer = KafkaConsumer(**self._settings.client(), enable_auto_commit=False)
+        try:
+            for _ in range(_LOG_QUESTIONS):
+                ends = consumer.end_offsets(list(self._reached), timeout_ms=3_000)
+                short = {part.topic for part, offset in self._reached.items() if ends.get(part, 0) <= offset}
+                if not short:
+                    return
+                time.sleep(_LOG_PAUSE)
+        finally:
+            close_consumer(consumer)
+        self._lost(short)
+
+    def _lost(self, topics: Iterable[str]) -> NoReturn:
+        self._reached = {part: offset for part, offset in self._reached.items() if part.topic not in topics}
+        raise LogLost(topics)
 
     def _send_all(self, producer: KafkaProducer, rows: Sequence[Document]) -> list[Any]:
         def stop(_error: BaseException) -> None:
@@ -178,12 +208,19 @@ class KafkaPublisher:
             aggregate = (row["topic"], row["key"])
             if future.succeeded() and aggregate not in broken:
                 acknowledged.append(row["_id"])
+                self._note(future.value)
             elif not future.succeeded():
                 broken.add(aggregate)
         if broken:
             failed = next(future for future in futures if not future.succeeded())
             self._discard(failed.exception)
         return acknowledged
+
+    def _note(self, sent: Any) -> None:
+        """How far the log of its partition reaches. An earlier place than before is one in another log."""
+        if sent.offset < self._reached.get(sent.topic_partition, -1):
+            self._lost({sent.topic})
+        self._reached[sent.topic_partition] = sent.offset
 
     def _discard(self, error: BaseException | None) -> None:
         log.warning("publishing_failed", error=type(error).__name__, aggregates_wait=True)

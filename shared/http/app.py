@@ -13,6 +13,7 @@ from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
 from shared import metrics, tracing
 from shared.auth.verify import TokenVerifier
+from shared.errors import NotYetKnown
 from shared.health import Ready, report
 from shared.http.cors import Origins, answer_headers, preflight_headers
 from shared.http.cursors import Cursors
@@ -145,11 +146,13 @@ def make_app(
     group_writes: Writes | None = None,
     origins: Origins | None = None,
     translate: Translate | None = None,
+    may_come: Callable[[NotYetKnown], bool] = lambda _error: True,
 ) -> ServiceApp:
     """Join a service's doors to an application.
 
     `translate` makes a ServiceError of an error of the storage (None: not one of its). `group_writes` runs the writes
-    of routes with `group=True`. `origins` says which browser origins a cluster allows.
+    of routes with `group=True`. `origins` says which browser origins a cluster allows. `may_come` says whether what is not known
+    here yet may still come (503), or was never there (404).
     """
     app = ServiceApp(service, origins=origins, translate=translate)
     app.doors = (doors,) if isinstance(doors, Door) else tuple(doors)
@@ -161,6 +164,7 @@ def make_app(
         clients=RateLimit(settings.requests_per_second),
         strangers=RateLimit(settings.anonymous_requests_per_second),
         trusted_proxies=settings.trusted_proxies,
+        may_come=may_come,
     )
     routes = [route for door in app.doors for route in door]
     for route in routes:

@@ -19,6 +19,7 @@ from shared.auth.verify import TokenVerifier, acting_for
 from shared.errors import (
     Forbidden,
     Invalid,
+    NotFound,
     NotYetKnown,
     PreconditionRequired,
     TooManyRequests,
@@ -65,6 +66,7 @@ class Kit:
     clients: RateLimit
     strangers: RateLimit
     trusted_proxies: int
+    may_come: Callable[[NotYetKnown], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,14 @@ def make_endpoint(route: Route, kit: Kit) -> Callable[..., Response]:
     """The function that Flask calls for this route."""
 
     def endpoint(**ids: str) -> Response:
+        try:
+            return respond(ids)
+        except NotYetKnown as error:
+            if kit.may_come(error):
+                raise
+            raise NotFound(f"No {error.topic} {error.key}.") from error
+
+    def respond(ids: dict[str, str]) -> Response:
         now = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 (the proxy costs at each use)
         passage = passage_of(now)
         passage.route = route

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from pymongo.errors import PyMongoError
@@ -23,11 +23,22 @@ _GATHER_SECONDS = 0.002
 _TURN_SECONDS = 0.02
 
 
+class LogLost(Exception):
+    """The broker has less of these topics than it acknowledged: what it lost must come before anything new."""
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        self.topics = sorted(topics)
+        super().__init__(", ".join(self.topics))
+
+
 class Publisher(Protocol):
     """Sends outbox rows to the broker."""
 
     def publish(self, rows: Sequence[Document]) -> list[str]:
-        """Send in the given order; the ids that the broker acknowledged. Of each aggregate these are a prefix."""
+        """Send in the given order; the ids that the broker acknowledged. Of each aggregate these are a prefix.
+
+        Raises LogLost, once, when the broker lost what it had acknowledged.
+        """
         ...
 
     def close(self) -> None:
@@ -62,6 +73,7 @@ class Relay:
         self._lease = Lease(database, "relay", uuid.uuid4().hex, lease_seconds)
         self._wakeup = Wakeup(client, database)
         self.sent = 0
+        self._refused = False
 
     def run(self, stop: threading.Event) -> None:
         """Relay until `stop`; survives the loss of MongoDB and of the broker."""
@@ -86,7 +98,13 @@ class Relay:
         rows = self._outbox.unsent(self._batch)
         if not rows or not self._lease.held:
             return stamped
-        acknowledged = self._publisher.publish(rows)
+        try:
+            acknowledged = self._publisher.publish(rows)
+        except LogLost as lost:
+            again = self._outbox.replay({"topic": {"$in": lost.topics}})
+            log.error("broker_lost_its_log", topics=lost.topics, events_sent_again=again)
+            return 0
+        self._refused = not acknowledged
         self._outbox.mark_sent(acknowledged)
         self.sent += len(acknowledged)
         EVENTS_SENT.inc(len(acknowledged))
@@ -100,6 +118,8 @@ class Relay:
         # Listening starts before the read: what is committed after the read rings.
         self._wakeup.open()
         begun = time.monotonic()
+        if self._refused:
+            stop.wait(_PAUSE_AFTER_FAILURE)
         if self.step() < self._batch and not stop.is_set() and self._wakeup.wait(SWEEP_SECONDS):
             # Under load this gathers what several transactions commit: one read, one send, one mark for all of it.
             stop.wait(max(_GATHER_SECONDS, begun + _TURN_SECONDS - time.monotonic()))

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 from pymongo import IndexModel
@@ -14,9 +15,9 @@ from shared.bus import held
 from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
-from shared.bus.worker import Plan, Timer, Worker
-from shared.clock import Clock, utc_now
-from shared.errors import ServiceError
+from shared.bus.worker import PROGRESS, Plan, Timer, Worker
+from shared.clock import Clock, made_at, utc_now
+from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
 from shared.http.app import ServiceApp, make_app
 from shared.http.door import Door
@@ -61,6 +62,12 @@ class Service:
     indexes: Indexes = field(default_factory=dict)
     read_models: Sequence[ReadModel] = ()
     duplicates: Mapping[str, Callable[[], ServiceError]] = field(default_factory=dict)
+
+
+_LATEST_EVENT = timedelta(hours=1)
+"""An id younger than this may be one of an event that waits for a broker or a relay."""
+_LAGS = timedelta(seconds=10)
+"""Consumers say every two seconds when they last had all that the broker has."""
 
 
 class House:
@@ -123,9 +130,22 @@ class House:
             ready=self.checks,
             origins=origins,
             translate=translate,
+            may_come=self.may_come,
         )
         app.extensions["house"] = self
         return app
+
+    def may_come(self, missing: NotYetKnown) -> bool:
+        """Whether the event of what nobody here knows may be on its way: its id is young, or our events lag."""
+        now = self.clock()
+        made = made_at(missing.key)
+        if made is not None and abs(now - made) < _LATEST_EVENT:
+            return True
+        try:
+            heard = [row.get("caught_up_at") for row in self.database[PROGRESS].find()]
+        except PyMongoError:
+            return True
+        return not heard or any(moment is None or now - moment > _LAGS for moment in heard)
 
     def close(self) -> None:
         """Finish the writes that wait and close the connections."""

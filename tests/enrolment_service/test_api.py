@@ -1,6 +1,7 @@
 """Enrolling by HTTP: what a partner portal, HR and a trainer do and see."""
 
 import threading
+import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.enrolment_service.store.seats import CLAIM_AGE
-from shared.clock import utc_now
+from shared.clock import new_id, utc_now
 from shared.schemas.catalog import SessionCancelled, SessionEnrolmentClosed
 from tests.enrolment_service.conftest import EMPLOYER, HOME, HOST, Service
 
@@ -332,12 +333,28 @@ def test_a_closed_session_lapses_what_nobody_approved(service: Service) -> None:
     assert service.apply(session_id, service.person()).json["reasons"][0]["code"] == "SESSION_NOT_OPEN"
 
 
-def test_what_is_not_known_yet_is_awaited_and_then_refused_with_retry_after(service: Service) -> None:
-    answer = service.apply("session-that-nobody-opened", service.person())
+def _ask_for(service: Service, session_id: str, *, caught_up: timedelta = timedelta()) -> list[tuple[int, str]]:
+    """An application and the seats, `caught_up` after all events were known here."""
+    person = service.person()
+    service.report_progress(utc_now() - caught_up)
+    answers = [service.apply(session_id, person), service.client.get(f"/v1/seats/{session_id}")]
+    return [(answer.status_code, answer.json["code"]) for answer in answers]
 
-    assert answer.status_code == 503
-    assert answer.json["code"] == "NOT_YET_KNOWN"
-    assert int(answer.headers["Retry-After"]) >= 1
+
+def test_what_may_still_come_is_awaited_and_then_refused_with_retry_after(service: Service) -> None:
+    young = new_id()
+    assert _ask_for(service, young) == [(503, "NOT_YET_KNOWN")] * 2
+    assert service.client.get(f"/v1/seats/{young}").headers["Retry-After"]
+
+    # While events lag nobody knows what came meanwhile.
+    late = _ask_for(service, str(uuid.uuid4()), caught_up=timedelta(minutes=1))
+    assert late == [(503, "NOT_YET_KNOWN")] * 2
+
+
+def test_what_cannot_come_any_more_is_not_found(service: Service) -> None:
+    last_year = "019b0000-0000-7000-8000-000000000000"
+    for unknown in (last_year, str(uuid.uuid4()), "session-that-nobody-opened"):
+        assert _ask_for(service, unknown) == [(404, "NOT_FOUND")] * 2
 
 
 def test_the_same_key_gives_the_same_answer_and_another_body_is_refused(service: Service) -> None:
