@@ -134,7 +134,9 @@ class NotYetKnown(Unavailable):
 
     code = "NOT_YET_KNOWN"
 
-    def __init__(self, topic: str, key: str) -> None:
+    def __init__(self, topic: str, key: str, *, by_id: bool = True) -> None:
+        """`by_id` False: `key` is words, because it was asked for by something else, such as a partner's number."""
+        self.by_id = by_id
         super().__init__(f"The {topic} {key} is not known here yet; try again in a moment.", code=self.code)
         self.topic = topic
         self.key = key

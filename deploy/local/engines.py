@@ -101,8 +101,10 @@ class Engines:
             running.await_health()
 
     def freeze(self, name: str) -> None:
-        """Stop a part's clock (SIGSTOP): it keeps its connections and answers nothing."""
-        self._running[name].signal(signal.SIGSTOP)
+        """Stop a part's clock (SIGSTOP): it keeps its connections and answers nothing, once this returns."""
+        running = self._running[name]
+        running.signal(signal.SIGSTOP)
+        processes.wait_until(running.stands_still, 5, every=0.005)
 
     def thaw(self, name: str) -> None:
         """Let a frozen part go on (SIGCONT)."""

@@ -108,6 +108,16 @@ class Running:
         if self._process is not None:
             self._process.send_signal(number)
 
+    def stands_still(self) -> bool:
+        """Whether each thread of the process itself has been stopped by a signal."""
+        if self._process is None:
+            return True
+        try:
+            tasks = [task.read_text() for task in Path(f"/proc/{self._process.pid}/task").glob("*/stat")]
+        except OSError:  # a thread ended while we looked: it was not stopped
+            return False
+        return all(task.rpartition(")")[2].split()[0] in "tT" for task in tasks)
+
     def _members(self) -> list[psutil.Process]:
         """Return the living processes of the part: its session, which its first process leads."""
         return processes.session(self.identity) if self.identity else []

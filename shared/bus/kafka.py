@@ -161,7 +161,8 @@ class KafkaPublisher:
         consumer = KafkaConsumer(**self._settings.client(), enable_auto_commit=False)
         try:
             for _ in range(_LOG_QUESTIONS):
-                ends = consumer.end_offsets(list(self._reached), timeout_ms=3_000)
+                there = {part for part in self._reached if part.partition in _partitions(consumer, part.topic)}
+                ends = consumer.end_offsets(list(there), timeout_ms=3_000) if there else {}
                 short = {part.topic for part, offset in self._reached.items() if ends.get(part, 0) <= offset}
                 if not short:
                     return
@@ -252,6 +253,10 @@ def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) ->
         close_consumer(consumer)
         raise
     return consumer
+
+
+def _partitions(consumer: KafkaConsumer, topic: str) -> set[int]:
+    return set(consumer.partitions_for_topic(topic) or ())
 
 
 def _strategy() -> tuple[Any, ...]:

@@ -65,7 +65,7 @@ class ProblemWorker(ThreadWorker):
 
     def _next_is_here(self, conn: TConn) -> bool:
         self._deadlines.pop(conn, None)
-        if not self.alive or conn.is_http2 or len(self._deadlines) >= self.cfg.threads:
+        if not self.alive or conn.is_http2 or self._somebody_waits():
             return False
         parser: Any = conn.parser
         if parser.unreader.buf.getvalue():
@@ -73,6 +73,10 @@ class ProblemWorker(ThreadWorker):
         waiting = select.poll()
         waiting.register(conn.sock, select.POLLIN)
         return bool(waiting.poll(LINGER_MILLISECONDS)) and self.alive
+
+    def _somebody_waits(self) -> bool:
+        """Whether a request waits for a thread."""
+        return bool(self.tpool._work_queue.qsize())  # noqa: SLF001 (the executor has no public way)
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         """A request has been answered, or given up."""
@@ -87,10 +91,10 @@ class ProblemWorker(ThreadWorker):
         """
         super().murder_keepalived(force)  # type: ignore[call-arg]  # the stubs know an older one
         now = time.monotonic()
-        for conn in [conn for conn, deadline in self._deadlines.items() if deadline < now]:
-            del self._deadlines[conn]
-            with contextlib.suppress(OSError):
-                conn.sock.shutdown(socket.SHUT_RD)
+        for conn, deadline in list(self._deadlines.items()):  # other threads change it meanwhile
+            if deadline < now and self._deadlines.pop(conn, None) == deadline:
+                with contextlib.suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RD)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
         """gunicorn could not read the request, or the application broke in a way that it should not."""

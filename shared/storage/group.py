@@ -35,6 +35,7 @@ class _Waiting:
     write: Write
     future: "Future[Answer]" = field(default_factory=Future)
     since: float = field(default_factory=time.monotonic)
+    until: float = 0.0
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     answer: Answer | None = None
     error: BaseException | None = None
@@ -131,6 +132,8 @@ class GroupCommit:
     def _run_group(self, group: list[_Waiting]) -> None:
         self._refuse_after_outage(group)
         budget = max(0.2, REQUEST_SECONDS - (time.monotonic() - group[0].since))
+        for item in group:
+            item.until = time.monotonic() + budget
         try:
             with within(budget):
                 self._attempt(_undecided(group))
@@ -233,7 +236,7 @@ class GroupCommit:
         try:
             with work.savepoint():
                 # In the request's own context, so that its events carry its trace.
-                answer = item.context.run(self._answer, work, item.write)
+                answer = item.context.run(self._answer, work, item)
             decided.append((item, answer))
         except Asked as asked:
             questions.append((item, asked.question))
@@ -242,14 +245,17 @@ class GroupCommit:
                 raise
             item.error = error
 
-    def _answer(self, work: UnitOfWork, write: Write) -> Answer:
-        if write.key is None:
-            return write.act(work)
-        answer = idempotency.kept_answer(work, write.key)
-        if answer is None:
-            answer = write.act(work)
-            idempotency.keep(work, write.key, answer, self._clock)
-        return answer
+    def _answer(self, work: UnitOfWork, item: _Waiting) -> Answer:
+        write = item.write
+        # The time budget again: the request's own context does not have the one of this thread.
+        with within(max(0.05, item.until - time.monotonic())):
+            if write.key is None:
+                return write.act(work)
+            answer = idempotency.kept_answer(work, write.key)
+            if answer is None:
+                answer = write.act(work)
+                idempotency.keep(work, write.key, answer, self._clock)
+            return answer
 
     def _resolve(self, work: UnitOfWork, questions: Iterable[Hashable]) -> None:
         kinds: dict[type, list[Hashable]] = defaultdict(list)

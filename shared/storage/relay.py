@@ -74,6 +74,7 @@ class Relay:
         self._wakeup = Wakeup(client, database)
         self.sent = 0
         self._refused = False
+        self._lost: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Relay until `stop`; survives the loss of MongoDB and of the broker."""
@@ -94,6 +95,8 @@ class Relay:
         """Send one batch if we hold the lease. Returns how many events were acknowledged."""
         if self._lease.due and not self._lease.acquire():
             return 0
+        if self._lost:
+            self._send_again()
         stamped = self._stamp(self._lease) if self._stamp else 0
         rows = self._outbox.unsent(self._batch)
         if not rows or not self._lease.held:
@@ -101,8 +104,8 @@ class Relay:
         try:
             acknowledged = self._publisher.publish(rows)
         except LogLost as lost:
-            again = self._outbox.replay({"topic": {"$in": lost.topics}})
-            log.error("broker_lost_its_log", topics=lost.topics, events_sent_again=again)
+            self._lost |= set(lost.topics)
+            self._send_again()
             return 0
         self._refused = not acknowledged
         self._outbox.mark_sent(acknowledged)
@@ -113,6 +116,12 @@ class Relay:
     def backlog(self) -> tuple[int, float]:
         """Unsent events and the age of the oldest in seconds."""
         return self._outbox.backlog()
+
+    def _send_again(self) -> None:
+        """Mark what was lost unsent. Until that is done nothing else is sent: when MongoDB fails, the next step tries."""
+        again = self._outbox.replay({"topic": {"$in": sorted(self._lost)}})
+        log.error("broker_lost_its_log", topics=sorted(self._lost), events_sent_again=again)
+        self._lost.clear()
 
     def _turn(self, stop: threading.Event) -> None:
         # Listening starts before the read: what is committed after the read rings.

@@ -26,7 +26,7 @@ from shared.logs import get_logger
 from shared.storage import idempotency, outbox
 from shared.storage.group import GroupCommit, Resolver
 from shared.storage.lease import Lease
-from shared.storage.mongo import MongoCollection, MongoSettings, connect, open_database, translate
+from shared.storage.mongo import MongoCollection, MongoSettings, connect, open_database, translate, within
 from shared.storage.work import UnitOfWork
 
 log = get_logger(__name__)
@@ -66,7 +66,7 @@ class Service:
 
 _LATEST_EVENT = timedelta(hours=1)
 """An id younger than this may be one of an event that waits for a broker or a relay."""
-_LAGS = timedelta(seconds=10)
+_LAGS = timedelta(seconds=5)
 """Consumers say every two seconds when they last had all that the broker has."""
 
 
@@ -139,10 +139,13 @@ class House:
         """Whether the event of what nobody here knows may be on its way: its id is young, or our events lag."""
         now = self.clock()
         made = made_at(missing.key)
-        if made is not None and abs(now - made) < _LATEST_EVENT:
+        if not missing.by_id or (made is not None and abs(now - made) < _LATEST_EVENT):
             return True
         try:
-            heard = [row.get("caught_up_at") for row in self.database[PROGRESS].find()]
+            with within(0.5):
+                heard = [row.get("caught_up_at") for row in self.database[PROGRESS].find()]
+                if self.database[held.COLLECTION].find_one({}, {"_id": 1}) is not None:
+                    return True
         except PyMongoError:
             return True
         return not heard or any(moment is None or now - moment > _LAGS for moment in heard)

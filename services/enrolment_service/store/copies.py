@@ -79,7 +79,7 @@ class Copies:
         they were erased."""
         document = self._work.peek(REFS, _ref(cluster_id, external_ref))
         if document is None:
-            raise NotYetKnown("person", "with this external id")
+            raise NotYetKnown("person", "with this external id", by_id=False)
         if document["person_id"] is None:
             raise NotFound("No such worker.")
         return self.person(document["person_id"])
