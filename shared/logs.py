@@ -55,8 +55,7 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
 
 def write(entry: Mapping[str, Any]) -> None:
     """One line that is made often and holds nothing to mask: past structlog's processors, in the same format."""
-    stamped = {**entry, "service": _lines.service, "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
-    _lines.stream.write(orjson.dumps(stamped).decode() + "\n")
+    _lines.stream.write(orjson.dumps({**entry, **_stamp(_lines.service)}).decode() + "\n")
     _lines.stream.flush()
 
 
@@ -81,11 +80,14 @@ def _configure_standard_library(level: int, shared: list[Processor], stream: Tex
 
 def _with_service(service: str) -> Processor:
     def add(_logger: Any, _method: str, entry: Entry) -> Entry:
-        entry["service"] = service
-        entry["time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        entry.update(_stamp(service))
         return entry
 
     return add
+
+
+def _stamp(service: str) -> dict[str, str]:
+    return {"service": service, "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
 
 
 def _with_level(_logger: Any, method: str, entry: Entry) -> Entry:

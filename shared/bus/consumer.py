@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 
 from shared.bus.held import Incoming
 from shared.bus.inbox import Inbox
-from shared.bus.kafka import KafkaSettings, close_consumer, ensure_topics, open_consumer
+from shared.bus.kafka import KafkaSettings, close_consumer, ensure_topics, open_consumer, partitions_of
 from shared.errors import Transient
 from shared.logs import get_logger
 
@@ -190,7 +190,7 @@ class Consumer:
 
     def _has_all(self, consumer: KafkaConsumer) -> bool:
         """Whether every partition of every topic is ours: a topic that was just made is assigned a moment later."""
-        every = {TopicPartition(topic, number) for topic in self._topics for number in _partitions(consumer, topic)}
+        every = {TopicPartition(topic, number) for topic in self._topics for number in partitions_of(consumer, topic)}
         return {partition.topic for partition in every} == set(self._topics) and every <= consumer.assignment()
 
     # -- opening and closing
@@ -236,7 +236,3 @@ def _offsets(batch: Batch) -> dict[TopicPartition, OffsetAndMetadata]:
     return {
         partition: OffsetAndMetadata(records[-1].offset + 1, "", -1) for partition, records in batch.items() if records
     }
-
-
-def _partitions(consumer: KafkaConsumer, topic: str) -> set[int]:
-    return set(consumer.partitions_for_topic(topic) or ())

@@ -161,7 +161,7 @@ class KafkaPublisher:
         consumer = KafkaConsumer(**self._settings.client(), enable_auto_commit=False)
         try:
             for _ in range(_LOG_QUESTIONS):
-                there = {part for part in self._reached if part.partition in _partitions(consumer, part.topic)}
+                there = {part for part in self._reached if part.partition in partitions_of(consumer, part.topic)}
                 ends = consumer.end_offsets(list(there), timeout_ms=3_000) if there else {}
                 short = {part.topic for part, offset in self._reached.items() if ends.get(part, 0) <= offset}
                 if not short:
@@ -255,7 +255,8 @@ def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) ->
     return consumer
 
 
-def _partitions(consumer: KafkaConsumer, topic: str) -> set[int]:
+def partitions_of(consumer: KafkaConsumer, topic: str) -> set[int]:
+    """The numbers of the topic's partitions; none when the broker has no such topic."""
     return set(consumer.partitions_for_topic(topic) or ())
 
 

@@ -168,14 +168,18 @@ class Worker:
         metrics.DEAD_LETTERS.set(held.get("dead", 0))
 
 
+def is_behind(database: MongoDatabase, now: datetime, seconds: float, consumer: str | None = None) -> bool:
+    """Whether the consumer (None: any of them) last had all that the broker has longer ago than this, or never said."""
+    heard = [row.get("caught_up_at") for row in database[PROGRESS].find({} if consumer is None else {"_id": consumer})]
+    return not heard or any(moment is None or (now - moment).total_seconds() > seconds for moment in heard)
+
+
 def require_fresh(database: MongoDatabase, consumer: str, now: datetime, seconds: float = FRESH_SECONDS) -> None:
     """Refuse (Unavailable, fail closed) what depends on other services' facts while their events lag.
 
     The worker says every two seconds when it last had everything that the broker has.
     """
-    row = database[PROGRESS].find_one({"_id": consumer})
-    caught_up = row.get("caught_up_at") if row else None
-    if caught_up is None or (now - caught_up).total_seconds() > seconds:
+    if is_behind(database, now, seconds, consumer):
         raise Unavailable(
             "Employments and consents are not up to date here; nothing is shown until they are.",
             retry_after=5,

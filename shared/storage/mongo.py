@@ -55,6 +55,20 @@ def open_database(client: Mongo, settings: MongoSettings, service: str) -> Mongo
     return client[settings.database_prefix + service]
 
 
+def ensure_collection(database: MongoDatabase, name: str, **options: Any) -> bool:
+    """Create a collection, which a transaction cannot always do by itself. False when it was there already."""
+    try:
+        database.create_collection(name, check_exists=False, **options)
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:
+            raise
+        return False
+    return True
+
+
+_NAMESPACE_EXISTS = 48
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Every MongoDB call inside shares this time budget; past it NetworkTimeout or ExecutionTimeout is raised."""

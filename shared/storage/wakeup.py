@@ -14,12 +14,12 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from shared.storage.mongo import Document, Mongo, MongoDatabase
+from shared.storage.mongo import Document, Mongo, MongoDatabase, ensure_collection
 
 COLLECTION = "wakeups"
+_LOCAL = {"level": "local"}
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _CAPPED: dict[str, Any] = {"capped": True, "size": 16_384, "max": 32}
-_NAMESPACE_EXISTS = 48
 _FELL_BEHIND = frozenset({43, 136})
 """CursorNotFound, CappedPositionLost: it rang more often than the bell remembers while nobody listened."""
 _NOBODY_WAITS_FOR_IT = WriteConcern(w=0)
@@ -71,18 +71,11 @@ class Wakeup:
 
     def _ensure_bell(self) -> None:
         """A capped collection with something in it: a tailable cursor on an empty one ends at once."""
-        try:
-            self._database.create_collection(COLLECTION, check_exists=False, **_CAPPED)
-        except OperationFailure as error:
-            if error.code != _NAMESPACE_EXISTS:
-                raise
-            if not self._database[COLLECTION].options().get("capped"):
-                # Somebody rang before anybody listened.
-                self._database.command({"convertToCapped": COLLECTION, "size": _CAPPED["size"]})
+        made = ensure_collection(self._database, COLLECTION, **_CAPPED)
+        if not made and not self._database[COLLECTION].options().get("capped"):
+            # Somebody rang before anybody listened.
+            self._database.command({"convertToCapped": COLLECTION, "size": _CAPPED["size"]})
         self._database[COLLECTION].insert_one({})
 
     def _command(self, command: Document) -> Any:
         return self._database.command(command, codec_options=_RAW, session=self._session)
-
-
-_LOCAL = {"level": "local"}

@@ -102,7 +102,7 @@ class UnitOfWork:
         return bool(wanted)
 
     def find_by(self, collection: str, field: str, values: Iterable[Any]) -> dict[Any, Document]:
-        """A document by a field, as it was when first asked for, any of those that share the value; who has none is left out."""
+        """By value, a document with it (any of several), as it was when first asked for; values of none are left out."""
         asked = list(values)
         self.load((collection, field, value) for value in asked)
         ids = {value: self._found[collection, field, value] for value in asked}
@@ -228,12 +228,11 @@ class UnitOfWork:
         matches = [
             (self.collection(name), {"$match": {field: {"$in": values}}}) for (name, field), values in wanted.items()
         ]
+        collection, match = matches[0]
         if len(matches) == 1:
-            collection, match = matches[0]
             parts = [list(collection.find(match["$match"]))]
         else:
             parts = [[] for _ in matches]
-            collection, match = matches[0]
             stages: list[Document] = [match, {"$set": {_PART: 0}}]
             for number, (other, match) in enumerate(matches[1:], start=1):
                 stages.append({"$unionWith": {"coll": other.name, "pipeline": [match, {"$set": {_PART: number}}]}})

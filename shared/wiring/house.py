@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from pymongo import IndexModel
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 from shared import collector, logs, metrics, settings, tracing
 from shared.auth.verify import AuthSettings, TokenVerifier
@@ -15,7 +15,7 @@ from shared.bus import held
 from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
-from shared.bus.worker import PROGRESS, Plan, Timer, Worker
+from shared.bus.worker import Plan, Timer, Worker, is_behind
 from shared.clock import Clock, made_at, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
@@ -26,7 +26,7 @@ from shared.logs import get_logger
 from shared.storage import idempotency, outbox
 from shared.storage.group import GroupCommit, Resolver
 from shared.storage.lease import Lease
-from shared.storage.mongo import MongoCollection, MongoSettings, connect, open_database, translate, within
+from shared.storage.mongo import MongoSettings, connect, ensure_collection, open_database, translate, within
 from shared.storage.work import UnitOfWork
 
 log = get_logger(__name__)
@@ -66,7 +66,7 @@ class Service:
 
 _LATEST_EVENT = timedelta(hours=1)
 """An id younger than this may be one of an event that waits for a broker or a relay."""
-_LAGS = timedelta(seconds=5)
+_LAG_SECONDS = 5.0
 """Consumers say every two seconds when they last had all that the broker has."""
 
 
@@ -108,7 +108,6 @@ class House:
         origins: Callable[[str | None, str], bool] | None = None,
     ) -> ServiceApp:
         """The WSGI application with all writes by group commit, and the metrics port."""
-
         writes = GroupCommit(
             self.client,
             self.database,
@@ -143,12 +142,10 @@ class House:
             return True
         try:
             with within(0.5):
-                heard = [row.get("caught_up_at") for row in self.database[PROGRESS].find()]
-                if self.database[held.COLLECTION].find_one({}, {"_id": 1}) is not None:
-                    return True
+                set_aside = self.database[held.COLLECTION].find_one({}, {"_id": 1})
+                return set_aside is not None or is_behind(self.database, now, _LAG_SECONDS)
         except PyMongoError:
             return True
-        return not heard or any(moment is None or now - moment > _LAGS for moment in heard)
 
     def close(self) -> None:
         """Finish the writes that wait and close the connections."""
@@ -201,7 +198,7 @@ class House:
             if models:
                 collection.create_indexes(list(models))
             else:
-                _create(collection)
+                ensure_collection(self.database, collection.name)
 
     def _serve_metrics(self) -> None:
         ours = self.settings(MetricsSettings)
@@ -217,15 +214,3 @@ class House:
             except PyMongoError as error:
                 log.warning("indexes_wait_for_storage", error=type(error).__name__)
                 self._prepared.wait(0.5)
-
-
-def _create(collection: MongoCollection) -> None:
-    """Create a collection; another process may be faster. A transaction cannot always create one by itself."""
-    try:
-        collection.database.create_collection(collection.name, check_exists=False)
-    except OperationFailure as error:
-        if error.code != _NAMESPACE_EXISTS:
-            raise
-
-
-_NAMESPACE_EXISTS = 48

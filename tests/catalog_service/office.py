@@ -9,15 +9,14 @@ from typing import Any
 from services.catalog_service import handlers, timers
 from services.catalog_service.actions import Actions
 from services.catalog_service.store import Store
-from shared.bus.held import Incoming
 from shared.bus.inbox import Inbox
-from shared.clock import new_id, utc_now
-from shared.schemas.codec import decode_data, encode_data, headers
+from shared.clock import new_id
+from shared.schemas.codec import decode_data
 from shared.schemas.enrolment import RosterCompleted
-from shared.schemas.event import event_id
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.house import House
+from tests.records import incoming
 from tests.tokens import TestIssuer
 
 Headers = Mapping[str, str]
@@ -182,23 +181,7 @@ class Office:
     def complete_roster(self, session_id: str) -> None:
         """Let the enrolment service's event come in."""
         event = RosterCompleted(session_id=session_id, course_id="c", cluster_id="c", completed=3, failed=0, no_show=1)
-        attributes = headers(
-            event_id=event_id(event.topic, event.key, 1),
-            event_type=event.TYPE,
-            source="/enrolment",
-            key=event.key,
-            sequence=1,
-            time=utc_now(),
-            traceparent="",
-        )
-        record = Incoming(
-            topic=event.topic,
-            partition=0,
-            offset=1,
-            key=event.key,
-            headers=tuple(attributes),
-            value=encode_data(event),
-        )
+        record = incoming(event, 1, source="/enrolment")
         for subscription in handlers.subscriptions(acting):
             Inbox(self.house.client, self.house.database, "/catalog", subscription).take([record])
 

@@ -7,11 +7,10 @@ from typing import Any
 from services.catalog_service import handlers
 from shared.bus.held import Incoming
 from shared.bus.inbox import Inbox
-from shared.clock import new_id, utc_now
-from shared.schemas.codec import encode_data, headers
+from shared.clock import new_id
 from shared.schemas.enrolment import RosterCompleted
-from shared.schemas.event import event_id
 from tests.catalog_service.office import Office, acting
+from tests.records import incoming
 
 DESK = "/v1/catalog/operations"
 OFFSETS = count()
@@ -19,23 +18,7 @@ OFFSETS = count()
 
 def _record(session_id: str, sequence: int) -> Incoming:
     event = RosterCompleted(session_id=session_id, course_id="c", cluster_id="c", completed=1, failed=0, no_show=0)
-    attributes = headers(
-        event_id=event_id(event.topic, event.key, sequence),
-        event_type=event.TYPE,
-        source="/enrolment",
-        key=event.key,
-        sequence=sequence,
-        time=utc_now(),
-        traceparent="",
-    )
-    return Incoming(
-        topic=event.topic,
-        partition=0,
-        offset=next(OFFSETS),
-        key=event.key,
-        headers=tuple(attributes),
-        value=encode_data(event),
-    )
+    return incoming(event, sequence, source="/enrolment", offset=next(OFFSETS))
 
 
 def _take(office: Office, *records: Incoming) -> None:

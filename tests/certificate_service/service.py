@@ -23,7 +23,6 @@ from shared.bus.inbox import Inbox
 from shared.bus.worker import Plan
 from shared.clock import new_id, utc_now
 from shared.schemas.catalog import CoursePublished, Outcome
-from shared.schemas.codec import encode_data, headers
 from shared.schemas.directory import (
     ConsentGiven,
     ConsentWithdrawn,
@@ -34,9 +33,10 @@ from shared.schemas.directory import (
     PersonMerged,
 )
 from shared.schemas.enrolment import EnrolmentCompleted, EnrolmentResultCorrected
-from shared.schemas.event import Event, event_id
+from shared.schemas.event import Event
 from shared.storage.lease import Lease
 from shared.wiring.house import House
+from tests.records import incoming
 from tests.tokens import TestIssuer
 
 HOME, HOST, EMPLOYER, SCHOOL, COURSE = "cluster-home", "cluster-host", "employer-1", "school-1", "course-1"
@@ -135,23 +135,7 @@ class Service:
         """The event as it comes from Kafka, the next one of its aggregate."""
         aggregate = f"{event.topic}/{event.key}"
         sequence = self._sequences[aggregate] = self._sequences.get(aggregate, 0) + 1
-        attributes = headers(
-            event_id=event_id(event.topic, event.key, sequence),
-            event_type=event.TYPE,
-            source="/test",
-            key=event.key,
-            sequence=sequence,
-            time=at or utc_now(),
-            traceparent="",
-        )
-        return Incoming(
-            topic=event.topic,
-            partition=0,
-            offset=sequence,
-            key=event.key,
-            headers=tuple(attributes),
-            value=encode_data(event),
-        )
+        return incoming(event, sequence, at=at)
 
     # -- people, courses, completions
 

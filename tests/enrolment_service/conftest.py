@@ -17,12 +17,12 @@ from shared.bus.held import Incoming
 from shared.bus.inbox import Inbox
 from shared.clock import new_id, utc_now
 from shared.schemas.catalog import SessionOpened
-from shared.schemas.codec import encode_data, headers
 from shared.schemas.directory import ConsentGiven, EmploymentStarted, PersonRegistered
-from shared.schemas.event import Event, event_id
+from shared.schemas.event import Event
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.house import House
+from tests.records import incoming
 from tests.stack import Stack
 from tests.tokens import TestIssuer
 
@@ -131,23 +131,7 @@ class Service:
     def _record(self, event: Event) -> Incoming:
         aggregate = f"{event.topic}/{event.key}"
         sequence = self._sequences[aggregate] = self._sequences.get(aggregate, 0) + 1
-        attributes = headers(
-            event_id=event_id(event.topic, event.key, sequence),
-            event_type=event.TYPE,
-            source="/test",
-            key=event.key,
-            sequence=sequence,
-            time=utc_now(),
-            traceparent="",
-        )
-        return Incoming(
-            topic=event.topic,
-            partition=0,
-            offset=sequence,
-            key=event.key,
-            headers=tuple(attributes),
-            value=encode_data(event),
-        )
+        return incoming(event, sequence)
 
 
 def opened(session_id: str, **terms: Any) -> SessionOpened:

@@ -184,8 +184,7 @@ class Seats:
 
     def settle_now(self, session_id: str, enrolment_id: str) -> None:
         """The claim became an enrolment: forget it."""
-        stage = {"$set": {"claims": _without("$claims", [enrolment_id])}}
-        self._work.collection(SEATS).update_one({"_id": session_id}, [stage])
+        self._work.collection(SEATS).update_one({"_id": session_id}, _forgetting([enrolment_id]))
 
     def entomb(self, enrolment_id: str, now: datetime) -> None:
         """Occupy the id of an enrolment that never came, so that a late insert fails."""
@@ -259,8 +258,7 @@ def settle_until(closing: threading.Event, database: MongoDatabase) -> None:
         gone = [enrolment for ids in old.values() for enrolment in ids]
         try:
             if old:
-                forget = [{"$set": {"claims": _without("$claims", "$$gone")}}]
-                database[SEATS].update_many({"_id": {"$in": list(old)}}, forget, let={"gone": gone})
+                database[SEATS].update_many({"_id": {"$in": list(old)}}, _forgetting("$$gone"), let={"gone": gone})
         except PyMongoError as error:
             # The sweep settles them instead: the claims are old by then and their enrolments are there.
             log.warning("claims_not_settled", error=type(error).__name__)
@@ -417,6 +415,10 @@ def _without(claims: str, enrolment_ids: Sequence[str] | str) -> Document:
     """The claims except those for these enrolments: a list of ids, or the expression of one."""
     known = enrolment_ids if isinstance(enrolment_ids, str) else list(enrolment_ids)
     return {"$filter": {"input": claims, "as": "claim", "cond": {"$not": [{"$in": ["$$claim.e", known]}]}}}
+
+
+def _forgetting(enrolment_ids: Sequence[str] | str) -> list[Document]:
+    return [{"$set": {"claims": _without("$claims", enrolment_ids)}}]
 
 
 _CLAIM: list[Document] = _claim_stages()

@@ -17,12 +17,12 @@ from shared.bus.held import AWAITING, BEHIND, DEAD, Held, Incoming, list_dead
 from shared.bus.inbox import Inbox, Subscription
 from shared.clock import utc_now
 from shared.errors import Conflict, NotYetKnown, Transient, Unavailable
-from shared.schemas.codec import encode_data, headers
-from shared.schemas.event import Envelope, event_id
+from shared.schemas.event import Envelope
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.transaction import commit
 from shared.storage.work import Duplicate, Raced, UnitOfWork
 from tests.chaos.probe import Probe, probe_of
+from tests.records import incoming
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 Act = Callable[[Probe, UnitOfWork], None]
@@ -54,18 +54,7 @@ class Desk:
     def record(self, key: str, n: int, **facts: Any) -> Incoming:
         event = probe_of(self.topic)(probe_id=key, n=n, **facts)
         self.offset += 1
-        wire = headers(
-            event_id=event_id(self.topic, key, n),
-            event_type=event.TYPE,
-            source="/probe",
-            key=key,
-            sequence=n,
-            time=NOW + timedelta(seconds=n),
-            traceparent="",
-        )
-        return Incoming(
-            topic=self.topic, partition=0, offset=self.offset, key=key, headers=tuple(wire), value=encode_data(event)
-        )
+        return incoming(event, n, source="/probe", offset=self.offset, at=NOW + timedelta(seconds=n))
 
     def effects(self, key: str) -> list[int]:
         row = self.database["seen"].find_one({"_id": key})
