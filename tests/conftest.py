@@ -17,6 +17,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run when the marks above do not arrive: two processes would break each other's tests now and then."""
+    if session.config.getoption("loadgroup", default=False) and any("@" not in item.nodeid for item in session.items):
+        raise pytest.UsageError("This pytest-xdist does not group tests under this pytest; use the locked versions.")
+
+
 def _group(item: pytest.Item) -> str:
     """Each file, so that its fixtures are made once; and whatever needs the whole stack.
 

@@ -12,8 +12,9 @@ from typing import Final
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
 from services.certificate_service.adapters.names import Named
-from services.certificate_service.domain import Certificate, Person, Place
+from services.certificate_service.domain import Certificate, Holder, Person, Place
 from services.certificate_service.store import Store, Stored
+from services.certificate_service.store.certificates import Sealed
 from services.certificate_service.store.feed import Filters, Scope
 from shared.auth.caller import Caller
 from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, sees_whole
@@ -119,10 +120,10 @@ class Certificates:
 
     def signed(self, certificate: Certificate) -> bytes:
         """The credential as it was signed. NotFound when its holder was erased."""
-        if certificate.person_id is None:
+        holder, sealed = self._locked(certificate)
+        if sealed is None:
             raise _unknown(certificate.id)
-        holder = self._store.holders.resolve(certificate.person_id)
-        return self._pen.open(holder, self._store.certificates.sealed(certificate.id))
+        return self._pen.open(holder, sealed)
 
     # -- changing
 
@@ -259,9 +260,9 @@ class Certificates:
     ) -> Shown:
         known = self._for_change(caller, certificate_id, seen).value
         stored = self._store.certificates.save(*change(known, caller.subject, self._now()))
-        if known.person_id is not None:
-            holder = self._store.holders.resolve(known.person_id)
-            sealed = self._store.certificates.sealed(known.id)
+        holder, sealed = self._locked(known)
+        # Erased since the certificate was read? Its save above is refused for that, and all of this decided again.
+        if sealed is not None:
             self._store.certificates.seal(self._pen.with_reason(holder, sealed, reason))
         return self._changed(caller, stored)
 
@@ -271,10 +272,14 @@ class Certificates:
         return Shown(stored, withheld=_NOTHING if whole else NOT_THE_AWARDERS)
 
     def _reason(self, certificate: Certificate) -> str | None:
+        holder, sealed = self._locked(certificate)
+        return None if sealed is None else self._pen.open_reason(holder, sealed)
+
+    def _locked(self, certificate: Certificate) -> tuple[Holder, Sealed | None]:
+        """The encrypted credential, and who has the key: read before it, so that what is there can be opened."""
         if certificate.person_id is None:
-            return None
-        holder = self._store.holders.resolve(certificate.person_id)
-        return self._pen.open_reason(holder, self._store.certificates.sealed(certificate.id))
+            return Holder(person_id=""), None
+        return self._store.holders.resolve(certificate.person_id), self._store.certificates.sealed(certificate.id)
 
     def _contents(self, certificate: Certificate, name: str) -> Contents:
         """The snapshot stays: the same version of the course, the same date of award."""

@@ -98,11 +98,11 @@ class Certificates:
 
     # -- what only the holder's key opens
 
-    def sealed(self, certificate_id: str) -> Sealed:
-        """The encrypted credential, or NotFound once it is destroyed."""
+    def sealed(self, certificate_id: str) -> Sealed | None:
+        """The encrypted credential, or None once it is destroyed: maybe after its certificate was read."""
         document = self._work.peek(SEALED, certificate_id)
         if document is None:
-            raise NotFound(f"No credential {certificate_id}.")
+            return None
         return msgspec.convert({**document, "certificate_id": certificate_id}, Sealed, builtin_types=(bytes,))
 
     def seal(self, sealed: Sealed) -> None:
