@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,15 @@ from deploy.local.supervisor import Supervisor
 DEFAULT_DATA = Path(".stack")
 _STOP_WITHIN = 15.0
 _background: list[subprocess.Popen[bytes]] = []
-"""Supervisors this process started and left running; kept so that their end is noticed, not complained about."""
+"""Supervisors this process started and left running; kept so that their end is noticed."""
+
+
+@atexit.register
+def _leave_running() -> None:
+    """They are meant to go on: Python would warn of each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        _background.clear()
 
 
 @dataclass(frozen=True, slots=True)
