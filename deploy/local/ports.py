@@ -5,20 +5,37 @@ from __future__ import annotations
 import contextlib
 import http
 import http.client
+import itertools
+import random
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 
 from deploy.local.errors import StackError
 
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_FIRST = 12_000
+_ENOUGH = 4_000
+
 
 def find_free(count: int) -> list[int]:
-    """Return `count` different ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in sockets]
+    """Return `count` different ports that nobody listens on now.
+
+    Not from the range that the system gives to outgoing connections, where there is room beside it: such a connection
+    would hold the port of a part that is just being restarted, and a client that knocks at one may reach itself.
+    """
+    return list(itertools.islice(filter(is_free, _candidates()), count))
+
+
+def _candidates() -> Iterator[int]:
+    try:
+        outgoing = range(*map(int, _OUTGOING.read_text().split()))
+    except (OSError, ValueError):
+        outgoing = range(32_768, 61_000)
+    ports = [port for port in range(_FIRST, 65_536) if port not in outgoing]
+    yield from random.sample(ports if len(ports) >= _ENOUGH else range(_FIRST, 65_536), k=_ENOUGH)
 
 
 def is_free(port: int) -> bool:
