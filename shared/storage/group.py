@@ -6,7 +6,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,10 +29,17 @@ Resolver = Callable[[UnitOfWork, Sequence[Any]], Mapping[Hashable, Any]]
 """Answers the questions of one kind together: question -> answer."""
 
 
+def _latch() -> threading.Lock:
+    """Taken until there is an outcome: a Future hands the interpreter's lock to and fro three times, this once."""
+    latch = threading.Lock()
+    latch.acquire()
+    return latch
+
+
 @dataclass(slots=True)
 class _Waiting:
     write: Write
-    future: "Future[Answer]" = field(default_factory=Future)
+    decided: threading.Lock = field(default_factory=_latch)
     since: float = field(default_factory=time.monotonic)
     until: float = 0.0
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
@@ -92,7 +98,10 @@ class GroupCommit:
     def _wait(self, write: Write) -> Answer:
         waiting = _Waiting(write)
         self._queue.put(waiting)
-        return waiting.future.result()
+        with waiting.decided:
+            if waiting.error is not None or waiting.answer is None:
+                raise waiting.error or _undecided_yet()
+            return waiting.answer
 
     # -- the threads
 
@@ -144,7 +153,7 @@ class GroupCommit:
                 item.error = error
         finally:
             for item in group:
-                _deliver(item)
+                item.decided.release()
 
     def _refuse_after_outage(self, group: list[_Waiting]) -> None:
         """Who already waited while another group found MongoDB gone has no time left to find out again."""
@@ -211,7 +220,7 @@ class GroupCommit:
             return again
         for _, answer in decided:
             item.answer = answer
-        return Conflict("The request was not decided; try again.", code="BUSY")
+        return _undecided_yet()
 
     def _decide(self, work: UnitOfWork, group: list[_Waiting]) -> list[tuple[_Waiting, Answer]]:
         decided: list[tuple[_Waiting, Answer]] = []
@@ -281,10 +290,5 @@ def _preload(work: UnitOfWork, group: list[_Waiting]) -> None:
             return
 
 
-def _deliver(item: _Waiting) -> None:
-    if item.error is not None:
-        item.future.set_exception(item.error)
-    elif item.answer is not None:
-        item.future.set_result(item.answer)
-    else:
-        item.future.set_exception(Conflict("The request was not decided; try again.", code="BUSY"))
+def _undecided_yet() -> Conflict:
+    return Conflict("The request was not decided; try again.", code="BUSY")

@@ -20,7 +20,7 @@ log = get_logger(__name__)
 SWEEP_SECONDS = 1.0
 _PAUSE_AFTER_FAILURE = 0.2
 _GATHER_SECONDS = 0.002
-_TURN_SECONDS = 0.02
+_TURN_SECONDS = 0.01
 
 
 class LogLost(Exception):
