@@ -21,7 +21,6 @@ from shared.storage.writes import Answer, Write
 log = get_logger(__name__)
 
 GROUP_SIZE = 32
-THREADS = 2
 _ROUNDS = 4
 _STOP: Any = None
 
@@ -50,7 +49,7 @@ class _Waiting:
 class GroupCommit:
     """Runs writes (see `Writes`). Alone, a write is committed at once; under load, up to 32 share a transaction.
 
-    A row that fails (a broken rule, a duplicate, a lost race) fails alone; the rest is committed. Threads start with
+    A row that fails (a broken rule, a duplicate, a lost race) fails alone; the rest is committed. Its thread starts with
     the first write, so that an instance made before a fork is safe.
     """
 
@@ -64,7 +63,6 @@ class GroupCommit:
         resolvers: Mapping[type, Resolver] | None = None,
         aliases: Callable[[], Mapping[str, str]] = dict,
         duplicates: Mapping[str, Callable[[], ServiceError]] | None = None,
-        threads: int = THREADS,
         size: int = GROUP_SIZE,
     ) -> None:
         """`duplicates` names, per unique index, the error that its refusal means to the caller."""
@@ -74,9 +72,9 @@ class GroupCommit:
         self._duplicates = dict(duplicates or {})
         self._in_progress = idempotency.InProgress()
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
-        self._thread_count, self._size = threads, size
+        self._size = size
         self._outage: tuple[float, Exception | None] = (0.0, None)
 
     def run(self, write: Write) -> Answer:
@@ -88,12 +86,11 @@ class GroupCommit:
             return self._wait(write)
 
     def close(self) -> None:
-        """Finish what waits, then end the threads."""
-        for _ in self._threads:
+        """Finish what waits, then end the thread."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
             self._queue.put(_STOP)
-        for thread in self._threads:
             thread.join(timeout=5)
-        self._threads = []
 
     def _wait(self, write: Write) -> Answer:
         waiting = _Waiting(write)
@@ -103,20 +100,15 @@ class GroupCommit:
                 raise waiting.error or _undecided_yet()
             return waiting.answer
 
-    # -- the threads
+    # -- the thread
 
     def _start(self) -> None:
-        if self._threads:
-            return
-        with self._start_lock:
-            if not self._threads:
-                threads = [
-                    threading.Thread(target=self._serve, name=f"group-commit-{i}", daemon=True)
-                    for i in range(self._thread_count)
-                ]
-                for thread in threads:
-                    thread.start()
-                self._threads = threads
+        """One thread: two made smaller groups, each of which costs as much as a large one (docs/decisions/0006)."""
+        if self._thread is None:
+            with self._start_lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._serve, name="group-commit", daemon=True)
+                    self._thread.start()
 
     def _serve(self) -> None:
         while (group := self._next_group()) is not None:

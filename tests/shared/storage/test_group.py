@@ -35,7 +35,6 @@ def group(client: Mongo, database: MongoDatabase) -> Iterator[GroupCommit]:
         "/probe",
         duplicates={"one_place": lambda: Conflict("Taken.", code="TAKEN")},
         resolvers={Seat: _seats},
-        threads=1,
     )
     yield group
     group.close()
