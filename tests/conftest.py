@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     """Refuse to run when the marks above do not arrive: two processes would break each other's tests now and then."""
-    if session.config.getoption("loadgroup", default=False) and any("@" not in item.nodeid for item in session.items):
+    if node.config.getoption("dist") == "loadgroup" and any("@" not in name for name in ids):
         raise pytest.UsageError("This pytest-xdist does not group tests under this pytest; use the locked versions.")
 
 

@@ -17,25 +17,30 @@ from deploy.local.errors import StackError
 
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FIRST = 12_000
-_ENOUGH = 4_000
 
 
 def find_free(count: int) -> list[int]:
     """Return `count` different ports that nobody listens on now.
 
-    Not from the range that the system gives to outgoing connections, where there is room beside it: such a connection
+    Not from the range that the system gives to outgoing connections, as long as there are others: such a connection
     would hold the port of a part that is just being restarted, and a client that knocks at one may reach itself.
     """
-    return list(itertools.islice(filter(is_free, _candidates()), count))
+    found = list(itertools.islice(filter(is_free, _candidates()), count))
+    if len(found) < count:
+        raise StackError(
+            f"Only {len(found)} of {count} free ports were found on 127.0.0.1; is there a loopback address?"
+        )
+    return found
 
 
 def _candidates() -> Iterator[int]:
     try:
-        outgoing = range(*map(int, _OUTGOING.read_text().split()))
+        first, last = map(int, _OUTGOING.read_text().split())
     except (OSError, ValueError):
-        outgoing = range(32_768, 61_000)
-    ports = [port for port in range(_FIRST, 65_536) if port not in outgoing]
-    yield from random.sample(ports if len(ports) >= _ENOUGH else range(_FIRST, 65_536), k=_ENOUGH)
+        first, last = 32_768, 65_535
+    ports = range(_FIRST, 65_536)
+    for among in ([p for p in ports if not first <= p <= last], [p for p in ports if first <= p <= last]):
+        yield from random.sample(among, len(among))
 
 
 def is_free(port: int) -> bool:

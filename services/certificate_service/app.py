@@ -119,7 +119,8 @@ def create_app(*, clock: Clock = utc_now, ids: Ids = new_id) -> ServiceApp:
         now=clock,
     )
     doors = [make_door(parts), operations_door(tools.plan(), clock)]
-    return house.app(doors, resolvers=_resolvers(tools), origins=_anybody_without_a_token)
+    apart: dict[type, Callable[[Any], Any]] = {NameOf: _name_of(tools)}
+    return house.app(doors, resolvers=_resolvers(tools), apart=apart, origins=_anybody_without_a_token)
 
 
 def wire_worker() -> tuple[House, Plan]:
@@ -133,17 +134,17 @@ def _acting(tools: Tools) -> Callable[[UnitOfWork], Certificates]:
 
 
 def _resolvers(tools: Tools) -> Mapping[type, Resolver]:
-    names = tools.names(_ASKING_SECONDS)
-
-    def ask_names(_work: UnitOfWork, questions: Sequence[NameOf]) -> Mapping[Any, Named]:
-        found = names.of(question.person_id for question in questions)
-        return {question: found[question.person_id] for question in questions}
-
     def take_places(work: UnitOfWork, questions: Sequence[NewPlace]) -> Mapping[Any, Any]:
         issuers = Store(work).issuers
         return {q: tools.pen.place(*issuers.take_numbers(q.issuer_id, 1)[0]) for q in questions}
 
-    return {NameOf: ask_names, NewPlace: take_places}
+    return {NewPlace: take_places}
+
+
+def _name_of(tools: Tools) -> Callable[[NameOf], Named]:
+    """Asks the directory: apart, so that nobody else waits for it."""
+    names = tools.names(_ASKING_SECONDS)
+    return lambda question: names.of([question.person_id])[question.person_id]
 
 
 def _anybody_without_a_token(cluster_id: str | None, _origin: str) -> bool:

@@ -38,12 +38,14 @@ def _latch() -> threading.Lock:
 @dataclass(slots=True)
 class _Waiting:
     write: Write
+    memo: Mapping[Hashable, Any] = field(default_factory=dict)
     decided: threading.Lock = field(default_factory=_latch)
     since: float = field(default_factory=time.monotonic)
     until: float = 0.0
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     answer: Answer | None = None
     error: BaseException | None = None
+    asked: Hashable = None
 
 
 class GroupCommit:
@@ -61,13 +63,18 @@ class GroupCommit:
         *,
         clock: Clock = utc_now,
         resolvers: Mapping[type, Resolver] | None = None,
+        apart: Mapping[type, Callable[[Any], Any]] | None = None,
         aliases: Callable[[], Mapping[str, str]] = dict,
         duplicates: Mapping[str, Callable[[], ServiceError]] | None = None,
         size: int = GROUP_SIZE,
     ) -> None:
-        """`duplicates` names, per unique index, the error that its refusal means to the caller."""
+        """`resolvers` answer questions in the group, from the database. `apart` answers those that others must not wait
+        for, such as one to another service: in the request's own thread, and the act runs again in a later group.
+        `duplicates` names, per unique index, the error that its refusal means to the caller.
+        """
         self._client, self._database, self._source, self._clock = client, database, source, clock
         self._resolvers = dict(resolvers or {})
+        self._apart = dict(apart or {})
         self._aliases = aliases
         self._duplicates = dict(duplicates or {})
         self._in_progress = idempotency.InProgress()
@@ -93,12 +100,19 @@ class GroupCommit:
             thread.join(timeout=5)
 
     def _wait(self, write: Write) -> Answer:
-        waiting = _Waiting(write)
+        waiting = self._once(write, {})
+        while waiting.asked is not None:
+            answer = self._apart[type(waiting.asked)](waiting.asked)
+            waiting = self._once(write, {**waiting.memo, waiting.asked: answer})
+        if waiting.error is not None or waiting.answer is None:
+            raise waiting.error or _undecided_yet()
+        return waiting.answer
+
+    def _once(self, write: Write, memo: Mapping[Hashable, Any]) -> _Waiting:
+        waiting = _Waiting(write, memo)
         self._queue.put(waiting)
         with waiting.decided:
-            if waiting.error is not None or waiting.answer is None:
-                raise waiting.error or _undecided_yet()
-            return waiting.answer
+            return waiting
 
     # -- the thread
 
@@ -107,8 +121,9 @@ class GroupCommit:
         if self._thread is None:
             with self._start_lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._serve, name="group-commit", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._serve, name="group-commit", daemon=True)
+                    thread.start()
+                    self._thread = thread
 
     def _serve(self) -> None:
         while (group := self._next_group()) is not None:
@@ -138,7 +153,8 @@ class GroupCommit:
         try:
             with within(budget):
                 self._attempt(_undecided(group))
-        except Exception as error:  # noqa: BLE001 (each request gets it)
+        except BaseException as raised:  # noqa: BLE001 (each request gets it, and the next group its thread)
+            error = raised if isinstance(raised, Exception) else RuntimeError(f"{type(raised).__name__} in a group")
             if is_outage(error):
                 self._outage = (time.monotonic(), error)
             for item in _undecided(group):
@@ -148,7 +164,7 @@ class GroupCommit:
                 item.decided.release()
 
     def _refuse_after_outage(self, group: list[_Waiting]) -> None:
-        """Who already waited while another group found MongoDB gone has no time left to find out again."""
+        """Who already waited while the group before found MongoDB gone has no time left to find out again."""
         seen_at, error = self._outage
         for item in group:
             if item.since < seen_at:
@@ -187,7 +203,7 @@ class GroupCommit:
                 item.error = refused
             else:
                 refused = self._once_more(item)
-            if item.error is not None or item.answer is not None:
+            if item.error is not None or item.answer is not None or item.asked is not None:
                 return
         item.error = Conflict("Too many changes to the same thing at once; try again in a moment.", code="BUSY")
 
@@ -234,13 +250,17 @@ class GroupCommit:
         decided: list[tuple[_Waiting, Answer]],
         questions: list[tuple[_Waiting, Hashable]],
     ) -> None:
+        work.memo.update(item.memo)
         try:
             with work.savepoint():
                 # In the request's own context, so that its events carry its trace.
                 answer = item.context.run(self._answer, work, item)
             decided.append((item, answer))
         except Asked as asked:
-            questions.append((item, asked.question))
+            if type(asked.question) in self._apart:
+                item.asked = asked.question
+            else:
+                questions.append((item, asked.question))
         except Exception as error:
             if is_outage(error):
                 raise
@@ -270,7 +290,7 @@ class GroupCommit:
 
 
 def _undecided(group: list[_Waiting]) -> list[_Waiting]:
-    return [item for item in group if item.answer is None and item.error is None]
+    return [item for item in group if item.answer is None and item.error is None and item.asked is None]
 
 
 def _preload(work: UnitOfWork, group: list[_Waiting]) -> None:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pymongo import IndexModel
 from pymongo.errors import PyMongoError
@@ -105,6 +105,7 @@ class House:
         doors: Iterable[Door],
         *,
         resolvers: Mapping[type, Resolver] | None = None,
+        apart: Mapping[type, Callable[[Any], Any]] | None = None,
         origins: Callable[[str | None, str], bool] | None = None,
     ) -> ServiceApp:
         """The WSGI application with all writes by group commit, and the metrics port."""
@@ -114,6 +115,7 @@ class House:
             f"/{self.service.name}",
             clock=self.clock,
             resolvers=resolvers,
+            apart=apart,
             aliases=self.generations.aliases,
             duplicates=self.service.duplicates,
         )

@@ -19,7 +19,7 @@ from services.certificate_service.store.feed import Filters, Scope
 from shared.auth.caller import Caller
 from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, sees_whole
 from shared.clock import Clock, Ids
-from shared.errors import Forbidden, NotFound, NotYetKnown, Stale
+from shared.errors import Forbidden, NotFound, NotYetKnown, Stale, Transient
 from shared.schemas.event import Event
 
 __all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewPlace", "Shown"]
@@ -279,7 +279,11 @@ class Certificates:
         """The encrypted credential, and who has the key: read before it, so that what is there can be opened."""
         if certificate.person_id is None:
             return Holder(person_id=""), None
-        return self._store.holders.resolve(certificate.person_id), self._store.certificates.sealed(certificate.id)
+        holder = self._store.holders.resolve(certificate.person_id)
+        sealed = self._store.certificates.find_sealed(certificate.id)
+        if sealed is not None and sealed.key_id not in holder.keys:
+            raise Transient("The holder's records are being merged; try again in a moment.")
+        return holder, sealed
 
     def _contents(self, certificate: Certificate, name: str) -> Contents:
         """The snapshot stays: the same version of the course, the same date of award."""

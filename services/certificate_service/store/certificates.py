@@ -98,7 +98,7 @@ class Certificates:
 
     # -- what only the holder's key opens
 
-    def sealed(self, certificate_id: str) -> Sealed | None:
+    def find_sealed(self, certificate_id: str) -> Sealed | None:
         """The encrypted credential, or None once it is destroyed: maybe after its certificate was read."""
         document = self._work.peek(SEALED, certificate_id)
         if document is None:

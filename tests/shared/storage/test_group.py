@@ -35,6 +35,7 @@ def group(client: Mongo, database: MongoDatabase) -> Iterator[GroupCommit]:
         "/probe",
         duplicates={"one_place": lambda: Conflict("Taken.", code="TAKEN")},
         resolvers={Seat: _seats},
+        apart={Name: _slow_name},
     )
     yield group
     group.close()
@@ -45,6 +46,22 @@ class Seat:
     """The question for a seat."""
 
     person: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A question to somebody else, who takes his time."""
+
+    of: str
+    asked: threading.Event
+    answered: threading.Event
+
+
+def _slow_name(question: Name) -> str:
+    question.asked.set()
+    if not question.answered.wait(10):
+        raise Unavailable("Nobody answers.")
+    return f"the name of {question.of}"
 
 
 def _seats(work: UnitOfWork, questions: Sequence[Seat]) -> Mapping[Any, Any]:
@@ -379,3 +396,57 @@ def test_an_instance_made_before_a_fork_works_in_every_child(breakable: Engines,
 def _write_in_child(url: str, name: str, results: Any) -> None:
     with connect(url) as client:
         results.put(GroupCommit(client, client[name], "/probe").run(Write(_put())).status)
+
+
+def test_nobody_waits_for_what_is_asked_apart(group: GroupCommit, database: MongoDatabase) -> None:
+    question = Name("p", threading.Event(), threading.Event())
+    thing = uuid.uuid4().hex
+
+    def act(work: UnitOfWork) -> Answer:
+        work.save("things", {"_id": thing, "name": work.ask(question)})
+        return OK
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(group.run, Write(act, _key()))
+        assert question.asked.wait(10)
+        assert group.run(Write(_put(n=1))) == OK  # while the other one is still being answered
+        assert not slow.done()
+        question.answered.set()
+        assert slow.result(10) == OK
+    assert database["things"].find_one({"_id": thing}, {"_id": 0, "name": 1}) == {"name": "the name of p"}
+
+
+def test_an_answer_that_cannot_be_had_is_told_to_who_asked(
+    group: GroupCommit, database: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = Name("p", threading.Event(), threading.Event())
+    monkeypatch.setattr(question.answered, "wait", lambda _seconds: False)
+    with pytest.raises(Unavailable):
+        group.run(Write(lambda work: Answer(200, work.ask(question).encode()), _key()))
+    assert group.run(Write(_put(n=2))) == OK
+
+
+def test_whatever_an_act_raises_the_next_one_is_served(group: GroupCommit) -> None:
+    class Panic(BaseException):
+        pass
+
+    def act(_work: UnitOfWork) -> Answer:
+        raise Panic
+
+    with pytest.raises(RuntimeError, match="Panic"):
+        group.run(Write(act))
+    assert group.run(Write(_put(n=3))) == OK
+
+
+def test_a_thread_that_could_not_be_started_is_started_by_the_next_write(
+    group: GroupCommit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_more_threads)
+        with pytest.raises(RuntimeError, match="no more threads"):
+            group.run(Write(_put(n=4)))
+    assert group.run(Write(_put(n=5))) == OK
+
+
+def _no_more_threads(_thread: threading.Thread) -> None:
+    raise RuntimeError("no more threads")
