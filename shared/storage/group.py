@@ -183,7 +183,7 @@ class GroupCommit:
             commit(self._client, work)
         except Exception as refused:
             for item in group:
-                item.error = None  # it may have been refused because of another row that is not written now
+                _forget(item)  # it may have been refused because of another row that is not written now
             if is_outage(refused):
                 raise
             if len(group) == 1:
@@ -222,7 +222,7 @@ class GroupCommit:
             decided = self._decide(work, [item])
             commit(self._client, work)
         except Exception as again:
-            item.error = None
+            _forget(item)
             if is_outage(again):
                 raise
             return again
@@ -291,6 +291,11 @@ class GroupCommit:
 
 def _undecided(group: list[_Waiting]) -> list[_Waiting]:
     return [item for item in group if item.answer is None and item.error is None and item.asked is None]
+
+
+def _forget(item: _Waiting) -> None:
+    """Nothing of what was found out about it holds: its transaction was refused."""
+    item.error = item.asked = None
 
 
 def _preload(work: UnitOfWork, group: list[_Waiting]) -> None:

@@ -120,10 +120,10 @@ class Certificates:
 
     def signed(self, certificate: Certificate) -> bytes:
         """The credential as it was signed. NotFound when its holder was erased."""
-        holder, sealed = self._locked(certificate)
-        if sealed is None:
+        locked = self._locked(certificate)
+        if locked is None:
             raise _unknown(certificate.id)
-        return self._pen.open(holder, sealed)
+        return self._pen.open(*locked)
 
     # -- changing
 
@@ -260,10 +260,10 @@ class Certificates:
     ) -> Shown:
         known = self._for_change(caller, certificate_id, seen).value
         stored = self._store.certificates.save(*change(known, caller.subject, self._now()))
-        holder, sealed = self._locked(known)
+        locked = self._locked(known)
         # Erased since the certificate was read? Its save above is refused for that, and all of this decided again.
-        if sealed is not None:
-            self._store.certificates.seal(self._pen.with_reason(holder, sealed, reason))
+        if locked is not None:
+            self._store.certificates.seal(self._pen.with_reason(*locked, reason))
         return self._changed(caller, stored)
 
     def _changed(self, caller: Caller, stored: Stored) -> Shown:
@@ -272,16 +272,19 @@ class Certificates:
         return Shown(stored, withheld=_NOTHING if whole else NOT_THE_AWARDERS)
 
     def _reason(self, certificate: Certificate) -> str | None:
-        holder, sealed = self._locked(certificate)
-        return None if sealed is None else self._pen.open_reason(holder, sealed)
+        locked = self._locked(certificate)
+        return None if locked is None else self._pen.open_reason(*locked)
 
-    def _locked(self, certificate: Certificate) -> tuple[Holder, Sealed | None]:
-        """The encrypted credential, and who has the key: read before it, so that what is there can be opened."""
+    def _locked(self, certificate: Certificate) -> tuple[Holder, Sealed] | None:
+        """Who has the key, read first so that what is there can be opened, and the encrypted credential. None when its
+        holder was erased."""
         if certificate.person_id is None:
-            return Holder(person_id=""), None
+            return None
         holder = self._store.holders.resolve(certificate.person_id)
         sealed = self._store.certificates.find_sealed(certificate.id)
-        if sealed is not None and sealed.key_id not in holder.keys:
+        if sealed is None:
+            return None
+        if sealed.key_id not in holder.keys:
             raise Transient("The holder's records are being merged; try again in a moment.")
         return holder, sealed
 

@@ -450,3 +450,26 @@ def test_a_thread_that_could_not_be_started_is_started_by_the_next_write(
 
 def _no_more_threads(_thread: threading.Thread) -> None:
     raise RuntimeError("no more threads")
+
+
+def test_what_was_asked_before_a_refusal_is_not_asked_of_the_second_decision(
+    group: GroupCommit, database: MongoDatabase
+) -> None:
+    question = Name("p", threading.Event(), threading.Event())
+    question.answered.set()
+    runs: list[int] = []
+
+    def asks_once(work: UnitOfWork) -> Answer:
+        runs.append(1)
+        if len(runs) == 1:
+            work.ask(question)
+        work.save("things", {"_id": uuid.uuid4().hex, "asks": "once"})
+        return OK
+
+    place = uuid.uuid4().hex
+    database["things"].insert_one({"_id": uuid.uuid4().hex, "place": place})
+    answers = _together(group, [Write(asks_once), Write(_put(place=place))])
+
+    assert answers[0] == OK
+    assert isinstance(answers[1], Conflict)
+    assert database["things"].count_documents({"asks": "once"}) == 1
