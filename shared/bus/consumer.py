@@ -198,7 +198,7 @@ class Consumer:
     def _opened(self) -> KafkaConsumer:
         if self._kafka is None:
             ensure_topics(self._settings, self._topics)
-            self._kafka = open_consumer(self._settings, self._group, self._topics)
+            self._kafka = open_consumer(self._settings, self._group, self._topics, self._inbox.held.doubt)
             self._member_at = time.monotonic()
         return self._kafka
 

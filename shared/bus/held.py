@@ -1,5 +1,7 @@
 """Events set aside: dead letters, what waits behind them, and what came before the thing it names."""
 
+import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +15,7 @@ from shared.storage.work import UnitOfWork
 COLLECTION = "held_events"
 KEYS = "held_keys"
 DEAD, BEHIND, AWAITING = "dead", "behind", "awaiting"
+_SURE_SECONDS = 1.0
 INDEXES = [
     IndexModel([("consumer", ASCENDING), ("state", ASCENDING), ("tried_at", ASCENDING)], name="by_state"),
     IndexModel([("aggregate", ASCENDING), ("order", ASCENDING)], name="by_aggregate"),
@@ -65,9 +68,34 @@ class Held:
         self._events = database[COLLECTION]
         self._keys = database[KEYS]
         self._consumer = consumer
+        self._nothing_until = 0.0
+        self._doubts = 0
+        self._lock = threading.Lock()  # partitions are assigned in another thread
+
+    def look(self) -> dict[str, int]:
+        """Counts by state; remembers for a second when there is nothing at all, unless `doubt` comes in between.
+
+        Only its own consumer sets aside events of partitions that it has. Who had them before may have done so, too:
+        before it lost them, which is before we look, or in a transaction that a freeze held up. That one is about an
+        event which is delivered to us as well, so that one of the two inbox rows is refused and we doubt.
+        """
+        doubts, begun = self._doubts, time.monotonic()
+        counts = self.counts()
+        with self._lock:
+            if not any(counts.values()) and doubts == self._doubts:
+                self._nothing_until = begun + _SURE_SECONDS
+        return counts
+
+    def doubt(self) -> None:
+        """Somebody may have set something aside: ask again from now on."""
+        with self._lock:
+            self._doubts += 1
+            self._nothing_until = 0.0
 
     def held_aggregates(self, aggregates: Iterable[str]) -> set[str]:
-        """Which of these (`topic/key`) have something set aside."""
+        """Which of these (`topic/key`) have something set aside. Asks nobody where `look` saw nothing at all just now."""
+        if time.monotonic() < self._nothing_until:
+            return set()
         gates = [self._gate(aggregate) for aggregate in dict.fromkeys(aggregates)]
         return {row["aggregate"] for row in self._keys.find({"_id": {"$in": gates}}, {"aggregate": 1})}
 
@@ -75,6 +103,7 @@ class Held:
         self, work: UnitOfWork, record: Incoming, *, held_id: str, state: str, reason: str, awaits: str | None = None
     ) -> None:
         """Set one aside in the work's transaction. One that waits behind others needs the gate to be there still."""
+        self.doubt()
         aggregate = f"{record.topic}/{record.key}"
         work.also(COLLECTION, InsertOne(self._document(work.clock(), record, held_id, state, reason, awaits)))
         work.also(

@@ -115,7 +115,7 @@ class Inbox:
 
         What a batch brings is tried with that batch; this is for what came by another way or to another process.
         """
-        self._awaiting = self.held.counts()[AWAITING] > 0
+        self._awaiting = self.held.look()[AWAITING] > 0
         return self._try_all(self.held.awaiting(self._clock() - RETRY_AWAITING)) if self._awaiting else 0
 
     def release(self, aggregate: str, *, discard: str | None = None) -> int:
@@ -187,9 +187,11 @@ class Inbox:
             try:
                 return self._take_once(items)
             except Raced:
+                self.held.doubt()
                 items = self._fresh(items)
             except Duplicate as refused:
                 # It came before, or somebody inserted the same in between: decide again on what is there now.
+                self.held.doubt()
                 duplicates += 1
                 items = self._fresh(items)
                 if duplicates == _DUPLICATES:

@@ -2,12 +2,12 @@
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
@@ -231,8 +231,27 @@ class KafkaPublisher:
             _abort(producer)
 
 
-def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) -> KafkaConsumer:
-    """A consumer of a group that starts at the beginning and commits only when told to. One thread may use it."""
+class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Says so before the first records of partitions that are ours from now on."""
+
+    def __init__(self, assigned: Callable[[], None]) -> None:
+        self._assigned = assigned
+
+    def on_partitions_revoked(self, _revoked: object) -> None:
+        """Nothing to do: what is under way is refused by the inbox's unique ids."""
+
+    def on_partitions_assigned(self, _assigned: object) -> None:
+        """Called in the client's own thread."""
+        self._assigned()
+
+
+def open_consumer(
+    settings: KafkaSettings, group: str, topics: Sequence[str], assigned: Callable[[], None] = lambda: None
+) -> KafkaConsumer:
+    """A consumer of a group that starts at the beginning and commits only when told to. One thread may use it.
+
+    `assigned` is called whenever partitions become ours, before any record of them.
+    """
     consumer = KafkaConsumer(
         **settings.client(),
         group_id=group,
@@ -245,7 +264,7 @@ def open_consumer(settings: KafkaSettings, group: str, topics: Sequence[str]) ->
         max_poll_interval_ms=120_000,
         partition_assignment_strategy=_strategy(),
     )
-    consumer.subscribe(list(topics))
+    consumer.subscribe(list(topics), listener=_Assigned(assigned))
     try:
         for topic in topics:
             consumer.partitions_for_topic(topic)  # known before the group is joined: else it is joined twice

@@ -19,7 +19,6 @@ log = get_logger(__name__)
 
 SWEEP_SECONDS = 1.0
 _PAUSE_AFTER_FAILURE = 0.2
-_GATHER_SECONDS = 0.002
 _TURN_SECONDS = 0.01
 
 
@@ -131,7 +130,7 @@ class Relay:
             stop.wait(_PAUSE_AFTER_FAILURE)
         if self.step() < self._batch and not stop.is_set() and self._wakeup.wait(SWEEP_SECONDS):
             # Under load this gathers what several transactions commit: one read, one send, one mark for all of it.
-            stop.wait(max(_GATHER_SECONDS, begun + _TURN_SECONDS - time.monotonic()))
+            stop.wait(max(0.0, begun + _TURN_SECONDS - time.monotonic()))
 
     def _finish(self) -> None:
         self._wakeup.close()

@@ -308,6 +308,40 @@ def test_records_without_key_are_told_apart(
     consumer.close()
 
 
+def test_each_partition_that_becomes_ours_is_doubted_before_its_records(
+    client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its owner before set aside is asked for: see Held.look."""
+    order: list[str] = []
+
+    class Watched(Inbox):
+        def take(self, records: Sequence[Any]) -> None:
+            order.append("records")
+            super().take(records)
+
+    def consumer_of(name: str) -> Consumer:
+        inbox = Watched(client, database, "/probe", counting(topic))
+        doubt = inbox.held.doubt
+
+        def note_and_doubt() -> None:
+            order.append(name)
+            doubt()
+
+        monkeypatch.setattr(inbox.held, "doubt", note_and_doubt)
+        return Consumer(kafka, f"g{topic}", [topic], inbox)
+
+    _happen(client, database, topic, "a", "b")
+    _relay_all(client, database, kafka)
+    first, second = consumer_of("first"), consumer_of("second")
+    assert wait_for(lambda: first.turn() > 0, 30)
+    assert order[0] == "first"
+    with _running(second.run):
+        assert wait_for(lambda: (first.turn(), "second" in order)[1], 30)
+    order.clear()
+    assert wait_for(lambda: (first.turn(), "first" in order)[1], 30)
+    first.close()
+
+
 def test_closing_twice_harms_nobody(kafka: KafkaSettings, topic: str) -> None:
     ensure_topics(kafka, [topic])
     consumer = open_consumer(kafka, f"g{topic}", [topic])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -124,6 +125,60 @@ def test_poison_bars_its_key_and_no_other(desk: Desk) -> None:
     (letter,) = list_dead(desk.database)
     assert (letter.id, letter.reason) == (f"{desk.topic}/a/2", "BROKEN_RULE")
     assert desk.inbox.held.find(letter.id) == letter
+
+
+def test_what_another_process_set_aside_bars_its_key_here(desk: Desk) -> None:
+    """Its owner before, who was frozen, wakes up after we saw that nothing is set aside."""
+    desk.act = poisoned
+    first, second, other = desk.record("a", 1, poison=True), desk.record("a", 2), desk.record("b", 1)
+    desk.inbox.retry_awaiting()
+    desk.another().take([first])
+    desk.inbox.take([first, second, other])
+
+    assert (desk.effects("a"), desk.effects("b")) == ([], [1])
+    assert desk.states() == {DEAD: 1, BEHIND: 1, AWAITING: 0}
+
+
+def test_who_gets_a_partition_asks_anew_what_is_set_aside(desk: Desk) -> None:
+    """Its owner before has committed its offset, so that the event set aside does not come to us."""
+    desk.act = poisoned
+    desk.inbox.retry_awaiting()
+    desk.another().take([desk.record("a", 1, poison=True)])
+    desk.inbox.held.doubt()
+    desk.inbox.take([desk.record("a", 2)])
+
+    assert (desk.effects("a"), desk.states()) == ([], {DEAD: 1, BEHIND: 1, AWAITING: 0})
+
+
+def test_a_look_from_before_a_doubt_counts_for_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.act = poisoned
+    counts = Held.counts
+
+    def count_and_doubt(held: Held) -> dict[str, int]:
+        counted = counts(held)
+        desk.another().take([desk.record("a", 1, poison=True)])
+        desk.inbox.held.doubt()
+        return counted
+
+    monkeypatch.setattr(Held, "counts", count_and_doubt)
+    desk.inbox.held.look()
+    monkeypatch.undo()
+    desk.inbox.take([desk.record("a", 2)])
+
+    assert desk.effects("a") == []
+
+
+def test_nobody_is_asked_while_nothing_is_set_aside(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.inbox.take([desk.record("a", 1)])
+    desk.inbox.retry_awaiting()
+    monkeypatch.setattr(desk.inbox.held, "_keys", None)  # whoever asked it would fail
+    desk.inbox.take([desk.record("a", 2)])
+    assert desk.effects("a") == [1, 2]
+
+    moment = time.monotonic() + 2
+    monkeypatch.setattr(time, "monotonic", lambda: moment)
+    with pytest.raises(AttributeError):
+        desk.inbox.take([desk.record("a", 3)])
 
 
 def test_a_replay_applies_the_key_in_order_and_frees_it(desk: Desk) -> None:
