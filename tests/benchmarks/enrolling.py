@@ -49,11 +49,17 @@ def enrol_http(world: World, count: int = 12_000, few: int = 6_000) -> list[Resu
 
 
 def enrol_hot(world: World, count: int = 5_000) -> list[Result]:
-    """Applicants for one session, 64 at a time: exactly as many confirmed as there are seats."""
+    """Applicants for one session, 64 at a time: exactly as many confirmed as there are seats.
+
+    The rate over 200 sessions is measured just before and just after, because the machine's speed drifts.
+    """
     database = world.enrolments
-    session = open_sessions(database, 1, HOT_SEATS)
+    session, many = open_sessions(database, 1, HOT_SEATS), open_sessions(database, 200, 1_000_000)
     raw = raw_one_by_one(database, open_sessions(database, 1, 1_000_000), 2_000, CLIENTS).rate
+    rate_now(world, many, 1_000)  # warm
+    before = rate_now(world, many, count)
     load = _enrol(world, session, count, CLIENTS)
+    spread = (before + rate_now(world, many, count)) / 2
     outcomes = Counter(json.loads(body)["status"] for body in load.bodies)
     tickets = sorted(
         row["ticket"] for row in database["enrolments"].find({"session_id": session[0], "ticket": {"$ne": None}})
@@ -62,7 +68,14 @@ def enrol_hot(world: World, count: int = 5_000) -> list[Result]:
         raise AssertionError(f"{outcomes} of {HOT_SEATS} seats; tickets without gaps: {len(tickets)}")
     conditions = f"{count} applicants, one session, {CLIENTS} at a time, through the gateway"
     return [
-        result("enrol_hot", load.rate, "1/s", conditions, raw=raw, target=">= enrol_http"),
+        result("enrol_hot", load.rate, "1/s", conditions, raw=raw),
+        result(
+            "enrol_hot_to_http",
+            load.rate / spread,
+            "",
+            f"over the mean of {count} enrolments in 200 sessions just before and just after ({spread:.0f}/s)",
+            target=">= 1",
+        ),
         result(
             "enrol_hot_confirmed", outcomes["confirmed"], "seats", conditions, raw=HOT_SEATS, target="exactly 1,000"
         ),
