@@ -21,6 +21,7 @@ from shared.storage.writes import Answer, Write
 log = get_logger(__name__)
 
 GROUP_SIZE = 32
+_GATHER_SECONDS = 0.02
 _ROUNDS = 4
 _STOP: Any = None
 
@@ -126,17 +127,25 @@ class GroupCommit:
                     self._thread = thread
 
     def _serve(self) -> None:
-        while (group := self._next_group()) is not None:
+        expected, patience = 1, 0.0
+        while (group := self._next_group(min(expected, self._size), patience)) is not None:
+            begun = time.monotonic()
             self._run_group(group)
+            # Who was in flight a moment ago comes again, if they come in a loop; and a group that waits longer than a
+            # group takes gains nothing by it (docs/decisions/0006).
+            expected = len(group) + self._queue.qsize()
+            patience = min(time.monotonic() - begun, _GATHER_SECONDS)
 
-    def _next_group(self) -> list[_Waiting] | None:
+    def _next_group(self, expected: int, patience: float) -> list[_Waiting] | None:
+        """Whoever waits; when they are fewer than expected, whoever comes within `patience` seconds, too."""
         first = self._queue.get()
         if first is _STOP:
             return None
-        group = [first]
+        group, until = [first], time.monotonic() + patience
         while len(group) < self._size:
+            left = until - time.monotonic() if len(group) < expected else 0.0
             try:
-                item = self._queue.get_nowait()
+                item = self._queue.get(block=left > 0, timeout=max(left, 0.0))
             except queue.Empty:
                 break
             if item is _STOP:

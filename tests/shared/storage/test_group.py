@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 
 from deploy.local.engines import Engines
 from shared.errors import Conflict, Invalid, KeyReused, Unavailable
-from shared.storage.group import GroupCommit
+from shared.storage.group import GroupCommit, _Waiting
 from shared.storage.mongo import Mongo, MongoDatabase, connect, is_outage, translate
 from shared.storage.work import UnitOfWork
 from shared.storage.writes import REPLAYED, Answer, Hint, IdempotencyKey, Write
@@ -473,3 +473,33 @@ def test_what_was_asked_before_a_refusal_is_not_asked_of_the_second_decision(
     assert answers[0] == OK
     assert isinstance(answers[1], Conflict)
     assert database["things"].count_documents({"asks": "once"}) == 1
+
+
+def test_who_comes_again_and_again_shares_a_group(group: GroupCommit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four who go on as soon as they have their answer: not one group of those who were first and one of the rest."""
+    sizes: list[int] = []
+    run_group = GroupCommit._run_group
+
+    def count(self: GroupCommit, waiting: list[Any]) -> None:
+        sizes.append(len(waiting))
+        run_group(self, waiting)
+
+    monkeypatch.setattr(GroupCommit, "_run_group", count)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: [group.run(Write(_put())) for _ in range(20)], range(4)))
+
+    assert sum(sizes) == 80
+    assert len(sizes) <= 32  # 20 and some at the start and the end; by twos and twos it would be 40
+
+
+def test_a_group_waits_for_those_who_are_expected_and_not_for_long(group: GroupCommit) -> None:
+    first, second = _Waiting(Write(_put())), _Waiting(Write(_put()))
+    late = threading.Timer(0.05, lambda: group._queue.put(second))
+
+    group._queue.put(first)
+    assert group._next_group(1, 60.0) == [first]
+    group._queue.put(first)
+    late.start()
+    assert group._next_group(2, 60.0) == [first, second]
+    group._queue.put(first)
+    assert group._next_group(2, 0.05) == [first]
