@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
 from shared import metrics, tracing
 from shared.auth.verify import TokenVerifier
-from shared.errors import NotYetKnown
+from shared.errors import NotYetKnown, forget_frames
 from shared.health import Ready, report
 from shared.http.cors import Origins, answer_headers, preflight_headers
 from shared.http.cursors import Cursors
@@ -85,6 +85,7 @@ class ServiceApp(Flask):
             answer = self.make_response(self.dispatch_request())
         except Exception as error:  # noqa: BLE001 (this is the one place that answers all of them)
             answer = self.make_response(self.handle_user_exception(error))
+            forget_frames(error)
         return self.process_response(answer)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:

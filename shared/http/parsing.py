@@ -15,7 +15,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Request
 
-from shared.errors import NotFound, Violation
+from shared.errors import NotFound, Violation, forget_frames
 from shared.http.call import Upload
 from shared.http.limits import CONTROL, LARGEST_INTEGER, JsonLimits, broken_limits, read_json
 from shared.http.problems import Malformed, SlowRequest, TooLarge, UnsupportedMediaType, UriTooLong
@@ -221,6 +221,7 @@ def _load(schema: Schema, data: Any, location: str, violations: list[Violation])
         messages = error.messages[location] if isinstance(error.messages, dict) else error.messages
         plain = _as_loaded(data, schema) if isinstance(data, MultiDict) else data
         violations.extend(violations_of(schema, messages, plain))
+        forget_frames(error)
         return None
 
 
