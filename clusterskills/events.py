@@ -42,7 +42,8 @@ def tail(
         _refuse(f"No such topic: {', '.join(unknown)}. There are: {', '.join(topics())}.")
     seen = 0
     try:
-        for envelope in follow(settings, topic or topics(), from_start=from_start, stop=lambda: False):
+        chosen = topic or topics()
+        for envelope in follow(settings, chosen, from_start=from_start, stop=lambda: False, unreadable=_passed_over):
             typer.echo(_line(envelope))
             seen += 1
             if seen == limit:
@@ -97,6 +98,10 @@ def dead_letters(
         _refuse(str(error))
     finally:
         cast.close()
+
+
+def _passed_over(sentence: str) -> None:
+    typer.echo(f"Not an event that this version can read: {sentence}", err=True)
 
 
 def _line(envelope: Envelope) -> str:

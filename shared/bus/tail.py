@@ -18,11 +18,16 @@ class BrokerAway(Exception):
 
 
 def follow(
-    settings: KafkaSettings, topics: Sequence[str], *, from_start: bool, stop: Callable[[], bool]
+    settings: KafkaSettings,
+    topics: Sequence[str],
+    *,
+    from_start: bool,
+    stop: Callable[[], bool],
+    unreadable: Callable[[str], None] = lambda _sentence: None,
 ) -> Iterator[Envelope]:
     """Yield each event of these topics as it comes, from the first one or from now on, until `stop`.
 
-    Raises BrokerAway when there is no broker to ask.
+    `unreadable` is told where a record is that is no event, and why. Raises BrokerAway when there is no broker to ask.
     """
     try:
         ensure_topics(settings, topics)
@@ -38,19 +43,19 @@ def follow(
             consumer.seek_to_end(*partitions)
             for partition in partitions:
                 consumer.position(partition)
-        yield from _read(consumer, stop)
+        yield from _read(consumer, stop, unreadable)
     finally:
         close_consumer(consumer)
 
 
-def _read(consumer: KafkaConsumer, stop: Callable[[], bool]) -> Iterator[Envelope]:
+def _read(consumer: KafkaConsumer, stop: Callable[[], bool], unreadable: Callable[[str], None]) -> Iterator[Envelope]:
     while not stop():
         for records in consumer.poll(timeout_ms=100, max_records=500).values():
             for record in records:
                 try:
                     yield decode(record.headers, record.value)
-                except (Undecodable, UnknownType):
-                    continue
+                except (Undecodable, UnknownType) as error:
+                    unreadable(f"{record.topic}, partition {record.partition}, offset {record.offset}: {error}")
 
 
 class Witness:

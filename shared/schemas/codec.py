@@ -80,7 +80,7 @@ def decode(record_headers: Iterable[tuple[str, bytes]], value: bytes | None) -> 
         )
     except KeyError as error:
         raise Undecodable(f"The CloudEvents attribute {error.args[0]} is missing.") from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Undecodable("A CloudEvents attribute cannot be read.") from error
     if event.key != envelope.key:
         raise Undecodable(f"{event_type}: subject {envelope.key} is not the event's key {event.key}.")

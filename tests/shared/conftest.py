@@ -9,6 +9,7 @@ import pytest
 
 from deploy.local.engines import Engines
 from shared.bus.held import INDEXES as HELD_INDEXES
+from shared.bus.kafka import KafkaSettings
 from shared.storage.idempotency import INDEXES as KEY_INDEXES
 from shared.storage.mongo import Mongo, MongoDatabase, connect
 from shared.storage.outbox import INDEXES as OUTBOX_INDEXES
@@ -46,6 +47,12 @@ def database(client: Mongo) -> Iterator[MongoDatabase]:
     database["idempotency"].create_indexes(KEY_INDEXES)
     yield database
     client.drop_database(database.name)
+
+
+@pytest.fixture
+def kafka(breakable: Engines) -> KafkaSettings:
+    """The broker of this test process."""
+    return KafkaSettings(kafka_bootstrap=breakable.kafka_bootstrap, kafka_session_timeout_ms=6_000)
 
 
 @pytest.fixture

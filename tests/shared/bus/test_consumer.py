@@ -36,11 +36,6 @@ from tests.chaos.member import MODEL
 from tests.chaos.probe import CONSUMER, EFFECTS, Probe, counting, happen, probe_of
 
 
-@pytest.fixture
-def kafka(breakable: Engines) -> KafkaSettings:
-    return KafkaSettings(kafka_bootstrap=breakable.kafka_bootstrap, kafka_session_timeout_ms=6_000)
-
-
 def _happen(client: Mongo, database: MongoDatabase, topic: str, *keys: str, **facts: Any) -> None:
     for key in keys:
         work = UnitOfWork(database, utc_now, "/probe")

@@ -137,6 +137,7 @@ def test_a_missing_attribute_is_named(name: str) -> None:
         ("ce_sequence", b"one"),
         ("ce_time", b"yesterday"),
         ("ce_time", b"2026-03-01T09:00:00"),
+        ("ce_time", b"9999-12-31T23:59:59-23:59"),
         ("ce_specversion", b"2.0"),
         ("ce_subject", b"another"),
         ("ce_id", b"\xff"),
