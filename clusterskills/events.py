@@ -101,7 +101,8 @@ def dead_letters(
 
 
 def _passed_over(sentence: str) -> None:
-    typer.echo(f"Not an event that this version can read: {sentence}", err=True)
+    # It quotes the record's headers, which may hold anything, a terminal's commands too.
+    typer.echo(f"Not an event that this version can read: {sentence.encode('unicode_escape').decode()}", err=True)
 
 
 def _line(envelope: Envelope) -> str:

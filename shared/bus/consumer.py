@@ -145,15 +145,19 @@ class Consumer:
             consumer.commit(offsets)
 
     def _rest(self, consumer: KafkaConsumer, seconds: float) -> bool:
-        """Wait without losing the place in the group. False when stopping, or when partitions were taken away."""
+        """Wait without losing the place in the group. False when stopping, or when partitions were taken away.
+
+        A partition that was taken away and came back is no longer paused: what this polls of it was skipped, were it
+        not delivered to a new client once more.
+        """
         assigned = set(consumer.assignment())
         consumer.pause(*assigned)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            consumer.poll(timeout_ms=50)
+        until, same = time.monotonic() + seconds, True
+        while same and time.monotonic() < until:
+            same = not consumer.poll(timeout_ms=50)
             if self._stop.is_set():
                 return False
-        same = set(consumer.assignment()) == assigned
+        same = same and set(consumer.assignment()) == assigned
         if same:
             consumer.resume(*assigned)
         else:
@@ -227,7 +231,7 @@ def _incoming(record: Any) -> Incoming:
         partition=record.partition,
         offset=record.offset,
         key=key,
-        headers=tuple(record.headers or ()),
+        headers=tuple((name, value or b"") for name, value in record.headers or ()),
         value=record.value or b"",
     )
 

@@ -16,6 +16,8 @@ COLLECTION = "held_events"
 KEYS = "held_keys"
 DEAD, BEHIND, AWAITING = "dead", "behind", "awaiting"
 _SURE_SECONDS = 1.0
+_LARGEST = 2**63
+"""What MongoDB can store as a whole number."""
 INDEXES = [
     IndexModel([("consumer", ASCENDING), ("state", ASCENDING), ("tried_at", ASCENDING)], name="by_state"),
     IndexModel([("aggregate", ASCENDING), ("order", ASCENDING)], name="by_aggregate"),
@@ -38,9 +40,10 @@ class Incoming:
     def order(self) -> int:
         """Its place among its aggregate's: the event's sequence, because a refilled log counts offsets anew."""
         try:
-            return int(dict(self.headers)["ce_sequence"])
+            sequence = int(dict(self.headers)["ce_sequence"])
         except (KeyError, ValueError):
             return self.offset
+        return sequence if abs(sequence) < _LARGEST else self.offset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,7 +171,8 @@ class Inbox:
         return _Item(record, envelope.id, envelope)
 
     def _fresh(self, items: list[_Item]) -> list[_Item]:
-        """Without those taken in before."""
+        """Without those taken in before, which may have been set aside."""
+        self.held.doubt()
         known = self._known([item.id for item in items])
         return [item for item in items if item.id not in known]
 
@@ -187,11 +188,9 @@ class Inbox:
             try:
                 return self._take_once(items)
             except Raced:
-                self.held.doubt()
                 items = self._fresh(items)
             except Duplicate as refused:
                 # It came before, or somebody inserted the same in between: decide again on what is there now.
-                self.held.doubt()
                 duplicates += 1
                 items = self._fresh(items)
                 if duplicates == _DUPLICATES:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from pymongo.errors import AutoReconnect
 
 from deploy.local.engines import Engines
 from shared import logs, metrics
-from shared.bus.consumer import Consumer
+from shared.bus.consumer import Consumer, _incoming
 from shared.bus.generations import Generations, ReadModel
+from shared.bus.held import list_dead
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaPublisher, KafkaSettings, close_consumer, ensure_topics, open_consumer, partition_of
 from shared.bus.rebuild import group_name, rebuild
@@ -244,6 +246,13 @@ def _running(job: Any) -> Iterator[threading.Event]:
         assert not thread.is_alive()
 
 
+def test_a_header_without_a_value_is_read_as_an_empty_one() -> None:
+    """kafka-python sends none, other producers may."""
+    record = SimpleNamespace(topic="t", partition=0, offset=7, key=b"k", headers=[("ce_sequence", None)], value=None)
+    read = _incoming(record)
+    assert (read.headers, read.order, read.value) == ((("ce_sequence", b""),), 7, b"")
+
+
 def test_a_batch_waits_without_losing_its_place_while_something_is_away(
     client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str
 ) -> None:
@@ -268,6 +277,29 @@ def test_a_batch_waits_without_losing_its_place_while_something_is_away(
         assert wait_for(lambda: consumer.lag == 0, 10)
     assert consumer.caught_up_at > 0
     consumer.close()
+
+
+def test_a_partition_that_was_lost_and_came_back_during_an_outage_loses_nothing(
+    client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes back without its pause: what is polled while the consumer waits must not be skipped."""
+    away = [Transient("away")]
+
+    class Troubled(Inbox):
+        def take(self, records: Sequence[Any]) -> None:
+            if away:
+                raise away.pop()
+            super().take(records)
+
+    monkeypatch.setattr("shared.bus.consumer.POLL_RECORDS", 1)
+    _happen(client, database, topic, *["a"] * 6)
+    _relay_all(client, database, kafka)
+    consumer = Consumer(kafka, f"g{topic}", [topic], Troubled(client, database, "/probe", counting(topic)))
+    monkeypatch.setattr(consumer._opened(), "pause", lambda *_partitions: None)
+    with _running(consumer.run):
+        assert wait_for(lambda: consumer.lag == 0, 30)
+    (row,) = database[EFFECTS].find()
+    assert row["ns"] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_consumer_stops_in_the_middle_of_an_outage(
@@ -295,10 +327,12 @@ def test_records_without_key_are_told_apart(
     producer = KafkaProducer(bootstrap_servers=kafka.kafka_bootstrap)
     producer.send(topic, value=b"nobody's")
     producer.send(topic, value=None, key=b"k")
+    producer.send(topic, value=b"{}", key=b"l", headers=[("ce_sequence", b"9" * 30)])
     producer.flush()
     producer.close()
     consumer = Consumer(kafka, f"g{topic}", [topic], Inbox(client, database, "/probe", counting(topic)))
-    assert wait_for(lambda: consumer.turn() == 0 and database["held_events"].count_documents({"state": "dead"}) == 2)
+    assert wait_for(lambda: consumer.turn() == 0 and database["held_events"].count_documents({"state": "dead"}) == 3)
+    assert len(list_dead(database)) == 3
     consumer.close()
     consumer.close()
 
