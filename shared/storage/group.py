@@ -21,7 +21,7 @@ from shared.storage.writes import Answer, Write
 log = get_logger(__name__)
 
 GROUP_SIZE = 32
-_GATHER_SECONDS = 0.02
+_GATHER_SECONDS, _PATIENCE, _LONGEST_REST = 0.02, 0.75, 15
 _ROUNDS = 4
 _STOP: Any = None
 
@@ -127,14 +127,19 @@ class GroupCommit:
                     self._thread = thread
 
     def _serve(self) -> None:
-        expected, patience = 1, 0.0
-        while (group := self._next_group(min(expected, self._size), patience)) is not None:
+        expected, patience, in_vain, rest = 1, 0.0, 0, 0
+        while (group := self._next_group(expected, 0.0 if rest else patience)) is not None:
+            if rest:
+                rest -= 1
+            else:
+                in_vain = 0 if len(group) >= expected else min(2 * in_vain + 1, _LONGEST_REST)
+                rest = in_vain
             begun = time.monotonic()
             self._run_group(group)
-            # Who was in flight a moment ago comes again, if they come in a loop; and a group that waits longer than a
-            # group takes gains nothing by it (docs/decisions/0006).
-            expected = len(group) + self._queue.qsize()
-            patience = min(time.monotonic() - begun, _GATHER_SECONDS)
+            # Who was in flight a moment ago comes again, if they come in a loop. Who does not is not waited for the next
+            # times; and to wait as long as a group takes gains nothing (docs/decisions/0006).
+            expected = min(len(group) + self._queue.qsize(), self._size)
+            patience = min(_PATIENCE * (time.monotonic() - begun), _GATHER_SECONDS)
 
     def _next_group(self, expected: int, patience: float) -> list[_Waiting] | None:
         """Whoever waits; when they are fewer than expected, whoever comes within `patience` seconds, too."""
