@@ -48,6 +48,42 @@ class _Waiting:
     error: BaseException | None = None
     asked: Hashable = None
 
+    @property
+    def undecided(self) -> bool:
+        """Whether there is no outcome yet, and no question that must be answered apart."""
+        return self.answer is None and self.error is None and self.asked is None
+
+
+@dataclass(slots=True)
+class _Patience:
+    """How many writes the next group waits for, and how long.
+
+    Who was in flight a moment ago comes again, if they come in a loop. Who does not is not waited for the next times;
+    and to wait as long as a group takes gains nothing (docs/decisions/0006).
+    """
+
+    expected: int = 1
+    longest: float = 0.0
+    in_vain: int = 0
+    rest: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the next group waits."""
+        return 0.0 if self.rest else self.longest
+
+    def came(self, number: int) -> None:
+        """So many came: after the first wait in vain one group does not wait, then three, seven, at most fifteen."""
+        if self.rest:
+            self.rest -= 1
+        else:
+            self.in_vain = 0 if number >= self.expected else min(2 * self.in_vain + 1, _LONGEST_REST)
+            self.rest = self.in_vain
+
+    def took(self, seconds: float, in_flight: int) -> None:
+        """The group took so long, and so many writes were in flight when it ended."""
+        self.expected, self.longest = in_flight, min(_PATIENCE * seconds, _GATHER_SECONDS)
+
 
 class GroupCommit:
     """Runs writes (see `Writes`). Alone, a write is committed at once; under load, up to 32 share a transaction.
@@ -127,19 +163,12 @@ class GroupCommit:
                     self._thread = thread
 
     def _serve(self) -> None:
-        expected, patience, in_vain, rest = 1, 0.0, 0, 0
-        while (group := self._next_group(expected, 0.0 if rest else patience)) is not None:
-            if rest:
-                rest -= 1
-            else:
-                in_vain = 0 if len(group) >= expected else min(2 * in_vain + 1, _LONGEST_REST)
-                rest = in_vain
+        patience = _Patience()
+        while (group := self._next_group(patience.expected, patience.seconds)) is not None:
+            patience.came(len(group))
             begun = time.monotonic()
             self._run_group(group)
-            # Who was in flight a moment ago comes again, if they come in a loop. Who does not is not waited for the next
-            # times; and to wait as long as a group takes gains nothing (docs/decisions/0006).
-            expected = min(len(group) + self._queue.qsize(), self._size)
-            patience = min(_PATIENCE * (time.monotonic() - begun), _GATHER_SECONDS)
+            patience.took(time.monotonic() - begun, min(len(group) + self._queue.qsize(), self._size))
 
     def _next_group(self, expected: int, patience: float) -> list[_Waiting] | None:
         """Whoever waits; when they are fewer than expected, whoever comes within `patience` seconds, too."""
@@ -217,7 +246,7 @@ class GroupCommit:
                 item.error = refused
             else:
                 refused = self._once_more(item)
-            if item.error is not None or item.answer is not None or item.asked is not None:
+            if not item.undecided:
                 return
         item.error = Conflict("Too many changes to the same thing at once; try again in a moment.", code="BUSY")
 
@@ -304,7 +333,7 @@ class GroupCommit:
 
 
 def _undecided(group: list[_Waiting]) -> list[_Waiting]:
-    return [item for item in group if item.answer is None and item.error is None and item.asked is None]
+    return [item for item in group if item.undecided]
 
 
 def _forget(item: _Waiting) -> None:

@@ -14,6 +14,7 @@ from shared.bus.generations import Generations
 from shared.bus.worker import is_behind
 from shared.clock import utc_now
 from shared.storage.mongo import MongoCollection, MongoDatabase, connect
+from shared.storage.outbox import Outbox
 from tests.stack import Stack
 
 
@@ -57,8 +58,8 @@ def test_an_operator_builds_local_copies_anew_and_finds_the_same(stack: Stack) -
         known = [row["_id"] for row in client["clusterskills_directory"]["people"].find({}, {"_id": 1})]
         assert wait_until(lambda: len(_copies(database, known)) == len(known), 30)
         # Employments and consents come after their people: until all that was sent has arrived.
-        outbox = client["clusterskills_directory"]["outbox"]
-        assert wait_until(lambda: outbox.count_documents({"sent": False}) == 0, 30)
+        outbox = Outbox(client, client["clusterskills_directory"])
+        assert wait_until(lambda: outbox.backlog()[0] == 0, 30)
         sent = utc_now()
         assert wait_until(lambda: not is_behind(database, sent, 0.0), 30)
         before, generation = _copies(database, known), _people(database).name

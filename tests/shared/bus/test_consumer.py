@@ -246,6 +246,19 @@ def _running(job: Any) -> Iterator[threading.Event]:
         assert not thread.is_alive()
 
 
+class _Troubled(Inbox):
+    """Fails with each of these before it takes anything in."""
+
+    def __init__(self, away: list[Exception], *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._away = away
+
+    def take(self, records: Sequence[Any]) -> None:
+        if self._away:
+            raise self._away.pop(0)
+        super().take(records)
+
+
 def test_a_header_without_a_value_is_read_as_an_empty_one() -> None:
     """kafka-python sends none, other producers may."""
     record = SimpleNamespace(topic="t", partition=0, offset=7, key=b"k", headers=[("ce_sequence", None)], value=None)
@@ -261,16 +274,10 @@ def test_a_batch_waits_without_losing_its_place_while_something_is_away(
     def act(event: Probe, work: UnitOfWork) -> None:
         work.save(EFFECTS, {"_id": event.probe_id, "ns": [event.n]})
 
-    class Troubled(Inbox):
-        def take(self, records: Sequence[Any]) -> None:
-            if away:
-                raise away.pop(0)
-            super().take(records)
-
     subscription = Subscription(name="s", handlers={probe_of(topic): act})
     _happen(client, database, topic, "a", "b")
     _relay_all(client, database, kafka)
-    inbox = Troubled(client, database, "/probe", subscription)
+    inbox = _Troubled(away, client, database, "/probe", subscription)
     consumer = Consumer(kafka, f"g{topic}", [topic], inbox)
     with _running(consumer.run):
         assert wait_for(lambda: database[EFFECTS].count_documents({}) == 2, 30)
@@ -283,18 +290,11 @@ def test_a_partition_that_was_lost_and_came_back_during_an_outage_loses_nothing(
     client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It comes back without its pause: what is polled while the consumer waits must not be skipped."""
-    away = [Transient("away")]
-
-    class Troubled(Inbox):
-        def take(self, records: Sequence[Any]) -> None:
-            if away:
-                raise away.pop()
-            super().take(records)
-
     monkeypatch.setattr("shared.bus.consumer.POLL_RECORDS", 1)
     _happen(client, database, topic, *["a"] * 6)
     _relay_all(client, database, kafka)
-    consumer = Consumer(kafka, f"g{topic}", [topic], Troubled(client, database, "/probe", counting(topic)))
+    inbox = _Troubled([Transient("away")], client, database, "/probe", counting(topic))
+    consumer = Consumer(kafka, f"g{topic}", [topic], inbox)
     monkeypatch.setattr(consumer._opened(), "pause", lambda *_partitions: None)
     with _running(consumer.run):
         assert wait_for(lambda: consumer.lag == 0, 30)

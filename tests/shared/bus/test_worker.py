@@ -12,7 +12,6 @@ from datetime import timedelta
 import pytest
 from pymongo.errors import AutoReconnect
 
-from deploy.local.engines import Engines
 from shared.bus import rebuild as rebuilding
 from shared.bus.generations import Generations
 from shared.bus.inbox import Inbox, Subscription
@@ -28,8 +27,7 @@ from tests.chaos.probe import CONSUMER, counting
 
 
 @pytest.fixture
-def plan(breakable: Engines, client: Mongo, database: MongoDatabase, topic: str) -> Plan:
-    kafka = KafkaSettings(kafka_bootstrap=breakable.kafka_bootstrap, kafka_session_timeout_ms=6_000)
+def plan(kafka: KafkaSettings, client: Mongo, database: MongoDatabase, topic: str) -> Plan:
     return Plan(
         service="probe",
         client=client,

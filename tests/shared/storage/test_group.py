@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 
 from deploy.local.engines import Engines
 from shared.errors import Conflict, Invalid, KeyReused, Unavailable
-from shared.storage.group import GroupCommit, _Waiting
+from shared.storage.group import GroupCommit, _Patience, _Waiting
 from shared.storage.mongo import Mongo, MongoDatabase, connect, is_outage, translate
 from shared.storage.work import UnitOfWork
 from shared.storage.writes import REPLAYED, Answer, Hint, IdempotencyKey, Write
@@ -503,3 +503,18 @@ def test_a_group_waits_for_those_who_are_expected_and_not_for_long(group: GroupC
     assert group._next_group(2, 60.0) == [first, second]
     group._queue.put(first)
     assert group._next_group(2, 0.05) == [first]
+
+
+def test_after_waits_in_vain_more_and_more_groups_do_not_wait() -> None:
+    patience = _Patience()
+    waits: list[bool] = []
+    for _ in range(50):
+        patience.took(0.1, in_flight=4)
+        waits.append(patience.seconds > 0)
+        patience.came(2)
+    assert [n for n, waited in enumerate(waits) if waited] == [0, 2, 6, 14, 30, 46]
+
+    while not patience.seconds:
+        patience.came(2)
+    patience.came(4)
+    assert patience.seconds > 0
