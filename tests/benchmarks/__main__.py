@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shared import logs
-from tests.benchmarks import enrolling, events, size
+from tests.benchmarks import enrolling, events, outage, size
 from tests.benchmarks.result import Result, show, write
 from tests.benchmarks.world import World, open_sessions, world
 
@@ -41,6 +41,7 @@ _BENCHMARKS: dict[str, Callable[[World], list[Result]]] = {
     "event_latency": _latency,
     "relay": events.relay,
     "consume": events.consume,
+    "outage": outage.outage,
     "growth": size.growth,
     "memory": size.memory,
 }

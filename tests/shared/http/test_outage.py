@@ -13,10 +13,10 @@ from shared.http.app import make_app
 from shared.http.door import PUBLIC, Call, Door, Reply
 from shared.http.settings import HttpSettings
 from shared.settings import load
-from shared.storage.mongo import connect, translate
+from shared.storage.mongo import REQUEST_SECONDS, connect, translate
 
 
-def test_a_read_of_a_frozen_mongodb_is_answered_within_two_seconds_and_heals(
+def test_a_read_of_a_frozen_mongodb_is_answered_within_one_budget_and_heals(
     breakable: Engines, environment: dict[str, str]
 ) -> None:
     door = Door("tiny")
@@ -50,5 +50,5 @@ def test_a_read_of_a_frozen_mongodb_is_answered_within_two_seconds_and_heals(
 
         assert (refused.status_code, (refused.json or {}).get("code")) == (503, "UNAVAILABLE")
         assert refused.headers["Retry-After"]
-        assert took < 2.5  # 1.5 s are given; the rest is for a busy machine
+        assert took < 2 * REQUEST_SECONDS + 1  # one budget, not three; the rest is for a busy machine
         assert wait_until(lambda: client.get("/v1/count").status_code == 200, 15)
