@@ -10,6 +10,7 @@ import psutil
 import requests
 
 from deploy.local import artefacts, ports, programs
+from deploy.local.download import addresses
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder, refuse_full_disk
 
@@ -88,7 +89,7 @@ def _downloads() -> str:
     missing = [item for item in wanted if not artefacts.has(item)]
     if not missing:
         return f"Kafka, Keycloak and the pages' files are in the cache ({artefacts.cache_folder()})."
-    address = next(iter(missing[0].addresses()))
+    address = next(addresses(missing[0]))
     try:
         requests.head(address, timeout=10).raise_for_status()
     except requests.RequestException as error:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-import httpx
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
-
 from deploy.local.errors import StackError
 
 
@@ -40,6 +36,9 @@ def check(mongo: str | None, kafka: str | None, oidc: str | None) -> Outside:
 
 
 def _check_mongo(url: str) -> None:
+    from pymongo import MongoClient  # most starts need neither this nor httpx below, and both load slowly
+    from pymongo.errors import PyMongoError
+
     try:
         with MongoClient[dict[str, object]](url, serverSelectionTimeoutMS=5_000) as client:
             answer = client.admin.command("hello")
@@ -61,6 +60,8 @@ def _check_kafka(bootstrap: str) -> None:
 
 
 def _discover(issuer: str) -> Oidc:
+    import httpx
+
     address = issuer.rstrip("/") + "/.well-known/openid-configuration"
     try:
         answer = httpx.get(address, timeout=10).raise_for_status().json()

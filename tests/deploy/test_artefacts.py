@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import artefacts
+from deploy.local import artefacts, download
 from deploy.local.artefacts import Artefact
 from deploy.local.errors import StackError
 
@@ -53,7 +53,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Mirror]:
     thread.start()
     state.address = f"http://127.0.0.1:{server.server_port}/file"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(Artefact, "addresses", lambda _self: iter([state.address]))
+    monkeypatch.setattr(download, "addresses", lambda _artefact: iter([state.address]))
     yield state
     server.shutdown()
     thread.join()
@@ -75,7 +75,7 @@ def test_a_broken_download_goes_on_where_it_stopped(mirror: Mirror) -> None:
     (path,) = artefacts.fetch([_artefact(CONTENT)], "it", print)
 
     assert path.read_bytes() == CONTENT
-    assert mirror.asked == ["", f"bytes={artefacts.CHUNK}-"]
+    assert mirror.asked == ["", f"bytes={download.CHUNK}-"]
 
 
 def test_a_file_with_another_content_is_refused_and_thrown_away(mirror: Mirror, tmp_path: Path) -> None:
