@@ -23,8 +23,12 @@ _NEVER = frozenset(
     | {"token", "access_token", "authorization", "password", "secret", "client_secret", "cookie", "credential"}
 )
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
-# Chatty at INFO, and without a word about our own work.
-_QUIET = ("kafka", "pymongo", "httpx", "httpcore", "urllib3", "werkzeug", "opentelemetry")
+# Chatty at INFO, and without a word about our own work. Kafka's client logs each failed attempt to reconnect, several
+# a second, as errors: our own lines say what waits for the broker.
+_QUIET = {
+    "kafka": logging.CRITICAL,
+    **dict.fromkeys(("pymongo", "httpx", "httpcore", "urllib3", "werkzeug", "opentelemetry"), logging.WARNING),
+}
 
 
 @dataclass(slots=True)
@@ -74,8 +78,8 @@ def _configure_standard_library(level: int, shared: list[Processor], stream: Tex
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(max(level, least))
 
 
 def _with_service(service: str) -> Processor:

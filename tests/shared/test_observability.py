@@ -67,6 +67,12 @@ def test_the_standard_library_speaks_json_too(stream: io.StringIO) -> None:
     assert "KeyError" in str(second["exception"])
 
 
+def test_kafkas_client_says_nothing_of_each_attempt_to_reconnect(stream: io.StringIO) -> None:
+    logging.getLogger("kafka.net.manager").error("Connection failed")
+
+    assert lines(stream) == []
+
+
 def test_an_exception_is_told_without_local_variables(stream: io.StringIO) -> None:
     def fails(secret: str) -> None:
         raise ValueError("known")
