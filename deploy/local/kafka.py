@@ -116,6 +116,7 @@ def _configuration(broker: Broker, cluster: Sequence[Broker]) -> str:
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": max(1, copies - 1),
         "group.initial.rebalance.delay.ms": 0,
+        "group.min.session.timeout.ms": 2_000,
         # A dead broker of several is noticed after this long; the default of 9 s would stretch every failover.
         "broker.session.timeout.ms": 3_000,
         "broker.heartbeat.interval.ms": 1_000,

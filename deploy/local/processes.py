@@ -79,7 +79,9 @@ class _Spawner:
 _spawner = _Spawner()
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def die_with(parent: int) -> Callable[[], None]:
+    """Return what a child calls to be killed when its parent dies; when that is dead already, the child ends."""
+
     def bind() -> None:
         if _LIBC is not None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -105,7 +107,7 @@ def spawn(
                 env=None if env is None else dict(env),
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - it only calls a function loaded before
+                preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - it only calls a function loaded before
             )
 
     return _spawner.run(start)

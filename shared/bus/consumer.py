@@ -25,6 +25,8 @@ _SWEEP_SECONDS = 0.5
 _LAG_SECONDS = 2.0
 _REBALANCE_SECONDS = 15.0
 _COMMIT_SECONDS = 0.5
+_ANSWER_MS = 2000
+_BROKER_SECONDS = 120.0
 
 Batch = dict[TopicPartition, list[Any]]
 
@@ -49,7 +51,7 @@ class Consumer:
         self._superseded = superseded
         self._stop = threading.Event()
         self._kafka: KafkaConsumer | None = None
-        self._swept_at = self._looked_at = self._member_at = 0.0
+        self._swept_at = self._looked_at = self._member_at = self._heard_at = 0.0
         self.caught_up_at = 0.0
         self.lag: int | None = None
         self._aim: dict[TopicPartition, int] = {}
@@ -73,10 +75,9 @@ class Consumer:
         records = [_incoming(record) for part in batch.values() for record in part]
         if records:
             self._take(consumer, batch, records)
-        if self._taken and time.monotonic() - self._committed_at > _COMMIT_SECONDS:
-            self._commit(consumer)
         self._watch_membership(consumer)
-        self._look_around(consumer)
+        self._report(consumer)
+        self._sweep()
         return len(records)
 
     def left(self) -> int | None:
@@ -90,6 +91,25 @@ class Consumer:
         return self.lag
 
     # -- one turn
+
+    def _report(self, consumer: KafkaConsumer) -> None:
+        """Tell the broker how far we are and ask it where the log ends.
+
+        A broker that is away for a while finds its members again when it comes back. A new client would be a new
+        member, and wait for the session of the old one to time out.
+        """
+        now = time.monotonic()
+        try:
+            if self._taken and now - self._committed_at > _COMMIT_SECONDS:
+                self._commit(consumer)
+            if now - self._looked_at > _LAG_SECONDS:
+                self._looked_at = now
+                self._measure_lag(consumer)
+                self._heard_at = now
+        except KafkaError as error:
+            if now - self._heard_at > _BROKER_SECONDS:
+                raise
+            log.info("broker_awaited", consumer=self._group, error=type(error).__name__)
 
     def _watch_membership(self, consumer: KafkaConsumer) -> None:
         """See that a rebalance ends.
@@ -140,9 +160,10 @@ class Consumer:
         """Say how far we are, twice a second at most: what is delivered again after a crash, the inbox drops."""
         ours = consumer.assignment()
         offsets = {partition: offset for partition, offset in self._taken.items() if partition in ours}
-        self._taken, self._committed_at = {}, time.monotonic()
+        self._committed_at = time.monotonic()
         if offsets:
-            consumer.commit(offsets)
+            consumer.commit(offsets, timeout_ms=_ANSWER_MS)  # without a limit it would wait for ever
+        self._taken = {}
 
     def _rest(self, consumer: KafkaConsumer, seconds: float) -> bool:
         """Wait without losing the place in the group. False when stopping, or when partitions were taken away.
@@ -164,21 +185,18 @@ class Consumer:
             self.close()
         return same
 
-    def _look_around(self, consumer: KafkaConsumer) -> None:
+    def _sweep(self) -> None:
         now = time.monotonic()
         if now - self._swept_at > _SWEEP_SECONDS:
             self._swept_at = now
             self._inbox.retry_awaiting()
-        if now - self._looked_at > _LAG_SECONDS:
-            self._looked_at = now
-            self._measure_lag(consumer)
 
     def _measure_lag(self, consumer: KafkaConsumer) -> None:
         """Ask the broker for the ends: what the client remembers says nothing while the broker is away."""
         partitions = consumer.assignment()
         if not partitions:
             return
-        ends = consumer.end_offsets(partitions, timeout_ms=3000)
+        ends = consumer.end_offsets(partitions, timeout_ms=_ANSWER_MS)
         self._note_progress(consumer, ends)
         self.lag = sum(max(0, end - consumer.position(partition)) for partition, end in ends.items())
 
@@ -203,7 +221,7 @@ class Consumer:
         if self._kafka is None:
             ensure_topics(self._settings, self._topics)
             self._kafka = open_consumer(self._settings, self._group, self._topics, self._inbox.held.doubt)
-            self._member_at = time.monotonic()
+            self._member_at = self._heard_at = time.monotonic()
         return self._kafka
 
     def _superseded_now(self) -> bool:
@@ -217,11 +235,14 @@ class Consumer:
         consumer, self._kafka = self._kafka, None
         if consumer is None:
             return
+        answers = True
         try:
             self._commit(consumer)
         except (KafkaError, OSError, RuntimeError, ValueError, AssertionError) as error:
             log.info("offsets_not_committed", consumer=self._group, error=type(error).__name__)
-        close_consumer(consumer)
+            answers = not isinstance(error, KafkaTimeoutError)
+        self._taken = {}
+        close_consumer(consumer, timeout_ms=_ANSWER_MS if answers else 100)
 
 
 def _incoming(record: Any) -> Incoming:

@@ -1,6 +1,5 @@
 """Apache Kafka: connection settings, topics, and the publisher that the relay uses."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from shared.storage.relay import LogLost
 
 log = get_logger(__name__)
 _LOG_QUESTIONS, _LOG_PAUSE = 4, 0.5
-# The library logs each failed attempt to reconnect; our own log says once what matters.
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +51,7 @@ class KafkaSettings:
             "bootstrap_servers": self.kafka_bootstrap.split(","),
             "security_protocol": self.kafka_security_protocol,
             "reconnect_backoff_max_ms": 1000,
+            "bootstrap_timeout_ms": 4000,
             "metrics_enabled": False,
         }
         if self.kafka_sasl_mechanism:
@@ -125,6 +123,12 @@ class KafkaPublisher:
             return []
         return self._acknowledged(rows, sent)
 
+    def hurry(self) -> None:
+        """Called by another thread: what is under way and not acknowledged by now counts as not sent."""
+        producer = self._producer
+        if producer is not None:
+            _stop_sending(producer)
+
     def close(self) -> None:
         """Close the producer; never raises, never hangs for long."""
         producer, self._producer = self._producer, None
@@ -178,7 +182,7 @@ class KafkaPublisher:
     def _send_all(self, producer: KafkaProducer, rows: Sequence[Document]) -> list[Any]:
         def stop(_error: BaseException) -> None:
             # Runs in the sender's thread, where close() would wait for itself.
-            producer._sender.force_close()  # noqa: SLF001 (no public way; the version is pinned)
+            _stop_sending(producer)
 
         futures = [self._send(producer, row).add_errback(stop) for row in rows]
         producer.flush(timeout=self._delivery_timeout_ms / 1000 + 1)
@@ -294,6 +298,10 @@ def _close(producer: KafkaProducer) -> None:
         _abort(producer)
 
 
+def _stop_sending(producer: KafkaProducer) -> None:
+    producer._sender.force_close()  # noqa: SLF001 (no public way; the version is pinned)
+
+
 def _abort(producer: KafkaProducer) -> None:
     """End a producer now, with what it has not sent yet. Its close() alone raises while something is unsent."""
     sender = producer._sender  # noqa: SLF001 (no public way; the version is pinned)
@@ -305,9 +313,9 @@ def _abort(producer: KafkaProducer) -> None:
         log.warning("kafka_abort_failed", error=type(error).__name__, thread_left=sender.is_alive())
 
 
-def close_consumer(consumer: KafkaConsumer) -> None:
-    """Leave the group; never raises."""
+def close_consumer(consumer: KafkaConsumer, timeout_ms: int = 3000) -> None:
+    """Leave the group; never raises. A broker that does not answer is waited for this long."""
     try:
-        consumer.close(autocommit=False, timeout_ms=3000)
+        consumer.close(autocommit=False, timeout_ms=timeout_ms)
     except Exception as error:  # noqa: BLE001 (it raises what it likes)
         log.warning("kafka_close_failed", error=type(error).__name__)

@@ -24,6 +24,7 @@ from shared.storage.relay import Relay
 log = get_logger(__name__)
 
 GRACE_SECONDS = 6.0
+_PATIENT_SECONDS = 2.0
 PROGRESS = "consumer_progress"
 FRESH_SECONDS = 30.0
 """What depends on consents and employments is not shown when their events are older than this."""
@@ -96,9 +97,10 @@ class Worker:
         while not self._stop.wait(0.5):
             pass
         log.info("worker_stops")
-        until = time.monotonic() + GRACE_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
+        asked = time.monotonic()
+        _join(threads, asked + _PATIENT_SECONDS)
+        self.relay.hurry()
+        _join(threads, asked + GRACE_SECONDS)
         log.info("worker_stopped", unfinished=[thread.name for thread in threads if thread.is_alive()])
 
     def start(self) -> list[threading.Thread]:
@@ -185,6 +187,11 @@ def require_fresh(database: MongoDatabase, consumer: str, now: datetime, seconds
             retry_after=5,
             code="DIRECTORY_BEHIND",
         )
+
+
+def _join(threads: Sequence[threading.Thread], until: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 _BY_STATE = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]

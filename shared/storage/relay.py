@@ -40,6 +40,10 @@ class Publisher(Protocol):
         """
         ...
 
+    def hurry(self) -> None:
+        """Called by another thread: end the publishing that is under way soon, with what is acknowledged by then."""
+        ...
+
     def close(self) -> None:
         """Let go of the connection."""
         ...
@@ -111,6 +115,10 @@ class Relay:
         self.sent += len(acknowledged)
         EVENTS_SENT.inc(len(acknowledged))
         return len(acknowledged)
+
+    def hurry(self) -> None:
+        """Called by another thread when we are to stop: do not wait for a broker that hangs."""
+        self._publisher.hurry()
 
     def backlog(self) -> tuple[int, float]:
         """Unsent events and the age of the oldest in seconds."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
-import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -12,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,6 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 from pymongo.errors import PyMongoError
 
-from deploy.local import processes
 from deploy.local.engines import Engines
 from shared.bus.held import INDEXES as HELD_INDEXES
 from shared.bus.kafka import ensure_topics
@@ -68,14 +69,13 @@ class Arena:
         self.pauses: list[float] = []
         self.discarded: set[tuple[str, int]] = set()
         self._counting = threading.Lock()
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: list[BaseProcess] = []
 
     # -- processes
 
-    def spawn(self, role: str, **options: Any) -> subprocess.Popen[bytes]:
+    def spawn(self, role: str, **options: Any) -> BaseProcess:
         """Start a process (relay, consumer or worker)."""
-        member = replace(self.member, role=role, **options)
-        process = processes.spawn(member.command(), log=self.log_of(role), cwd=ROOT)
+        process = replace(self.member, role=role, **options).start(self.log_of(role))
         self._processes.append(process)
         return process
 
@@ -83,11 +83,19 @@ class Arena:
         """What all processes of this role said."""
         return self.engines.folder / "logs" / f"{self.topic}-{role}.log"
 
+    def last_words(self, lines: int = 40) -> str:
+        """The end of each log: for whoever must find out what went wrong."""
+        folder = self.engines.folder / "logs"
+        logs = [*sorted(folder.glob(f"{self.topic}-*.log")), *map(self.engines.log, self.engines.names)]
+        ends = [(log.name, log.read_text(encoding="utf-8").splitlines()[-lines:]) for log in logs]
+        alive = [process.pid for process in self._processes if process.is_alive()]
+        return f"alive: {alive}\n" + "\n".join(f"-- {name}\n" + "\n".join(end) for name, end in ends)
+
     def close(self) -> None:
         """End what was started; drop the database."""
         for process in self._processes:
             process.kill()
-            process.wait()
+            process.join()
         self.writes.close()
         self.client.drop_database(self.database.name)
         self.client.close()
@@ -168,7 +176,10 @@ def play(scenario: Callable[[Arena, float], None], arena: Arena, seconds: float)
     try:
         scenario(arena, seconds)
         arena.settle()
-        return arena.counts()
+        counts = arena.counts()
+        if not counts.clean:
+            print(arena.last_words(), file=sys.stderr)
+        return counts
     finally:
         arena.close()
 
@@ -213,11 +224,17 @@ def revive(engines: Engines) -> None:
             engines.restart(name)
 
 
-def freeze(process: subprocess.Popen[bytes]) -> None:
+def send(process: BaseProcess, number: signal.Signals) -> None:
+    """Send a signal to a process that was started."""
+    assert process.pid is not None
+    os.kill(process.pid, number)
+
+
+def freeze(process: BaseProcess) -> None:
     """Stop a process's clock."""
-    process.send_signal(signal.SIGSTOP)
+    send(process, signal.SIGSTOP)
 
 
-def thaw(process: subprocess.Popen[bytes]) -> None:
+def thaw(process: BaseProcess) -> None:
     """Let a frozen process go on."""
-    process.send_signal(signal.SIGCONT)
+    send(process, signal.SIGCONT)

@@ -1,19 +1,19 @@
-"""A process of its own that relays, consumes or does both: something to kill, freeze and stop.
-
-python -m tests.chaos.member '{"role": "relay", ...}'
-"""
+"""A process of its own that relays, consumes or does both: something to kill, freeze and stop."""
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
 import signal
 import sys
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from kafka import KafkaConsumer
 
+from deploy.local import processes
 from shared import logs
 from shared.bus.consumer import Consumer
 from shared.bus.generations import ReadModel
@@ -24,7 +24,7 @@ from shared.storage.mongo import connect
 from shared.storage.relay import Relay
 from tests.chaos.probe import CONSUMER, EFFECTS, counting
 
-SESSION_MS = 6_000
+SESSION_MS = 3_000
 MODEL = ReadModel(consumer=CONSUMER, collections=(EFFECTS,))
 
 
@@ -45,9 +45,14 @@ class Member:
     replication: int = 1
     log_level: str = "info"
 
-    def command(self) -> tuple[str, ...]:
-        """How to start it."""
-        return (sys.executable, "-m", "tests.chaos.member", json.dumps(asdict(self)))
+    def start(self, log: Path) -> BaseProcess:
+        """Start it; what it says is appended to `log`."""
+        forks = multiprocessing.get_context("forkserver")
+        forks.set_forkserver_preload(["tests.chaos.nursery"])
+        log.parent.mkdir(parents=True, exist_ok=True)
+        process = forks.Process(target=_live, args=(self, log), daemon=True)
+        process.start()
+        return process
 
     def kafka(self) -> KafkaSettings:
         """Its connection to Kafka."""
@@ -71,9 +76,15 @@ class Member:
         )
 
 
-def main() -> None:
+def _live(member: Member, log: Path) -> None:
     """Work until SIGTERM."""
-    member = Member(**json.loads(sys.argv[1]))
+    processes.die_with(os.getppid())()
+    os.setsid()
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(output, sys.stdout.fileno())
+    os.dup2(output, sys.stderr.fileno())
+    # As any other program has it: the process it was forked from lets Ctrl-C pass by.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     logs.configure("probe", member.log_level)
     if member.dies_at_commit:
         _die_before_commit(member.dies_at_commit)
@@ -101,7 +112,3 @@ def _die_before_commit(at: int) -> None:
         return commit(consumer, *arguments, **options)
 
     KafkaConsumer.commit = commit_or_die
-
-
-if __name__ == "__main__":
-    main()

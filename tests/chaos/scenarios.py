@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 
 from bson import decode, encode
 from pymongo.errors import PyMongoError
@@ -63,9 +63,10 @@ def consumer_dies_before_its_offset_commit(arena: Arena, seconds: float) -> None
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             doomed = arena.spawn("consumer", dies_at_commit=random.randint(1, 4))
-            wait_for(lambda doomed=doomed: doomed.poll() is not None, 20)  # type: ignore[misc]
+            doomed.join(20)
             doomed.kill()
-            assert doomed.wait() == -signal.SIGKILL
+            doomed.join()
+            assert doomed.exitcode == -signal.SIGKILL
     arena.spawn("consumer")
 
 
@@ -247,7 +248,7 @@ def read_model_is_rebuilt(arena: Arena, seconds: float) -> None:
     present = plan.database[MODEL.aliases(generation)[EFFECTS]]
     wait_for(lambda: sum(len(row["ns"]) for row in present.find()) >= arena.expected.total())
     worker.terminate()
-    worker.wait()
+    worker.join()
     before = _bytes_of(arena, present.name)
     build()
     generations = Generations(arena.database, [MODEL])
@@ -304,16 +305,17 @@ def _keep_killing(arena: Arena, role: str, seconds: float, **options: float) -> 
         while time.monotonic() < until:
             time.sleep(random.uniform(1.0, 2.5))
             victim.kill()
-            victim.wait()
+            victim.join()
             victim = arena.spawn(role, **options)
 
 
-def _stop_in_time(arena: Arena, worker: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+def _stop_in_time(arena: Arena, worker: BaseProcess) -> BaseProcess:
     """SIGTERM; its successor stands ready. Returns that."""
     successor = arena.spawn("worker")
     asked = time.monotonic()
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=30) == 0
+    worker.terminate()
+    worker.join(30)
+    assert worker.exitcode == 0
     took = time.monotonic() - asked
     assert took < GRACEFUL_SECONDS, f"The worker took {took:.1f} s to stop."
     return successor

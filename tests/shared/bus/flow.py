@@ -1,0 +1,54 @@
+"""Events on their way in a test: made, relayed, consumed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from shared.bus.kafka import KafkaPublisher, KafkaSettings
+from shared.clock import utc_now
+from shared.storage.mongo import Mongo, MongoDatabase
+from shared.storage.relay import Relay
+from shared.storage.transaction import commit
+from shared.storage.work import UnitOfWork
+from tests.chaos.arena import wait_for
+from tests.chaos.probe import EFFECTS
+from tests.chaos.probe import happen as happen_in
+
+
+def happen(client: Mongo, database: MongoDatabase, topic: str, *keys: str, **facts: Any) -> None:
+    """One event of each aggregate, each in a transaction of its own."""
+    for key in keys:
+        work = UnitOfWork(database, utc_now, "/probe")
+        happen_in(topic, [key], **facts)(work)
+        commit(client, work)
+
+
+def relay_all(client: Mongo, database: MongoDatabase, kafka: KafkaSettings) -> None:
+    """Send all that waits in the outbox."""
+    publisher = KafkaPublisher(kafka)
+    relay = Relay(client, database, publisher)
+    assert wait_for(lambda: relay.step() == 0 and relay.backlog() == (0, 0.0), 20)
+    publisher.close()
+
+
+def effects_of(database: MongoDatabase, name: str, collection: str = EFFECTS) -> list[int]:
+    """The effects of one aggregate, in the order in which they came."""
+    row = database[collection].find_one({"_id": name})
+    return row["ns"] if row else []
+
+
+@contextmanager
+def running(job: Any) -> Iterator[threading.Event]:
+    """The job in a thread of its own; asked to stop after the block, and it must."""
+    stop = threading.Event()
+    thread = threading.Thread(target=job, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        thread.join(15)
+        assert not thread.is_alive()
