@@ -11,6 +11,8 @@ from deploy.local import programs
 from deploy.local.part import Part
 
 _SET = "rs0"
+_TRANSACTION_SECONDS = 5
+"""A process that dies in the middle of a transaction keeps others from what it wrote for so long; the default is 60."""
 
 
 def part(data: Path, port: int, name: str = "mongo") -> Part:
@@ -37,6 +39,7 @@ def _command(data: Path, port: int) -> tuple[str, ...]:
         *("--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"),
         *("--replSet", _SET, "--oplogSize", "1024", "--wiredTigerCacheSizeGB", "0.5"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false", "--quiet"),
+        *("--setParameter", f"transactionLifetimeLimitSeconds={_TRANSACTION_SECONDS}"),
     )
 
 

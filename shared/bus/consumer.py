@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError, RetriableError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 from pymongo.errors import PyMongoError
 
@@ -95,8 +95,8 @@ class Consumer:
     def _report(self, consumer: KafkaConsumer) -> None:
         """Tell the broker how far we are and ask it where the log ends.
 
-        A broker that is away for a while finds its members again when it comes back. A new client would be a new
-        member, and wait for the session of the old one to time out.
+        A broker that does not answer for a while finds its members again when it comes back. A new client would be a
+        new member, and wait for the session of the old one to time out. Whatever else it says costs the client its life.
         """
         now = time.monotonic()
         try:
@@ -106,7 +106,7 @@ class Consumer:
                 self._looked_at = now
                 self._measure_lag(consumer)
                 self._heard_at = now
-        except KafkaError as error:
+        except RetriableError as error:
             if now - self._heard_at > _BROKER_SECONDS:
                 raise
             log.info("broker_awaited", consumer=self._group, error=type(error).__name__)
@@ -162,7 +162,7 @@ class Consumer:
         offsets = {partition: offset for partition, offset in self._taken.items() if partition in ours}
         self._committed_at = time.monotonic()
         if offsets:
-            consumer.commit(offsets, timeout_ms=_ANSWER_MS)  # without a limit it would wait for ever
+            consumer.commit(offsets, timeout_ms=_ANSWER_MS)  # else half a minute
         self._taken = {}
 
     def _rest(self, consumer: KafkaConsumer, seconds: float) -> bool:

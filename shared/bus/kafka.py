@@ -51,6 +51,7 @@ class KafkaSettings:
             "bootstrap_servers": self.kafka_bootstrap.split(","),
             "security_protocol": self.kafka_security_protocol,
             "reconnect_backoff_max_ms": 1000,
+            # The default is half a minute, in which a worker that is to stop could not stop.
             "bootstrap_timeout_ms": 4000,
             "metrics_enabled": False,
         }

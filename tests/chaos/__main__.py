@@ -37,6 +37,7 @@ ROWS = (
     Row(scenarios.consumer_is_killed),
     Row(scenarios.kafka_is_killed),
     Row(scenarios.consumer_dies_before_its_offset_commit),
+    Row(scenarios.consumer_dies_in_its_transaction),
     Row(scenarios.kafka_is_away),
     Row(scenarios.kafka_loses_its_data, 20),
     Row(scenarios.relay_freezes),

@@ -83,12 +83,15 @@ class Arena:
         """What all processes of this role said."""
         return self.engines.folder / "logs" / f"{self.topic}-{role}.log"
 
-    def last_words(self, lines: int = 40) -> str:
-        """The end of each log: for whoever must find out what went wrong."""
+    def last_words(self, lines: int = 80) -> str:
+        """Where each living process is, and the end of each log: for whoever must find out what went wrong."""
+        alive = [process for process in self._processes if process.is_alive()]
+        for process in alive:
+            send(process, signal.SIGUSR1)
+        time.sleep(0.5)
         folder = self.engines.folder / "logs"
         logs = [*sorted(folder.glob(f"{self.topic}-*.log")), *map(self.engines.log, self.engines.names)]
         ends = [(log.name, log.read_text(encoding="utf-8").splitlines()[-lines:]) for log in logs]
-        alive = [process.pid for process in self._processes if process.is_alive()]
         return f"alive: {alive}\n" + "\n".join(f"-- {name}\n" + "\n".join(end) for name, end in ends)
 
     def close(self) -> None:

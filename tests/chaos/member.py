@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from kafka import KafkaConsumer
+from pymongo.client_session import ClientSession
 
 from deploy.local import processes
 from shared import logs
@@ -30,7 +32,11 @@ MODEL = ReadModel(consumer=CONSUMER, collections=(EFFECTS,))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """What one process does. `dies_at_commit`: it kills itself before it commits offsets for the nth time."""
+    """What one process does.
+
+    `dies_at_commit`: it kills itself before it commits offsets for the nth time. `dies_in_transaction`: after it has
+    written for the nth time, and before that is committed.
+    """
 
     role: str
     mongo_url: str
@@ -41,6 +47,7 @@ class Member:
     mended: bool = False
     event_time: bool = False
     dies_at_commit: int = 0
+    dies_in_transaction: int = 0
     lease_seconds: float = 5.0
     replication: int = 1
     log_level: str = "info"
@@ -83,11 +90,14 @@ def _live(member: Member, log: Path) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
+    faulthandler.register(signal.SIGUSR1)  # where it is, for Arena.last_words
     # As any other program has it: the process it was forked from lets Ctrl-C pass by.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logs.configure("probe", member.log_level)
     if member.dies_at_commit:
-        _die_before_commit(member.dies_at_commit)
+        _die_at(member.dies_at_commit, KafkaConsumer, "commit")
+    if member.dies_in_transaction:
+        _die_at(member.dies_in_transaction, ClientSession, "commit_transaction")
     plan, stop = member.plan(), threading.Event()
     if member.role == "worker":
         Worker(plan).run()
@@ -101,14 +111,15 @@ def _live(member: Member, log: Path) -> None:
         Consumer(plan.kafka, group, subscription.topics, plan.inbox(subscription)).run(stop)
 
 
-def _die_before_commit(at: int) -> None:
-    commits, commit = 0, KafkaConsumer.commit
+def _die_at(count: int, kind: type, method: str) -> None:
+    """Instead of calling this method for the nth time."""
+    calls, original = 0, getattr(kind, method)
 
-    def commit_or_die(consumer: KafkaConsumer, *arguments: object, **options: object) -> object:
-        nonlocal commits
-        commits += 1
-        if commits == at:
+    def call_or_die(subject: object, *arguments: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == count:
             os.kill(os.getpid(), signal.SIGKILL)
-        return commit(consumer, *arguments, **options)
+        return original(subject, *arguments, **options)
 
-    KafkaConsumer.commit = commit_or_die
+    setattr(kind, method, call_or_die)

@@ -70,6 +70,20 @@ def consumer_dies_before_its_offset_commit(arena: Arena, seconds: float) -> None
     arena.spawn("consumer")
 
 
+def consumer_dies_in_its_transaction(arena: Arena, seconds: float) -> None:
+    """It has written and not committed: nobody else can write there until MongoDB gives its transaction up."""
+    arena.spawn("relay")
+    with arena.load():
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            doomed = arena.spawn("consumer", dies_in_transaction=random.randint(1, 4))
+            doomed.join(30)
+            doomed.kill()
+            doomed.join()
+            assert doomed.exitcode == -signal.SIGKILL
+    arena.spawn("consumer")
+
+
 def kafka_is_away(arena: Arena, seconds: float) -> None:
     """Writes go on without a broker."""
     _pair(arena)

@@ -26,9 +26,10 @@ SHORT = (
     (scenarios.read_model_is_rebuilt, 2.0),
 )
 
-# What waits for a broker to start again is long; two that do, and one that only hangs, stand above.
+# What waits for a broker to start again, or for MongoDB to give a transaction up, is long; some that do stand above.
 LONG = (
     (scenarios.kafka_is_killed, 1.0),
+    (scenarios.consumer_dies_in_its_transaction, 1.0),
     (scenarios.worker_is_stopped_while_kafka_is_away, 2.0),
 )
 _PAUSE = 0.03

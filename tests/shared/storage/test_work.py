@@ -11,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo import ASCENDING, InsertOne, UpdateOne
+from pymongo.client_session import ClientSession
 
+from deploy.local.engines import Engines
 from shared.clock import utc_now
 from shared.errors import Invalid, Transient
-from shared.storage.mongo import Mongo, MongoDatabase
-from shared.storage.transaction import commit, decide
+from shared.storage.mongo import TRANSACTION, Mongo, MongoDatabase, connect, within
+from shared.storage.transaction import commit, decide, in_transaction
 from shared.storage.work import Absent, Asked, Duplicate, Raced, UnitOfWork
 from tests.chaos.probe import probe_of
 
@@ -270,3 +272,20 @@ def _state(work: UnitOfWork) -> Any:
     seen = {i: work.peek("things", i) for i in range(5)}
     operations = {name: sorted(map(repr, writes)) for name, (writes, _checked) in work._operations().items()}
     return seen, work._outbox, work._extra, len(work._after), operations
+
+
+def test_what_a_dead_process_left_uncommitted_holds_up_nobody_for_long(
+    breakable: Engines, client: Mongo, database: MongoDatabase
+) -> None:
+    things = database["things"]
+    things.insert_one({"_id": "a", "by": "nobody"})
+    with connect(breakable.mongo_url) as dead, dead.start_session() as left, within(30):
+        left.start_transaction(**TRANSACTION)
+        dead[database.name]["things"].update_one({"_id": "a"}, {"$set": {"by": "the dead"}}, session=left)
+
+        def overwrite(ours: ClientSession) -> None:
+            things.update_one({"_id": "a"}, {"$set": {"by": "us"}}, session=ours)
+
+        in_transaction(client, overwrite)  # MongoDB's own limit of 60 s would take longer than we have
+
+    assert things.find_one({"_id": "a"}) == {"_id": "a", "by": "us"}
