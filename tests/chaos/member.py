@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import threading
@@ -91,8 +92,9 @@ def _live(member: Member, log: Path) -> None:
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
     faulthandler.register(signal.SIGUSR1)  # where it is, for Arena.last_words
-    # As any other program has it: the process it was forked from lets Ctrl-C pass by.
+    # As any other program has it: the process it was forked from lets Ctrl-C pass by, and all forks would draw the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    random.seed()
     logs.configure("probe", member.log_level)
     if member.dies_at_commit:
         _die_at(member.dies_at_commit, KafkaConsumer, "commit")
