@@ -23,6 +23,9 @@ log = get_logger(__name__)
 GROUP_SIZE = 32
 _GATHER_SECONDS, _PATIENCE, _LONGEST_REST = 0.02, 0.75, 15
 _ROUNDS = 4
+_PAUSES = (0.0, 0.005, 0.02, 0.08)
+"""Before each attempt at what lost a race, in seconds: the winner's change can be read only when a majority has it in
+its journal, a few milliseconds after it has refused ours."""
 _STOP: Any = None
 
 Resolver = Callable[[UnitOfWork, Sequence[Any]], Mapping[Hashable, Any]]
@@ -239,7 +242,8 @@ class GroupCommit:
             item.answer = answer
 
     def _retry_alone(self, item: _Waiting, refused: Exception) -> None:
-        for _ in range(_ROUNDS):
+        for pause in _PAUSES:
+            time.sleep(pause)
             if isinstance(refused, Duplicate) and refused.index in self._duplicates:
                 self._refuse_duplicate(item, refused)
             elif not isinstance(refused, Raced | Duplicate):

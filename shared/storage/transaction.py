@@ -1,5 +1,6 @@
 """One transaction: the flush of a unit of work, retried while MongoDB says that a retry can help."""
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from shared.storage.wakeup import ring
 from shared.storage.work import Raced, UnitOfWork
 
 T = TypeVar("T")
-_ATTEMPTS = 20
+_ATTEMPTS, _LONGEST_PAUSE = 20, 0.02
 
 
 def commit(client: Mongo, work: UnitOfWork, *more: Callable[[ClientSession], None]) -> None:
@@ -41,7 +42,9 @@ def in_transaction(client: Mongo, body: Callable[[ClientSession], None]) -> None
 
 def decide(client: Mongo, new_work: Callable[[], UnitOfWork], act: Callable[[UnitOfWork], T]) -> T:
     """One action alone: run `act` on a fresh unit of work and commit; when somebody was faster, decide again."""
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
+        # The winner's change can be read only when a majority has it in its journal.
+        time.sleep(min(_LONGEST_PAUSE, 0.002 * attempt))
         work = new_work()
         result = act(work)
         try:
