@@ -18,7 +18,7 @@ def test_schemathesis_finds_no_fault_in_any_operation(
     server = start_server({**environment, "TINY_WITHOUT_TROUBLE": "1"}, tmp_path)
     try:
         token = issuer.token(scopes=["catalog:write", "teaching:write"], organisation_ids=["o1"])
-        assert_no_faults(server.url, token)
+        assert_no_faults(server.url, token, examples=10)
     finally:
         stop_server(server)
 
