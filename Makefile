@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml
-CPUS := $(shell nproc 2>/dev/null || echo 2)
+# One more than there are cores: the fault tests wait more than they work.
+TESTERS := $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 SELF := $(firstword $(MAKEFILE_LIST))
 
 .PHONY: help setup setup-dev demo up down test test-all cover check fix bench chaos lock image
@@ -28,13 +29,13 @@ down: setup ## Stop it
 	@$(BIN)/clusterskills stack down $(ARGS)
 
 test: setup-dev ## Run the tests (ARGS="-k seats" to choose)
-	@$(PYTEST) -n $(CPUS) --dist loadgroup $(ARGS)
+	@$(PYTEST) -n $(TESTERS) --dist loadgroup $(ARGS)
 
 test-all: setup-dev ## Run the slow ones too
-	@$(PYTEST) -n $(CPUS) --dist loadgroup -m "not chaos and not bench and not docker" $(ARGS)
+	@$(PYTEST) -n $(TESTERS) --dist loadgroup -m "not chaos and not bench and not docker" $(ARGS)
 
 cover: setup-dev ## Run the tests and measure branch coverage
-	@$(PYTEST) -n $(CPUS) --dist loadgroup --cov --cov-report=term $(ARGS)
+	@$(PYTEST) -n $(TESTERS) --dist loadgroup --cov --cov-report=term $(ARGS)
 	@echo "Rules and kernel alone:"
 	@$(BIN)/coverage report --include='shared/*,services/*/domain.py,services/*/domain/*' --fail-under=95
 
