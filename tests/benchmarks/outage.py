@@ -32,10 +32,10 @@ class _Answer:
 
 def outage(world: World) -> list[Result]:
     """Freeze mongod for some seconds; then kill it, and the launcher starts it again. Clients keep asking."""
-    return [row for name, hurt in (("hangs", _freeze), ("is_killed", _kill)) for row in _measure(world, name, hurt)]
+    return [*_measure(world, "hangs", _freeze, "its return"), *_measure(world, "is_killed", _kill, "the kill")]
 
 
-def _measure(world: World, name: str, hurt: Callable[[int], None]) -> list[Result]:
+def _measure(world: World, name: str, hurt: Callable[[int], None], over: str) -> list[Result]:
     pid = world.facts["processes"]["mongo"]["pid"]
     bodies = applications(open_sessions(world.enrolments, 20, 1_000_000), register_people(world.enrolments, 20_000))
     until = time.monotonic() + _BEFORE + _HANGS + _AFTER
@@ -61,7 +61,7 @@ def _measure(world: World, name: str, hurt: Callable[[int], None]) -> list[Resul
             raw=raw.result(),
             target="<= 2",
         ),
-        result(f"outage_{name}_over", max(0.0, last - over_at), "s", f"{conditions}: the last one after its return"),
+        result(f"outage_{name}_over", max(0.0, last - over_at), "s", f"{conditions}: from {over} to the last one"),
     ]
 
 
