@@ -9,6 +9,8 @@ import pytest
 
 from tests.stack import ENGINES_ONLY, Stack, shared_stack
 
+_LONGEST_NAME = 80
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,6 +18,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+@pytest.hookimpl
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A test whose input is long is named by its beginning and length: reports stay readable."""
+    if isinstance(val, str | bytes) and len(val) > _LONGEST_NAME:
+        return f"{val[:_LONGEST_NAME]!a}({len(val)})"
+    return None
 
 
 @pytest.hookimpl(optionalhook=True)
