@@ -57,6 +57,7 @@ class Consumer:
         self._aim: dict[TopicPartition, int] = {}
         self._aimed_at = 0.0
         self._taken: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._assigned_anew = False
         self._committed_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -72,6 +73,7 @@ class Consumer:
         """One poll and, if something came, one batch. Returns how many records were taken in."""
         consumer = self._opened()
         batch: Batch = consumer.poll(timeout_ms=_POLL_MS, max_records=POLL_RECORDS)
+        self._forget_if_assigned_anew()
         records = [_incoming(record) for part in batch.values() for record in part]
         if records:
             self._take(consumer, batch, records)
@@ -155,9 +157,21 @@ class Consumer:
                     raise
                 pause = min(pause * 2, _LONGEST_PAUSE)
         self._taken |= _offsets(batch)
+        self._heard_at = time.monotonic()
+
+    def _assigned(self) -> None:
+        """Called in the client's own thread, before the first record of partitions that are ours from now on."""
+        self._assigned_anew = True
+        self._inbox.held.doubt()
+
+    def _forget_if_assigned_anew(self) -> None:
+        """What was taken in before may be a place in a log that is gone. What comes again, the inbox drops."""
+        if self._assigned_anew:
+            self._assigned_anew, self._taken = False, {}
 
     def _commit(self, consumer: KafkaConsumer) -> None:
         """Say how far we are, twice a second at most: what is delivered again after a crash, the inbox drops."""
+        self._forget_if_assigned_anew()
         ours = consumer.assignment()
         offsets = {partition: offset for partition, offset in self._taken.items() if partition in ours}
         self._committed_at = time.monotonic()
@@ -195,6 +209,8 @@ class Consumer:
         """Ask the broker for the ends: what the client remembers says nothing while the broker is away."""
         partitions = consumer.assignment()
         if not partitions:
+            if not all(partitions_of(consumer, topic) for topic in self._topics):
+                raise KafkaTimeoutError("The broker has not all of our topics; a new client makes them.")
             return
         ends = consumer.end_offsets(partitions, timeout_ms=_ANSWER_MS)
         self._note_progress(consumer, ends)
@@ -220,7 +236,7 @@ class Consumer:
     def _opened(self) -> KafkaConsumer:
         if self._kafka is None:
             ensure_topics(self._settings, self._topics)
-            self._kafka = open_consumer(self._settings, self._group, self._topics, self._inbox.held.doubt)
+            self._kafka = open_consumer(self._settings, self._group, self._topics, self._assigned)
             self._member_at = self._heard_at = time.monotonic()
         return self._kafka
 

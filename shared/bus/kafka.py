@@ -114,18 +114,23 @@ class KafkaPublisher:
         self._producer: KafkaProducer | None = None
         self._partitions: dict[str, int] = {}
         self._reached: dict[TopicPartition, int] = {}
+        self._hurried = False
 
     def publish(self, rows: Sequence[Document]) -> list[str]:
         """See `Publisher.publish`: acknowledged ids, per aggregate a prefix of what was given. Raises LogLost."""
         try:
-            sent = self._send_all(self._open(rows), rows)
+            producer = self._open(rows)
+            if self._hurried:
+                return []
+            sent = self._send_all(producer, rows)
         except (KafkaError, AssertionError, OSError, TypeError, ValueError, RuntimeError) as error:
             self._discard(error)
             return []
         return self._acknowledged(rows, sent)
 
     def hurry(self) -> None:
-        """Called by another thread: what is under way and not acknowledged by now counts as not sent."""
+        """Called by another thread, once and for all: what is not acknowledged by now counts as not sent."""
+        self._hurried = True
         producer = self._producer
         if producer is not None:
             _stop_sending(producer)

@@ -26,6 +26,7 @@ _ROUNDS = 4
 _PAUSES = (0.0, 0.005, 0.02, 0.08)
 """Before each attempt at what lost a race, in seconds: the winner's change can be read only when a majority has it in
 its journal, a few milliseconds after it has refused ours."""
+_LAST_TRY_SECONDS = 0.3
 _STOP: Any = None
 
 Resolver = Callable[[UnitOfWork, Sequence[Any]], Mapping[Hashable, Any]]
@@ -243,6 +244,8 @@ class GroupCommit:
 
     def _retry_alone(self, item: _Waiting, refused: Exception) -> None:
         for pause in _PAUSES:
+            if time.monotonic() + pause > item.until - _LAST_TRY_SECONDS:
+                break  # what is left of the group's time is for the others
             time.sleep(pause)
             if isinstance(refused, Duplicate) and refused.index in self._duplicates:
                 self._refuse_duplicate(item, refused)
