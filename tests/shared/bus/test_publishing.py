@@ -19,7 +19,7 @@ from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.outbox import Outbox
 from shared.storage.relay import Relay
 from tests.chaos.arena import read_topic, wait_for
-from tests.shared.bus.flow import happen
+from tests.shared.bus.flow import happen, relay_all
 
 # -- publishing
 
