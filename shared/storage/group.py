@@ -244,9 +244,8 @@ class GroupCommit:
 
     def _retry_alone(self, item: _Waiting, refused: Exception) -> None:
         for pause in _PAUSES:
-            if time.monotonic() + pause > item.until - _LAST_TRY_SECONDS:
-                break  # what is left of the group's time is for the others
-            time.sleep(pause)
+            # When little of the group's time is left, it is for the tries, not for the pauses.
+            time.sleep(max(0.0, min(pause, item.until - _LAST_TRY_SECONDS - time.monotonic())))
             if isinstance(refused, Duplicate) and refused.index in self._duplicates:
                 self._refuse_duplicate(item, refused)
             elif not isinstance(refused, Raced | Duplicate):
