@@ -49,7 +49,8 @@ def _measure(world: World, name: str, hurt: Callable[[int], None], over: str) ->
         answers = [answer for client in asking for answer in client.result()]
     refused = [answer for answer in answers if answer.status != _SERVED]
     if not all(answer.status == 503 and answer.retry_after for answer in refused):
-        raise AssertionError(f"another answer than 503 with Retry-After: { ({answer.status for answer in refused}) }")
+        statuses = sorted({answer.status for answer in refused})
+        raise AssertionError(f"another answer than 503 with Retry-After: {statuses}")
     last = max((answer.asked_at + answer.seconds for answer in refused), default=hurt_at)
     conditions = f"mongod {name.replace('_', ' ')}; {FEW} clients through the gateway; {len(refused)} answers 503"
     return [

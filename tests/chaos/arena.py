@@ -23,6 +23,7 @@ from kafka.structs import TopicPartition
 from pymongo.errors import PyMongoError
 
 from deploy.local.engines import Engines
+from deploy.local.processes import last_lines
 from shared.bus.held import INDEXES as HELD_INDEXES
 from shared.bus.kafka import ensure_topics
 from shared.errors import Conflict
@@ -34,7 +35,6 @@ from shared.storage.writes import IdempotencyKey, Write
 from tests.chaos.member import Member
 from tests.chaos.probe import EFFECTS, Counts, compare, happen
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 
 
@@ -91,8 +91,7 @@ class Arena:
         time.sleep(0.5)
         folder = self.engines.folder / "logs"
         logs = [*sorted(folder.glob(f"{self.topic}-*.log")), *map(self.engines.log, self.engines.names)]
-        ends = [(log.name, log.read_text(encoding="utf-8").splitlines()[-lines:]) for log in logs]
-        return f"alive: {alive}\n" + "\n".join(f"-- {name}\n" + "\n".join(end) for name, end in ends)
+        return "\n".join([f"alive: {alive}", *(f"-- {log.name}\n{last_lines(log, lines)}" for log in logs)])
 
     def close(self) -> None:
         """End what was started; drop the database."""

@@ -58,30 +58,12 @@ def consumer_is_killed(arena: Arena, seconds: float) -> None:
 
 def consumer_dies_before_its_offset_commit(arena: Arena, seconds: float) -> None:
     """The effects are committed, the offset is not: everything comes again."""
-    arena.spawn("relay")
-    with arena.load():
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            doomed = arena.spawn("consumer", dies_at_commit=random.randint(1, 4))
-            doomed.join(20)
-            doomed.kill()
-            doomed.join()
-            assert doomed.exitcode == -signal.SIGKILL
-    arena.spawn("consumer")
+    _keep_dying(arena, "dies_at_commit", seconds, patience=20)
 
 
 def consumer_dies_in_its_transaction(arena: Arena, seconds: float) -> None:
     """It has written and not committed: nobody else can write there until MongoDB gives its transaction up."""
-    arena.spawn("relay")
-    with arena.load():
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            doomed = arena.spawn("consumer", dies_in_transaction=random.randint(1, 4))
-            doomed.join(30)
-            doomed.kill()
-            doomed.join()
-            assert doomed.exitcode == -signal.SIGKILL
-    arena.spawn("consumer")
+    _keep_dying(arena, "dies_in_transaction", seconds, patience=30)
 
 
 def kafka_is_away(arena: Arena, seconds: float) -> None:
@@ -321,6 +303,20 @@ def _keep_killing(arena: Arena, role: str, seconds: float, **options: float) -> 
             victim.kill()
             victim.join()
             victim = arena.spawn(role, **options)
+
+
+def _keep_dying(arena: Arena, how: str, seconds: float, *, patience: float) -> None:
+    """One consumer after the other kills itself at its first to fourth chance; the last one lives."""
+    arena.spawn("relay")
+    with arena.load():
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            doomed = arena.spawn("consumer", **{how: random.randint(1, 4)})
+            doomed.join(patience)
+            doomed.kill()
+            doomed.join()
+            assert doomed.exitcode == -signal.SIGKILL
+    arena.spawn("consumer")
 
 
 def _stop_in_time(arena: Arena, worker: BaseProcess) -> BaseProcess:
