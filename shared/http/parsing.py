@@ -70,9 +70,9 @@ def read_body(request: Request, limit: int) -> bytes:
         raw = request.get_data()
     except RequestEntityTooLarge as error:
         raise too_large from error
-    except TimeoutError as error:
-        raise SlowRequest("The body did not come in time.") from error
     except ClientDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):
+            raise SlowRequest("The body did not come in time.") from error
         raise Malformed("The body ends before its announced length.") from error
     except Exception as error:
         # Whatever the server's reader says of chunks or the connection: it is about what came in.
