@@ -48,8 +48,11 @@ def visitor() -> Visitor:
 
 
 def check_form(token: str) -> None:
-    """Refuse a form that was not sent from our page (Forbidden)."""
-    if not hmac.compare_digest(token.encode("utf-8", "replace"), visitor().form_token.encode()):
+    """Refuse a form that was not sent from our page (Forbidden): by what it brings back, and by what the browser says."""
+    sender = request.headers.get("Origin", house().origin())
+    if sender != house().origin() or not hmac.compare_digest(
+        token.encode("utf-8", "replace"), visitor().form_token.encode()
+    ):
         raise Forbidden("This form does not come from our page.", code="FORM_REFUSED")
 
 

@@ -1,12 +1,16 @@
-"""The gateway in front of a real gunicorn: what one client sends never spoils the request of another."""
+"""The gateway in front of a real gunicorn: what one client sends never spoils the request of another, and what is
+refused has one form."""
 
 from __future__ import annotations
 
 import json
+import re
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -17,6 +21,13 @@ from tests.shared.http.conftest import free_port, start_server, stop_server
 from tests.tokens import TestIssuer
 
 _NAMES = ("catalog", "enrolment", "certificate", "directory", "portal", "identity")
+# One address of the loopback network is here; all others of it are elsewhere.
+_HERE = {
+    "CLUSTERSKILLS_GATEWAY_CONSOLE_FROM": "127.0.0.1/32",
+    "CLUSTERSKILLS_GATEWAY_PLAIN_HTTP_FROM": "127.0.0.1/32",
+    "CLUSTERSKILLS_PUBLIC_HTTPS_URL": "https://gateway.test",
+    "CLUSTERSKILLS_GATEWAY_READ_BODY": "1s",
+}
 _INNOCENT = {"note": "an innocent write"}
 
 
@@ -33,9 +44,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
             "CLUSTERSKILLS_ANONYMOUS_REQUESTS_PER_SECOND": "100000",
         }
         server = start_server(settings, folder)
-        doorway = Doorway(folder / "caddy", free_port(), free_port(), dict.fromkeys(_NAMES, f"127.0.0.1:{server.port}"))
+        http_port, https_port = free_port(), free_port()
+        doorway = Doorway(folder / "caddy", http_port, https_port, dict.fromkeys(_NAMES, f"127.0.0.1:{server.port}"))
         row = part(doorway)
         row.prepare()
+        row = replace(
+            row, env={**row.env, **_HERE, "CLUSTERSKILLS_GATEWAY_HTTPS": f"https://gateway.test:{https_port}"}
+        )
         caddy = Running(row, folder / "caddy.log")
         caddy.start()
         caddy.await_health()
@@ -74,8 +89,8 @@ def _answer(connection: socket.socket) -> bytes:
 @pytest.mark.parametrize(
     ("path", "extra", "size", "status"),
     [
-        ("/v1/verifications", "\r\nAuthorization: Bearer nonsense", 200_000, 401),
-        ("/v1/verifications", "\r\nAuthorization: Bearer nonsense", 20_000_000, 401),
+        ("/v1/verifications", "\r\nAuthorization: Bearer nonsense", 100_000, 401),
+        ("/v1/verifications", "\r\nAuthorization: Bearer nonsense", 300_000, 401),
         ("/v1/courses", "", 300_000, 404),
         ("/v1/verifications", "\r\nContent-Type: application/json", 1_500_000, 413),
     ],
@@ -118,3 +133,103 @@ def test_what_cannot_be_read_is_400_and_harms_nobody_else(gateway: Doorway, head
             assert len(problem["trace_id"]) == 32
 
     assert innocent == [200] * 5
+
+
+def test_a_body_that_does_not_come_in_time_is_refused_and_ends_the_connection(gateway: Doorway) -> None:
+    head = "POST /v1/verifications HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100"
+    answer = _send(gateway, head, b'{"note"', pause=0.002)
+
+    assert answer[9:12] == b"400"
+    assert _code(answer) == "MALFORMED"
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/credentials/..", "/credentials/../x", "/v1/courses/%2e%2E/x", "/auth/realms/clusterskills/../master", "/."],
+)
+def test_an_address_with_dot_segments_is_a_problem_404_everywhere(gateway: Doorway, path: str) -> None:
+    answer = _send(gateway, f"GET {path} HTTP/1.1\r\nAccept: text/html", b"", pause=0)
+
+    assert answer[9:12] == b"404"
+    assert _code(answer) == "NOT_FOUND"
+
+
+def test_a_refusal_of_the_gateway_names_the_trace_of_its_request(gateway: Doorway) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    begun = httpx.get(f"{gateway.url}/v1/nonsense").json()
+    continued = httpx.get(
+        f"{gateway.url}/v1/nonsense", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    ).json()
+    odd = httpx.get(f"{gateway.url}/v1/nonsense", headers={"traceparent": '00-0-0-0"'}).json()
+
+    assert continued["trace_id"] == trace
+    assert len({begun["trace_id"], odd["trace_id"], trace}) == 3
+    assert all(re.fullmatch("[0-9a-f]{32}", problem["trace_id"]) for problem in (begun, odd))
+    assert begun["type"] == "urn:clusterskills:problem:not-found"
+
+
+def test_a_trace_that_the_gateway_begins_goes_on_in_the_service(gateway: Doorway) -> None:
+    seen = {httpx.get(f"{gateway.url}/v1/courses").headers["trace-id"] for _ in range(3)}
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    own = httpx.get(f"{gateway.url}/v1/courses", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+
+    assert len(seen) == 3
+    assert own.headers["trace-id"] == trace
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/auth/admin", "/auth/admin/master/console/", "/auth/ADMIN/", "/auth//admin", "/auth/;x/admin"),
+        *("/auth/realms/master/.well-known/openid-configuration", "/auth/realms/%6daster", "/auth/realms;x/master"),
+        *("/auth/metrics", "/auth/health", "/auth/"),
+    ],
+)
+def test_keycloaks_console_and_master_realm_are_not_there_for_others(gateway: Doorway, path: str) -> None:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2", verify=_tls(gateway))) as others:
+        address = f"https://127.0.0.1:{gateway.https_port}{path}"
+        answer = others.get(address, headers={"Host": "gateway.test"}, extensions={"sni_hostname": "gateway.test"})
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == "There is nothing at this address."
+    assert "server" not in answer.headers
+
+
+def test_https_tells_browsers_to_stay_with_it(gateway: Doorway) -> None:
+    with httpx.Client(verify=_tls(gateway)) as browser:
+        address = f"https://127.0.0.1:{gateway.https_port}/v1/courses"
+        answer = browser.get(address, headers={"Host": "gateway.test"}, extensions={"sni_hostname": "gateway.test"})
+
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in httpx.get(f"{gateway.url}/v1/courses").headers
+
+
+@pytest.mark.parametrize(("method", "headers"), [("GET", {"Authorization": "Bearer x"}), ("POST", {})])
+def test_a_token_or_a_form_by_plain_http_from_elsewhere_is_refused(
+    gateway: Doorway, method: str, headers: dict[str, str]
+) -> None:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2")) as elsewhere:
+        answer = elsewhere.request(method, f"http://127.0.0.1:{gateway.http_port}/v1/courses?a=1", headers=headers)
+    here = httpx.request(method, f"http://127.0.0.1:{gateway.http_port}/v1/courses?a=1", headers=headers)
+
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "HTTPS_REQUIRED"
+    assert here.status_code in {401, 404}
+
+
+def test_a_page_by_plain_http_from_elsewhere_leads_to_https(gateway: Doorway) -> None:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2")) as elsewhere:
+        answer = elsewhere.get(f"http://127.0.0.1:{gateway.http_port}/verify?a=1")
+
+    assert answer.status_code == 308
+    assert answer.headers["location"] == "https://gateway.test/verify?a=1"
+
+
+def _code(answer: bytes) -> object:
+    return json.loads(answer.partition(b"\r\n\r\n")[2])["code"]
+
+
+def _tls(gateway: Doorway) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(gateway.ca_file))
