@@ -24,6 +24,7 @@ from shared.errors import (
     PreconditionRequired,
     TooManyRequests,
     Unauthenticated,
+    Unavailable,
     Violation,
 )
 from shared.http import idempotency
@@ -109,7 +110,7 @@ def _admit(now: Request, route: Route, kit: Kit, passage: Passage) -> str:
     environ = now.environ
     try:
         caller = _identify(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_ACTING_ORGANISATION"), kit.verifier)
-    except Unauthenticated:
+    except (Unauthenticated, Unavailable):
         _count(kit.strangers, _address(environ, kit), passage)
         raise
     passage.caller = caller

@@ -153,6 +153,7 @@ def test_an_address_with_dot_segments_is_a_problem_404_everywhere(gateway: Doorw
 
     assert answer[9:12] == b"404"
     assert _code(answer) == "NOT_FOUND"
+    assert b"x-content-type-options" not in answer.lower(), "it got as far as the service"
 
 
 def test_a_refusal_of_the_gateway_names_the_trace_of_its_request(gateway: Doorway) -> None:
@@ -193,7 +194,7 @@ def test_keycloaks_console_and_master_realm_are_not_there_for_others(gateway: Do
 
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["detail"] == "There is nothing at this address."
+    assert "x-content-type-options" not in answer.headers, "it got as far as what stands behind"
     assert "server" not in answer.headers
 
 

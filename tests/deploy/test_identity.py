@@ -141,7 +141,10 @@ def test_no_page_of_another_origin_may_read_what_the_provider_answers(stack: Sta
 def test_the_provider_leads_back_to_the_pages_own_addresses_only(stack: Stack) -> None:
     address = f"{stack.url}/auth/realms/clusterskills/protocol/openid-connect/auth"
     asked = {
-        **{"client_id": "portal", "response_type": "code", "scope": "openid", "code_challenge_method": "S256"},
+        "client_id": "portal",
+        "response_type": "code",
+        "scope": "openid",
+        "code_challenge_method": "S256",
         "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
     }
     back = [f"{stack.url}/callback", f"{stack.https_url}/callback"]
