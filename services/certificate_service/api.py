@@ -1,6 +1,6 @@
 """The certificate service's HTTP door: parse, one action, render."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -191,12 +191,14 @@ def _add_status(door: Door, parts: Parts) -> None:
 
 
 def _add_shares(door: Door, parts: Parts) -> None:
-    @door.post("/v1/certificates/<certificate_id>/shares", scope=READ, returns=ShareView)
+    def secret_and_address(share: Mapping[str, Any], certificate_id: str) -> dict[str, Any]:
+        secret = parts.reading().share_secret(certificate_id, share["id"])
+        return {"secret": secret, "url": f"{parts.site.credential_url(certificate_id)}?secret={secret}"}
+
+    @door.post("/v1/certificates/<certificate_id>/shares", scope=READ, returns=ShareView, unkept=secret_and_address)
     def share_certificate(call: Call, certificate_id: str) -> Reply:
         """A link by which whoever has it reads the whole credential. For the holder."""
-        share_id, secret = parts.writing(call.uow).share(call.who, certificate_id)
-        url = f"{parts.site.credential_url(certificate_id)}?secret={secret}"
-        return Reply({"id": share_id, "secret": secret, "url": url})
+        return Reply({"id": parts.writing(call.uow).share(call.who, certificate_id)})
 
     @door.delete("/v1/certificates/<certificate_id>/shares/<share_id>", scope=READ, returns=EndedView)
     def end_share(call: Call, certificate_id: str, share_id: str) -> Reply:

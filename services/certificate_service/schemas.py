@@ -101,7 +101,7 @@ class VerifiedView(StatusView):
 
 
 class ShareView(Schema):
-    """A link that opens the credential until it is ended. The secret is told once."""
+    """A link that opens the credential until it is ended. Only the request that made it is told the secret."""
 
     id = fields.String(required=True)
     secret = fields.String(required=True)

@@ -7,9 +7,10 @@ wrong at once.
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import orjson
 from flask import Request, Response, request
 from marshmallow import Schema
 from werkzeug.urls import iri_to_uri
@@ -45,7 +46,7 @@ from shared.http.problems import Malformed
 from shared.http.ratelimit import RateLimit, address_of
 from shared.http.render import to_json
 from shared.http.response import to_response
-from shared.http.route import MULTIPART, Route
+from shared.http.route import MULTIPART, Route, Unkept
 from shared.storage.mongo import REQUEST_SECONDS, within
 from shared.storage.writes import Answer, IdempotencyKey, Write, Writes
 
@@ -100,7 +101,7 @@ def make_endpoint(route: Route, kit: Kit) -> Callable[..., Response]:
         client = _admit(now, route, kit, passage)
         call, key = _read(now, route, kit, passage, client)
         answer = _run(route, kit, call, key, ids)
-        return _respond(answer, now)
+        return _respond(answer if route.unkept is None else _told(route.unkept, answer, ids), now)
 
     return endpoint
 
@@ -227,7 +228,7 @@ def _feed(
 ) -> Feed | None:
     cursor, limit = query.pop("cursor"), query.pop("limit")
     filters = {name: values for name, values in written.items() if name not in {"cursor", "limit"}}
-    scope = scope_of(now.path, filters)
+    scope = scope_of(now.path, filters, passage_of(now).caller)
     try:
         return Feed(kit.cursors, scope, limit, None if cursor is None else kit.cursors.read(cursor, scope))
     except Invalid as error:
@@ -295,6 +296,12 @@ def _answer(route: Route, reply: Reply) -> Answer:
     if reply.media_type is not None:
         headers.append(("Content-Type", reply.media_type))
     return Answer(reply.status or route.status, _body(route, reply.body), tuple(headers))
+
+
+def _told(unkept: Unkept, answer: Answer, ids: dict[str, str]) -> Answer:
+    """The answer with what must not be kept, made anew each time."""
+    body = orjson.loads(answer.body)
+    return replace(answer, body=to_json({**body, **unkept(body, **ids)}))
 
 
 def _body(route: Route, body: Any) -> bytes:

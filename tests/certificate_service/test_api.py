@@ -121,6 +121,25 @@ def test_a_share_link_opens_the_credential_until_it_is_ended(service: Service) -
     assert share["secret"] not in repr(list(service.house.database["shares"].find()))
 
 
+def test_the_secret_of_a_share_link_is_kept_nowhere_and_told_again_to_the_same_request(service: Service) -> None:
+    person = service.person()
+    certificate = service.issue(person)
+    headers = {**service.worker(person), "Idempotency-Key": new_id()}
+    first, again = (service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=headers) for _ in range(2))
+    secret = first.json["secret"]
+    kept = [
+        repr(document)
+        for name in service.house.database.list_collection_names()
+        for document in service.house.database[name].find()
+    ]
+
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json == first.json
+    assert any(first.json["id"] in document and "idempotency" not in document for document in kept)
+    assert not [document for document in kept if secret in document]
+    assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=secret).json
+
+
 def test_only_the_holder_shares(service: Service) -> None:
     certificate = service.issue()
     for headers in (service.headers(), service.hr(), service.manager()):

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -164,12 +163,16 @@ class Certificates:
 
     # -- share links
 
-    def share(self, caller: Caller, certificate_id: str) -> tuple[str, str]:
-        """A link that opens the credential for whoever has it: its id and its secret. Only the holder makes one."""
+    def share(self, caller: Caller, certificate_id: str) -> str:
+        """A link that opens the credential for whoever has its secret: its id. Only the holder makes one."""
         self._own(caller, certificate_id)
-        share_id, secret = self._ids(), _text(os.urandom(_SECRET_BYTES))
-        self._store.shares.add(share_id, certificate_id, secret)
-        return share_id, secret
+        share_id = self._ids()
+        self._store.shares.add(share_id, certificate_id, self.share_secret(certificate_id, share_id))
+        return share_id
+
+    def share_secret(self, certificate_id: str, share_id: str) -> str:
+        """The secret of a share link: made of its id, so that a repeated request can be told it and nobody keeps it."""
+        return self._secret("share links", f"{certificate_id}\n{share_id}")
 
     def end_share(self, caller: Caller, certificate_id: str, share_id: str) -> None:
         """The link opens nothing any more."""
@@ -178,8 +181,10 @@ class Certificates:
 
     def qr_secret(self, certificate_id: str) -> str:
         """The secret in the QR of the paper: made of the certificate's id, so that it need not be kept."""
-        key = self._pen.master.derive("qr secrets")
-        return _text(hmac.digest(key, certificate_id.encode(), hashlib.sha256)[:_SECRET_BYTES])
+        return self._secret("qr secrets", certificate_id)
+
+    def _secret(self, purpose: str, name: str) -> str:
+        return _text(hmac.digest(self._pen.master.derive(purpose), name.encode(), hashlib.sha256)[:_SECRET_BYTES])
 
     # -- who may
 

@@ -224,7 +224,7 @@ def test_nobody_waits_for_a_provider_that_hangs_once_keys_are_known(
     verifier = verifier_for(issuer, retry_seconds=0)
     verifier.verify(issuer.token())
     unknown = [issuer.token(key=make_key("Ed25519", f"unknown-{number}")) for number in range(32)]
-    with issuer.hanging(), ThreadPoolExecutor(32) as pool:
+    with ThreadPoolExecutor(32) as pool, issuer.hanging():
         asked = [pool.submit(verifier.verify, token) for token in unknown]
         known = verifier.verify(issuer.token(subject="somebody else"))
         errors = [future.exception(timeout=20) for future in asked]
