@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, render_template, request
 
-from services.portal import languages
+from services.portal import home, languages
 from services.portal.house import house
 from services.portal.visitors import safe_target, visitor
 from shared.errors import NotFound
@@ -25,6 +25,7 @@ def start() -> Response:
         clusters=len(partnerships.clusters),
         countries=partnerships.countries,
         cluster=partnerships.cluster_name(person.cluster_id) if person else "",
+        waiting=home.waiting() if person else [],
     )
     return Response(page)
 
