@@ -8,9 +8,8 @@ from flask_babel import LazyString
 
 from services.portal import asking
 from services.portal.languages import _l
-from services.portal.platform import Refused
-from services.portal.visitors import visitor
-from shared.errors import Unavailable
+from services.portal.visitors import SignInNeeded, bearer, visitor
+from shared.errors import ServiceError
 from shared.logs import get_logger
 
 _MOST: Final = 100
@@ -30,13 +29,17 @@ class Waiting:
 def waiting() -> list[Waiting]:
     """A card for each thing that the visitor's roles look after. What cannot be counted now is shown without a number."""
     roles = set(visitor().roles)
+    try:
+        bearer()
+    except SignInNeeded:
+        return []
     return [_card(*row[1:]) for row in _TABLE if row[0] & roles]
 
 
 def _card(label: LazyString, hint: LazyString, href: str, count: Callable[[], int]) -> Waiting:
     try:
         number = count()
-    except (Unavailable, Refused) as error:
+    except ServiceError as error:
         log.warning("not_counted", page=href, error=error.error_code)
         return Waiting("–", label, hint, href)
     return Waiting(str(number) if number < _MOST else f"{_MOST}+", label, hint, href)

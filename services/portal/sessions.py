@@ -136,27 +136,28 @@ class Sessions:
         key, until = {"_id": self._seal.digest("session", session_id)}, self._now() + _RENEWING
         mine = {**key, "$or": [{"renewing_until": None}, {"renewing_until": {"$lt": self._now()}}]}
         for _ in range(_LOOKS):
-            signed_in = self.find(session_id)
-            if signed_in.tokens != stale:
-                return signed_in.tokens
             with within(REQUEST_SECONDS):
                 claimed = self._sessions.update_one(mine, {"$set": {"renewing_until": until}}).modified_count
             if claimed:
-                return self._ask(session_id, signed_in, ask)
+                return self._renew(session_id, stale, ask)
             time.sleep(_BETWEEN_LOOKS)
+            if (tokens := self.find(session_id).tokens) != stale:
+                return tokens
         raise Unavailable("The identity provider does not answer; try again in a moment.", retry_after=5)
 
-    def _ask(self, session_id: str, signed_in: SignedIn, ask: Callable[[str], Tokens]) -> Tokens:
-        key = {"_id": self._seal.digest("session", session_id)}
+    def _renew(self, session_id: str, stale: Tokens, ask: Callable[[str], Tokens]) -> Tokens:
+        """Ask, unless somebody had done so before it became our turn."""
         changes: dict[str, Any] = {"renewing_until": None}
         try:
-            tokens = ask(signed_in.tokens.refresh)
-            box = self._seal.close(session_id, msgspec.json.encode(replace(signed_in, tokens=tokens)))
-            changes["box"] = box
+            signed_in = self.find(session_id)
+            if signed_in.tokens != stale:
+                return signed_in.tokens
+            tokens = ask(stale.refresh)
+            changes["box"] = self._seal.close(session_id, msgspec.json.encode(replace(signed_in, tokens=tokens)))
             return tokens
         finally:
             with within(REQUEST_SECONDS):
-                self._sessions.update_one(key, {"$set": changes})
+                self._sessions.update_one({"_id": self._seal.digest("session", session_id)}, {"$set": changes})
 
     def close(self, session_id: str) -> None:
         """End a session; nothing happens when there is none."""
