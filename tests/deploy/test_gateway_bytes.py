@@ -52,11 +52,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
             row, env={**row.env, **_HERE, "CLUSTERSKILLS_GATEWAY_HTTPS": f"https://gateway.test:{https_port}"}
         )
         caddy = Running(row, folder / "caddy.log")
-        caddy.start()
-        caddy.await_health()
-        yield doorway
-        caddy.stop()
-        stop_server(server)
+        try:
+            caddy.start()
+            caddy.await_health()
+            yield doorway
+        finally:
+            caddy.stop()
+            stop_server(server)
 
 
 def _send(gateway: Doorway, head: str, body: bytes, *, pause: float, half_close: bool = False) -> bytes:
