@@ -12,6 +12,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 from kafka.structs import TopicPartition
 
+from shared.bus.client import opened, release
 from shared.logs import get_logger
 from shared.schemas.codec import headers
 from shared.settings import setting
@@ -69,7 +70,7 @@ class KafkaSettings:
 def ensure_topics(settings: KafkaSettings, names: Iterable[str]) -> None:
     """Create the topics that are missing. They keep everything: Kafka is the log. Raises KafkaError when it is away."""
     options = {name: value for name, value in settings.client().items() if name != "metrics_enabled"}
-    admin = KafkaAdminClient(**options, request_timeout_ms=10_000)
+    admin = opened(KafkaAdminClient, **options, request_timeout_ms=10_000)
     try:
         present = set(admin.list_topics())
         missing = sorted(set(names) - present)
@@ -147,7 +148,8 @@ class KafkaPublisher:
             ensure_topics(self._settings, {row["topic"] for row in rows} | {part.topic for part in self._reached})
         if self._producer is None:
             self._require_log()
-            self._producer = KafkaProducer(
+            self._producer = opened(
+                KafkaProducer,
                 **self._settings.client(),
                 acks="all",
                 enable_idempotence=False,
@@ -168,7 +170,7 @@ class KafkaPublisher:
         """Ask where the log ends. After an election that may be told too low for a moment: ask again then."""
         if not self._reached:
             return
-        consumer = KafkaConsumer(**self._settings.client(), enable_auto_commit=False)
+        consumer = opened(KafkaConsumer, **self._settings.client(), enable_auto_commit=False)
         try:
             for _ in range(_LOG_QUESTIONS):
                 there = {part for part in self._reached if part.partition in partitions_of(consumer, part.topic)}
@@ -262,7 +264,8 @@ def open_consumer(
 
     `assigned` is called whenever partitions become ours, before any record of them.
     """
-    consumer = KafkaConsumer(
+    consumer = opened(
+        KafkaConsumer,
         **settings.client(),
         group_id=group,
         auto_offset_reset="earliest",
@@ -325,3 +328,5 @@ def close_consumer(consumer: KafkaConsumer, timeout_ms: int = 3000) -> None:
         consumer.close(autocommit=False, timeout_ms=timeout_ms)
     except Exception as error:  # noqa: BLE001 (it raises what it likes)
         log.warning("kafka_close_failed", error=type(error).__name__)
+    finally:
+        release(consumer._client)  # noqa: SLF001 (its own close() stops half-way when it raises)

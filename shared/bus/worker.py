@@ -18,7 +18,7 @@ from shared.bus.rebuild import group_name
 from shared.errors import ServiceError, Unavailable
 from shared.logs import get_logger
 from shared.storage.lease import Lease
-from shared.storage.mongo import Mongo, MongoDatabase
+from shared.storage.mongo import Document, Mongo, MongoDatabase
 from shared.storage.relay import Relay
 
 log = get_logger(__name__)
@@ -162,12 +162,30 @@ class Worker:
         for name, consumer in list(self._consumers.items()):
             if consumer.lag is not None:
                 metrics.CONSUMER_LAG.labels(topic=name).set(consumer.lag)
-            caught_up = datetime.fromtimestamp(consumer.caught_up_at, UTC) if consumer.caught_up_at else None
-            progress = {"caught_up_at": caught_up, "lag": consumer.lag}
-            self._plan.database[PROGRESS].update_one({"_id": name}, {"$set": progress}, upsert=True)
+            note_progress(self._plan.database, name, consumer.lag, dict(consumer.caught_up))
         held = {row["_id"]: row["n"] for row in self._plan.database["held_events"].aggregate(_BY_STATE)}
         metrics.AWAITING.set(held.get("awaiting", 0))
         metrics.DEAD_LETTERS.set(held.get("dead", 0))
+
+
+def note_progress(
+    database: MongoDatabase, consumer: str, lag: int | None, caught_up: Mapping[tuple[str, int], float]
+) -> None:
+    """Say how far one process's consumer is: for each partition of its topics the epoch seconds of `caught_up`.
+
+    The consumer has caught up with a moment when each partition has, whichever process has it. What was once true
+    stays so: a process that has just begun and knows nothing takes nothing back.
+    """
+    fields = {f"partitions.{topic}-{number}": at for (topic, number), at in caught_up.items()}
+    moments = {name: datetime.fromtimestamp(at, UTC) for name, at in fields.items()}
+    kept = {name: {"$max": [f"${name}", moment]} for name, moment in moments.items()}
+    slowest = {"$min": [f"${name}" for name in moments]}
+    known = {"$cond": [{"$gt": [slowest, datetime.fromtimestamp(0, UTC)]}, slowest, None]}
+    progress: list[Document] = [
+        {"$set": {**kept, "lag": lag}},
+        {"$set": {"caught_up_at": {"$max": ["$caught_up_at", known]}}},
+    ]
+    database[PROGRESS].update_one({"_id": consumer}, progress, upsert=True)
 
 
 def is_behind(database: MongoDatabase, now: datetime, seconds: float, consumer: str | None = None) -> bool:
