@@ -45,10 +45,11 @@ class Consumer:
         inbox: Inbox,
         *,
         superseded: Callable[[], bool] = lambda: False,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """`superseded` says that another generation is in use now: `run` returns then."""
+        """`superseded` says that another generation is in use now: `run` returns then. `alive` is told of each turn."""
         self._settings, self._group, self._topics, self._inbox = settings, group, topics, inbox
-        self._superseded = superseded
+        self._superseded, self._alive = superseded, alive
         self._stop = threading.Event()
         self._kafka: KafkaConsumer | None = None
         self._swept_at = self._looked_at = self._member_at = self._heard_at = 0.0
@@ -65,6 +66,7 @@ class Consumer:
         self._stop = stop
         try:
             while not stop.is_set() and not self._superseded_now():
+                self._alive()
                 self.guarded_turn(stop)
         finally:
             self.close()
@@ -148,6 +150,7 @@ class Consumer:
     def _take(self, consumer: KafkaConsumer, batch: Batch, records: list[Incoming]) -> None:
         pause = _FIRST_PAUSE
         while True:
+            self._alive()
             try:
                 self._inbox.take(records)
                 break

@@ -79,9 +79,10 @@ class Relay:
         self._refused = False
         self._lost: set[str] = set()
 
-    def run(self, stop: threading.Event) -> None:
-        """Relay until `stop`; survives the loss of MongoDB and of the broker."""
+    def run(self, stop: threading.Event, alive: Callable[[], None] = lambda: None) -> None:
+        """Relay until `stop`; survives the loss of MongoDB and of the broker. `alive` is told of each turn."""
         while not stop.is_set():
+            alive()
             try:
                 self._turn(stop)
             except PyMongoError as error:
