@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError, NodeNotReadyError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from shared.logs import get_logger
@@ -42,7 +43,30 @@ class _Loop(NetworkSelector):  # type: ignore[misc]
         super().stop(_END_SECONDS * 1000 if timeout_ms is None else timeout_ms)
 
 
-def opened(kind: Callable[..., C], **options: Any) -> C:
+class Loyal(KafkaConnectionManager):  # type: ignore[misc]
+    """Connects to each broker once: one that comes back may have lost its log, which must be asked about first."""
+
+    def __init__(self, net: NetworkSelector, **configs: Any) -> None:
+        super().__init__(net, **configs)
+        self.lost = False
+        self.on_loss: Callable[[], None] = lambda: None
+
+    def get_connection(self, node_id: Any, *arguments: Any, **options: Any) -> Any:
+        """The connection to this broker. Raises NodeNotReadyError once any was lost, for ever."""
+        if self.lost:
+            raise NodeNotReadyError(node_id)
+        known = node_id in self._conns or self.cluster.is_bootstrap(node_id)
+        connection = super().get_connection(node_id, *arguments, **options)
+        if not known:
+            connection.close_future.add_both(self._lose)
+        return connection
+
+    def _lose(self, _reason: object) -> None:
+        self.lost = True
+        self.on_loss()
+
+
+def opened(kind: Callable[..., C], manager: type[KafkaConnectionManager] = KafkaConnectionManager, **options: Any) -> C:
     """Make a producer, consumer or admin client. When its constructor raises, what it began is ended.
 
     Left alone, a failed one keeps a thread and four descriptors, and nobody has it in hand to close it.
@@ -50,7 +74,8 @@ def opened(kind: Callable[..., C], **options: Any) -> C:
     kept: list[KafkaNetClient] = []
 
     def make(**configs: Any) -> KafkaNetClient:
-        kept.append(KafkaNetClient(net=_Loop(**configs), **configs))
+        net = _Loop(**configs)
+        kept.append(KafkaNetClient(net=net, manager=manager(net, **configs)))
         return kept[-1]
 
     try:

@@ -21,6 +21,7 @@ from shared.errors import ServiceError, Unavailable
 from shared.logs import get_logger
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase
+from shared.storage.places import Places
 from shared.storage.relay import Relay
 
 log = get_logger(__name__)
@@ -93,7 +94,9 @@ class Worker:
         self._generations = plan.generations()
         self._consumers: dict[str, Consumer] = {}
         self.progress = Progress()
-        self.relay = Relay(plan.client, plan.database, KafkaPublisher(plan.kafka), stamp=plan.stamp)
+        self.relay = Relay(
+            plan.client, plan.database, KafkaPublisher(plan.kafka, Places(plan.database)), stamp=plan.stamp
+        )
 
     def run(self) -> None:
         """Work until a signal says stop, then finish what is under way within `GRACE_SECONDS`.

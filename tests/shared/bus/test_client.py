@@ -21,6 +21,7 @@ from shared.bus.client import opened
 from shared.bus.kafka import KafkaPublisher, KafkaSettings, close_consumer, ensure_topics, open_consumer
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.outbox import Outbox
+from shared.storage.places import Places
 from tests.chaos.arena import wait_for
 from tests.shared.bus.flow import happen
 
@@ -89,7 +90,7 @@ def test_a_publisher_and_a_consumer_without_a_broker_leave_nothing_behind(
     short = {**settings.client(), "bootstrap_timeout_ms": 20}
     monkeypatch.setattr(KafkaSettings, "client", lambda _self: short)
     happen(client, database, topic, "a")
-    rows, publisher = Outbox(client, database).unsent(), KafkaPublisher(settings)
+    rows, publisher = Outbox(client, database).unsent(), KafkaPublisher(settings, Places(database))
 
     def attempt() -> None:
         assert publisher.publish(rows) == []
