@@ -178,10 +178,11 @@ class House:
 
     def run_worker(self, plan: Plan) -> None:
         """Work until SIGTERM."""
-        self._serve_metrics()
+        worker = Worker(plan)
+        self._serve_metrics(worker.trouble)
         self._prepared.wait()
         collector.settle()
-        Worker(plan).run()
+        worker.run()
 
     def checks(self) -> list[Check]:
         """What the readiness route reports."""
@@ -202,10 +203,10 @@ class House:
             else:
                 ensure_collection(self.database, collection.name)
 
-    def _serve_metrics(self) -> None:
+    def _serve_metrics(self, trouble: Callable[[], str | None] = lambda: None) -> None:
         ours = self.settings(MetricsSettings)
         if ours.metrics_port:
-            metrics.serve(ours.metrics_port, ours.metrics_host)
+            metrics.serve(ours.metrics_port, ours.metrics_host, trouble)
 
     def _prepare(self) -> None:
         """Index as soon as MongoDB is there; until then the process is not ready."""

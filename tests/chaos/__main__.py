@@ -13,7 +13,7 @@ from rich.table import Table
 
 from deploy.local.engines import Engines
 from shared import logs
-from tests.chaos import scenarios
+from tests.chaos import lost_log, scenarios
 from tests.chaos.arena import Arena, play
 from tests.chaos.probe import Counts
 
@@ -40,6 +40,10 @@ ROWS = (
     Row(scenarios.consumer_dies_in_its_transaction),
     Row(scenarios.kafka_is_away),
     Row(scenarios.kafka_loses_its_data, 20),
+    Row(lost_log.log_is_cut),
+    Row(lost_log.partition_is_gone),
+    Row(lost_log.offsets_are_gone),
+    Row(lost_log.power_is_cut_while_nobody_writes),
     Row(scenarios.relay_freezes),
     Row(scenarios.wakeup_is_lost, 20),
     Row(scenarios.transactions_overlap, 30),
