@@ -50,7 +50,8 @@ class Certificate:
     """A certificate as it was awarded, without the name: that stands only in the encrypted credential.
 
     `id` is the public, random id of the credential. `awarding_cluster_id` is the cluster in whose name the course was
-    offered. `employer_sees` is whether the employer's HR may see it; `employer_saw`, whether they ever could.
+    offered, `body_cluster_id` the home of the awarding body. `employer_sees` is whether the employer's HR may see it;
+    `employer_saw`, whether they ever could.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Certificate:
     employer_id: str | None
     awarding_body_id: str
     awarding_cluster_id: str
+    body_cluster_id: str | None = None
     course_title: str
     awarding_body: str
     status: str
@@ -100,6 +102,7 @@ class Course:
     id: str
     version: int
     cluster_id: str
+    provider_id: str
     awarding_body_id: str
     default_language: str
     titles: dict[str, str]
@@ -122,12 +125,32 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organisation:
-    """A legal entity; its name and country are public facts."""
+    """A legal entity; its name and country are public facts. `cluster_id`: the cluster that registered it."""
 
     id: str
     legal_name: str
     country: str
     homepage: str | None = None
+    cluster_id: str | None = None
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A completion that is not certified for now. `reason`: NOT_GRANTED or ORGANISATION_SUSPENDED, of the body.
+
+    `event` is what will be issued on: the type and the data of the last event that said that they passed.
+    """
+
+    enrolment_id: str
+    person_id: str
+    course_id: str
+    course_version: int
+    awarding_body_id: str
+    awarding_cluster_id: str
+    body_cluster_id: str | None
+    reason: str
+    event: tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +218,7 @@ def issue(
         employer_id=award.employer_id,
         awarding_body_id=body.id,
         awarding_cluster_id=course.cluster_id,
+        body_cluster_id=body.cluster_id,
         course_title=course.title,
         awarding_body=body.legal_name,
         status=ISSUED,

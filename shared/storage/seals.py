@@ -1,6 +1,6 @@
 """A copy of the grants of seals, built from the directory's events; for the services that ask `shared.auth.seals`."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from pymongo import ASCENDING, IndexModel
 
@@ -30,8 +30,17 @@ class Grants:
         }
         self._work.save(GRANTS, document)
 
-    def hold(self, organisation_id: str, purpose: str, course_id: str, grantees: Iterable[str]) -> bool:
-        """Whether the organisation's grant for this purpose holds, for the course or to any of the grantees."""
+    def hold(self, organisation_id: str, purpose: str, course_id: str, grantees: Sequence[str]) -> bool:
+        """Whether the organisation's grant for this purpose holds, for the course or to any of the grantees.
+
+        Asked once of a unit of work: a batch may name the same course hundreds of times.
+        """
+        question = ("grant", organisation_id, purpose, course_id, *grantees)
+        if question not in self._work.memo:
+            self._work.memo[question] = self._find(organisation_id, purpose, course_id, grantees)
+        return bool(self._work.memo[question])
+
+    def _find(self, organisation_id: str, purpose: str, course_id: str, grantees: Sequence[str]) -> bool:
         query = {
             "organisation_id": organisation_id,
             "purpose": purpose,
