@@ -105,7 +105,11 @@ class Journey:
         trainer.post(f"/v1/courses/{made['id']}/submit")
         self._found.course_id = made["id"]
         self._done(
-            "A trainer writes a course by the API and asks for review", "trainer", "course.submitted", made["id"], begun
+            "A trainer writes a course by the API (under a foreign seal it is refused) and asks for review",
+            "trainer",
+            "course.submitted",
+            made["id"],
+            begun,
         )
 
     def _review_course(self) -> None:
