@@ -143,7 +143,6 @@ class Withheld:
     """
 
     enrolment_id: str
-    person_id: str
     course_id: str
     course_version: int
     awarding_body_id: str
@@ -185,6 +184,8 @@ class Person:
 class Holder:
     """Somebody for whom there may be certificates: their keys (wrapped), and which certificates are theirs.
 
+    `withheld` are enrolments whose award was held back; some may have been issued or dropped since.
+
     Destroying the keys and this mapping is the erasure. Whoever issues, or changes who may see, saves the holder in
     the same transaction, so that none of them can cross.
     """
@@ -192,6 +193,7 @@ class Holder:
     person_id: str
     keys: dict[str, bytes] = field(default_factory=dict)
     certificates: list[str] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
     merged_into: str | None = None
     erased: bool = False
 
@@ -332,14 +334,15 @@ def hand_over(certificate: Certificate, person_id: str) -> Certificate:
 
 def erase_holder(holder: Holder) -> Holder:
     """Keys and mapping are gone for good."""
-    return replace(holder, keys={}, certificates=[], erased=True)
+    return replace(holder, keys={}, certificates=[], withheld=[], erased=True)
 
 
 def merge_holders(loser: Holder, winner: Holder) -> tuple[Holder, Holder]:
     """The loser's keys and certificates are the winner's from now on."""
     certificates = sorted({*winner.certificates, *loser.certificates})
-    kept = replace(winner, keys={**winner.keys, **loser.keys}, certificates=certificates)
-    return replace(loser, keys={}, certificates=[], merged_into=winner.person_id), kept
+    withheld = sorted({*winner.withheld, *loser.withheld})
+    kept = replace(winner, keys={**winner.keys, **loser.keys}, certificates=certificates, withheld=withheld)
+    return replace(loser, keys={}, certificates=[], withheld=[], merged_into=winner.person_id), kept
 
 
 # -- small things

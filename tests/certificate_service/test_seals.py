@@ -165,6 +165,15 @@ def test_the_erased_leave_nothing_held_back_and_the_merged_get_their_certificate
     assert of(service, double).person_id == winner
 
 
+def test_who_is_erased_in_the_batch_that_holds_back_leaves_nothing(service: Service, course: str, body: str) -> None:
+    person = service.person()
+    event = completed(person, course_id=course)
+    service.inbox("issuing").take([service.record(event), service.record(erased(person))])
+
+    assert event.enrolment_id not in withheld(service, service.manager(HOST))
+    assert service.house.database["withheld_awards"].count_documents({"_id": event.enrolment_id}) == 0
+
+
 def test_one_award_that_fails_holds_up_no_other(service: Service, course: str, body: str) -> None:
     nameless, good = award(service, course), award(service, course)
     del service.directory.names[nameless.person_id]

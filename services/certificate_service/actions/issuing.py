@@ -201,7 +201,7 @@ class Issuing:
         """Issue what was held back and may carry its seal now. Returns how many; the rest of a long list comes next."""
         store, given = Store(new_work()), 0
         for course_id, version in store.withheld.courses():
-            if self._hindrance(course_id, version, store) is None:
+            if self._may_be_given(course_id, version, store):
                 waiting = store.withheld.of_course(course_id, version, _AT_ONCE)
                 given += sum(self._give_alone(enrolment_id, decide) for enrolment_id in waiting)
         return given
@@ -214,9 +214,12 @@ class Issuing:
             log.warning("withheld_award_failed", enrolment_id=enrolment_id, code=error.error_code)
             return 0
 
-    def _hindrance(self, course_id: str, version: int, store: Store) -> str | None:
-        course = store.copies.course(course_id, version)
-        return store.copies.hindrance(course, store.copies.organisation(course.awarding_body_id))
+    def _may_be_given(self, course_id: str, version: int, store: Store) -> bool:
+        try:
+            course = store.copies.course(course_id, version)
+            return store.copies.hindrance(course, store.copies.organisation(course.awarding_body_id)) is None
+        except NotYetKnown:
+            return False
 
     def _give(self, enrolment_id: str, store: Store) -> int:
         event = store.withheld.event(enrolment_id)
@@ -235,19 +238,19 @@ class Issuing:
         if isinstance(found, Exception):
             raise found
         if isinstance(found, Withheld):
-            self._hold_back(found, store)
+            self._hold_back(found, event.person_id, store)
             return None
         store.withheld.drop(event.enrolment_id)
         draft: Draft | None = found
         return draft
 
-    def _hold_back(self, award: Withheld, store: Store) -> None:
+    def _hold_back(self, award: Withheld, person_id: str, store: Store) -> None:
         """Saving the holder makes sure that nobody erases or merges them at the same time and misses this."""
-        holder = store.holders.resolve(award.person_id)
+        holder = store.holders.resolve(person_id)
         if holder.erased or _certificate_of(award.enrolment_id, store) is not None:
             return
-        store.withheld.keep(replace(award, person_id=holder.person_id))
-        store.holders.save(holder)
+        store.withheld.keep(award)
+        store.holders.save(replace(holder, withheld=sorted({*holder.withheld, award.enrolment_id})))
         log.warning("award_withheld", reason=award.reason, enrolment_id=award.enrolment_id, course_id=award.course_id)
         store.work.after_commit(WITHHELD.labels(award.reason).inc)
 
@@ -267,7 +270,8 @@ class Issuing:
         )
         store.certificates.save(issued, happened)
         store.certificates.seal(self._pen.seal(holder, issued.id, draft.credential))
-        store.holders.save(replace(holder, certificates=[*holder.certificates, issued.id]))
+        waiting = [i for i in holder.withheld if i != issued.enrolment_id]
+        store.holders.save(replace(holder, certificates=[*holder.certificates, issued.id], withheld=waiting))
         store.work.after_commit(ISSUED.inc)
 
     def _reissue(self, known: Certificate, event: Passed, draft: Draft, store: Store) -> None:
@@ -286,8 +290,8 @@ class Issuing:
         holder = store.holders.get(event.person_id)
         for certificate_id in holder.certificates:
             _erase_certificate(certificate_id, store)
-        for award in store.withheld.of_person(holder.person_id):
-            store.withheld.drop(award.enrolment_id)
+        for enrolment_id in holder.withheld:
+            store.withheld.drop(enrolment_id)
         store.holders.save(domain.erase_holder(holder))
 
     def merge(self, event: PersonMerged, store: Store) -> None:
@@ -303,11 +307,8 @@ class Issuing:
             certificate = domain.hand_over(store.certificates.get(certificate_id).value, winner.person_id)
             sees = person.shows_results_to(certificate.employer_id, self._now().date())
             store.certificates.save(domain.show_to_employer(certificate, sees))
-        for award in store.withheld.of_person(loser.person_id):
-            if winner.erased:
-                store.withheld.drop(award.enrolment_id)
-            else:
-                store.withheld.keep(replace(award, person_id=winner.person_id))
+        for enrolment_id in loser.withheld if winner.erased else ():
+            store.withheld.drop(enrolment_id)
         gone, kept = domain.merge_holders(loser, winner)
         store.holders.save(gone)
         store.holders.save(domain.erase_holder(kept) if winner.erased else kept)
@@ -329,7 +330,6 @@ def _key(event: Passed) -> tuple[str, int]:
 def _withheld(event: Passed, course: Course, body: Organisation, reason: str) -> Withheld:
     return Withheld(
         enrolment_id=event.enrolment_id,
-        person_id=event.person_id,
         course_id=course.id,
         course_version=course.version,
         awarding_body_id=body.id,

@@ -16,7 +16,6 @@ from shared.storage.work import UnitOfWork
 WITHHELD = "withheld_awards"
 INDEXES = [
     IndexModel([("course_id", ASCENDING), ("course_version", ASCENDING)], name="course"),
-    IndexModel([("person_id", ASCENDING)], name="person"),
     IndexModel([("awarding_cluster_id", ASCENDING), ("_id", ASCENDING)], name="awarding_cluster"),
     IndexModel([("body_cluster_id", ASCENDING), ("_id", ASCENDING)], name="body_cluster"),
     IndexModel([("awarding_body_id", ASCENDING), ("_id", ASCENDING)], name="body"),
@@ -47,10 +46,6 @@ class WithheldAwards:
         """What is to be issued on, if it still waits."""
         row = self._work.peek(WITHHELD, enrolment_id)
         return None if row is None else decode_data(*row["event"])
-
-    def of_person(self, person_id: str) -> list[Withheld]:
-        """What waits for this person."""
-        return [_award(row) for row in self._work.find(WITHHELD, {"person_id": person_id})]
 
     def courses(self) -> list[tuple[str, int]]:
         """Versions of courses for which something waits."""
