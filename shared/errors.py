@@ -134,9 +134,12 @@ class NotYetKnown(Unavailable):
 
     code = "NOT_YET_KNOWN"
 
-    def __init__(self, topic: str, key: str, *, by_id: bool = True) -> None:
-        """`by_id` False: `key` is words, because it was asked for by something else, such as a partner's number."""
-        self.by_id = by_id
+    def __init__(self, topic: str, key: str, *, by_id: bool = True, otherwise: ServiceError | None = None) -> None:
+        """`by_id` False: `key` is words, because it was asked for by something else, such as a partner's number.
+
+        `otherwise`: what to answer when nothing can be on its way any more, where that is not 404.
+        """
+        self.by_id, self.otherwise = by_id, otherwise
         super().__init__(f"The {topic} {key} is not known here yet; try again in a moment.", code=self.code)
         self.topic = topic
         self.key = key

@@ -10,7 +10,7 @@ from services.certificate_service.actions.certificates import Certificates, Filt
 from services.certificate_service.actions.publishing import CACHE_SECONDS, Publishing
 from services.certificate_service.actions.verifying import Verdict, Verifying
 from services.certificate_service.adapters.site import Site
-from services.certificate_service.domain import Certificate
+from services.certificate_service.domain import Certificate, Withheld
 from services.certificate_service.schemas import (
     CertificateQuery,
     CertificateView,
@@ -22,6 +22,7 @@ from services.certificate_service.schemas import (
     StatusView,
     VerificationBody,
     VerificationView,
+    WithheldView,
 )
 from shared.clock import Clock
 from shared.errors import Invalid, Violation
@@ -127,6 +128,16 @@ def _add_reading(door: Door, parts: Parts) -> None:
         items = [_shown(one, parts) for one in found.items]
         cursor = call.feed.cursor(found.position) if call.feed else None
         return Reply(Page(items, cursor if found.more else None, {"pull": cursor}))
+
+    @door.get("/v1/certificates/withheld", scope=MANAGE, returns=WithheldView, paged=True)
+    def list_withheld(call: Call) -> Reply:
+        """Completions that are not certified now: their awarding body has ended its grant, or is suspended.
+
+        They are issued once it is granted again.
+        """
+        found = parts.reading().withheld(call.who, call.after, call.limit)
+        after = found[-1][0].enrolment_id if len(found) == call.limit else None
+        return Reply(call.page([_held_back(*one) for one in found], after))
 
     @door.get("/v1/certificates/<certificate_id>.json", scope=READ, produces=CREDENTIAL_TYPES)
     def read_signed(call: Call, certificate_id: str) -> Reply:
@@ -245,6 +256,11 @@ def _content(shown: Shown, parts: Parts) -> dict[str, Any]:
             "verify": parts.site.verify_url(certificate.id),
         },
     }
+
+
+def _held_back(award: Withheld, since: datetime) -> dict[str, Any]:
+    names = ("enrolment_id", "course_id", "course_version", "awarding_body_id", "reason")
+    return {**{name: getattr(award, name) for name in names}, "since": since}
 
 
 def _status(certificate: Certificate, now: datetime) -> dict[str, Any]:

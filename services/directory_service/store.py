@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from pymongo import ASCENDING, IndexModel
 
+from services.directory_service.domain.grant import GIVEN, Grant
 from services.directory_service.domain.kept import Kept
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
@@ -22,6 +23,7 @@ K = TypeVar("K", bound=Kept)
 _COLLECTIONS: Mapping[type[Kept], str] = {
     Organisation: "organisations",
     Membership: "memberships",
+    Grant: "awarding_grants",
     Person: "people",
     Employment: "employments",
     Consent: "consents",
@@ -41,7 +43,20 @@ SERVICE = Service(
         "memberships": [
             _index("group_id", "_id", name="group"),
             _index("organisation_id", "group_id", name="organisation"),
+            _index("home_id", "_id", name="home"),
             _index("organisation_id", "group_id", name="open_membership", unique=True, only=_OPEN),
+        ],
+        "awarding_grants": [
+            _index("home_id", "_id", name="home"),
+            _index("grantee_home_id", "_id", name="grantee_home"),
+            _index("organisation_id", "_id", name="organisation"),
+            _index("grantee_id", "_id", name="grantee"),
+            _index(
+                *("organisation_id", "purpose", "grantee_id", "course_id"),
+                name="given_grant",
+                unique=True,
+                only={"status": GIVEN},
+            ),
         ],
         "people": [
             _index("cluster_id", "_id", name="cluster"),
@@ -72,6 +87,7 @@ SERVICE = Service(
     },
     duplicates={
         "open_membership": lambda: Conflict("It is a member of this group already.", code="DUPLICATE_MEMBERSHIP"),
+        "given_grant": lambda: Conflict("This grant holds already.", code="DUPLICATE_GRANT"),
         "open_employment": lambda: Conflict("This person works there already.", code="DUPLICATE_EMPLOYMENT"),
         "given_consent": lambda: Conflict("This consent holds already.", code="DUPLICATE_CONSENT"),
     },
@@ -153,6 +169,11 @@ class Store:
     def memberships_of(self, organisation_id: str, group_id: str) -> list[Membership]:
         """All memberships of one organisation in one group, past ones too."""
         return self._find(Membership, {"organisation_id": organisation_id, "group_id": group_id})
+
+    def grants_like(self, grant: Grant) -> list[Grant]:
+        """The owner's grants that hold, to the same organisation or course."""
+        same = {"organisation_id": grant.organisation_id, "grantee_id": grant.grantee_id, "course_id": grant.course_id}
+        return self._find(Grant, {**same, "status": GIVEN})
 
     def employments_of(self, person_id: str, organisation_id: str | None = None) -> list[Employment]:
         """All employments of a person, past ones too."""

@@ -90,7 +90,7 @@ def make_endpoint(route: Route, kit: Kit) -> Callable[..., Response]:
         except NotYetKnown as error:
             if kit.may_come(error):
                 raise
-            raise NotFound(f"No {error.topic} {error.key}.") from error
+            raise error.otherwise or NotFound(f"No {error.topic} {error.key}.") from error
 
     def respond(ids: dict[str, str]) -> Response:
         now = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 (the proxy costs at each use)

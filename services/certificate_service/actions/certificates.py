@@ -11,7 +11,7 @@ from typing import Final
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
 from services.certificate_service.adapters.names import Named
-from services.certificate_service.domain import Certificate, Holder, Person, Place
+from services.certificate_service.domain import Certificate, Holder, Person, Place, Withheld
 from services.certificate_service.store import Store, Stored
 from services.certificate_service.store.certificates import Sealed
 from services.certificate_service.store.feed import Filters, Scope
@@ -99,6 +99,10 @@ class Certificates:
             position = rows[-1].position or position if rows else position
             more = len(rows) == wanted
         return FeedPage(shown, position, more)
+
+    def withheld(self, caller: Caller, after: str | None, limit: int) -> list[tuple[Withheld, datetime]]:
+        """Completions of the caller's courses, or under the caller's seal, that are not certified now; since when."""
+        return self._store.withheld.page(self._awarding(caller), after, limit)
 
     def credential(self, caller: Caller | None, certificate_id: str, secret: str | None) -> bytes | Stored:
         """The signed credential for who may have it, else the certificate whose status anybody may know."""
@@ -221,14 +225,12 @@ class Certificates:
         if employers:
             self._require_fresh()
         cluster = caller.cluster_id if is_cluster_wide(caller) else None
-        manages = _MANAGE in caller.scopes
-        return Scope(
-            person_id=caller.person_id,
-            cluster_id=cluster,
-            employer_ids=employers,
-            awarding_cluster_id=cluster if manages else None,
-            awarding_body_ids=caller.organisation_ids if manages else frozenset(),
-        )
+        awarding = self._awarding(caller) if _MANAGE in caller.scopes else Scope()
+        return replace(awarding, person_id=caller.person_id, cluster_id=cluster, employer_ids=employers)
+
+    def _awarding(self, caller: Caller) -> Scope:
+        cluster = caller.cluster_id if is_cluster_wide(caller) else None
+        return Scope(awarding_cluster_id=cluster, awarding_body_ids=caller.organisation_ids)
 
     def _shown(
         self, caller: Caller, row: Stored, people: dict[str, Person], filters: Filters, *, again: bool
@@ -311,10 +313,10 @@ class Certificates:
 
 
 def _awards(caller: Caller, certificate: Certificate) -> bool:
-    """Somebody of the awarding body, or the desk of the cluster in whose name the course was offered."""
+    """Somebody of the awarding body, or the desk of its home cluster or of the one that offered the course."""
     if _MANAGE not in caller.scopes:
         return False
-    if is_cluster_wide(caller) and caller.cluster_id == certificate.awarding_cluster_id:
+    if is_cluster_wide(caller) and caller.cluster_id in {certificate.awarding_cluster_id, certificate.body_cluster_id}:
         return True
     return certificate.awarding_body_id in caller.organisation_ids
 

@@ -24,6 +24,7 @@ INDEXES = {
         IndexModel([("employer_id", ASCENDING), ("position", ASCENDING)], name="by_employer"),
         IndexModel([("person_id", ASCENDING), ("position", ASCENDING)], name="by_person"),
         IndexModel([("awarding_cluster_id", ASCENDING), ("position", ASCENDING)], name="by_awarding_cluster"),
+        IndexModel([("body_cluster_id", ASCENDING), ("position", ASCENDING)], name="by_body_cluster"),
         IndexModel([("awarding_body_id", ASCENDING), ("position", ASCENDING)], name="by_awarding_body"),
         IndexModel([("updated_at", ASCENDING)], name="unstamped", partialFilterExpression={"unstamped": True}),
     ],

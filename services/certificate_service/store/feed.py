@@ -31,7 +31,7 @@ _SIGHT = {"person_id": 1, "employer_id": 1, "employer_sees": 1}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Whose certificates: of any of these, as holder, holder's cluster or employer, or as who awarded them. With
-    nothing in it, nobody's."""
+    nothing in it, nobody's. `awarding_cluster_id` awarded what it offered and what carries the seal of one of its own."""
 
     person_id: str | None = None
     cluster_id: str | None = None
@@ -179,6 +179,7 @@ def _who(scope: Scope, filters: Filters) -> list[Document]:
         found.append({"employer_id": {"$in": sorted(scope.employer_ids)}, "employer_saw": True})
     if scope.awarding_cluster_id is not None and filters.employer is None:
         found.append({"awarding_cluster_id": scope.awarding_cluster_id})
+        found.append({"body_cluster_id": scope.awarding_cluster_id})
     if scope.awarding_body_ids and filters.employer is None:
         found.append({"awarding_body_id": {"$in": sorted(scope.awarding_body_ids)}})
     return found

@@ -1,4 +1,4 @@
-"""The catalogue's documents: the only file that knows fields and indexes."""
+"""The catalogue's documents: the only place that knows fields and indexes."""
 
 import re
 import unicodedata
@@ -13,8 +13,10 @@ from services.catalog_service.domain.content import Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion, version_id
 from services.catalog_service.domain.kept import Kept
 from services.catalog_service.domain.session import OPEN, Session
+from services.catalog_service.store.copies import COPIES, ORGANISATIONS, Copies
 from shared.errors import NotFound
 from shared.schemas.event import Event
+from shared.storage import seals
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, UnitOfWork
 from shared.wiring.house import Service
@@ -36,7 +38,10 @@ def _index(*fields: str, name: str, unique: bool = False, only: Document | None 
 _LISTED = {"search.listed": True}
 SERVICE = Service(
     name="catalog",
+    read_models=(COPIES,),
     indexes={
+        ORGANISATIONS: [],
+        seals.GRANTS: seals.INDEXES,
         "courses": [
             _index("cluster_id", "_id", name="cluster"),
             # A second request of the same number is decided again and finds the first one's course.
@@ -69,6 +74,7 @@ class Store:
 
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
+        self.copies = Copies(work)
 
     def get(self, kind: type[K], thing_id: str) -> K:
         """The thing with this id. Raises NotFound."""
