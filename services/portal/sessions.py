@@ -7,6 +7,7 @@ it. A session ends an hour after its last use and ten hours after its begin at t
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,7 +16,8 @@ from pymongo import IndexModel
 from services.portal.sealed import Seal
 from shared.clock import Clock
 from shared.errors import NotFound
-from shared.storage.mongo import REQUEST_SECONDS, MongoCollection, MongoDatabase, within
+from shared.storage.mongo import MongoCollection, MongoDatabase, within
+from shared.storage.patience import Patience
 
 SIGN_IN_LIFETIME: Final = timedelta(minutes=10)
 IDLE: Final = timedelta(hours=1)
@@ -57,19 +59,19 @@ class Sessions:
         self._sign_ins = database["sign_ins"]
         self._sessions = database["sessions"]
         self._indexed = False
+        self._patience = Patience.with_(database.client)
 
     def prepare(self) -> None:
         """Make the indexes that remove what is over; once per process is enough."""
         if not self._indexed:
-            with within(REQUEST_SECONDS):
-                for collection in (self._sign_ins, self._sessions):
-                    collection.create_indexes([_TTL])
+            for collection in (self._sign_ins, self._sessions):
+                self._patience.repeat(partial(collection.create_indexes, [_TTL]))
             self._indexed = True
 
     def check(self) -> None:
         """Raise PyMongoError unless the database answers."""
         self.prepare()
-        with within(REQUEST_SECONDS):
+        with within(1.0):
             self._sessions.database.command("ping")
 
     def begin(self, state: str, browser: str, sign_in: SignIn) -> None:
@@ -80,8 +82,8 @@ class Sessions:
     def take(self, state: str, browser: str) -> SignIn:
         """The sign-in of that state, once, if this browser began it. NotFound otherwise, and nothing is used up."""
         mine = {"_id": self._seal.digest("sign-in", state), "browser": self._seal.digest("browser", browser)}
-        with within(REQUEST_SECONDS):
-            found = self._sign_ins.find_one_and_delete({**mine, "expires_at": {"$gt": self._now()}})
+        alive = {"expires_at": {"$gt": self._now()}}
+        found = self._patience.repeat(lambda: self._sign_ins.find_one_and_delete(mine | alive))
         return self._read(found, state, SignIn)
 
     def open(self, person: Person) -> str:
@@ -95,27 +97,29 @@ class Sessions:
 
     def find(self, session_id: str) -> Person:
         """Who holds this session, and keep it alive. NotFound when there is none or it is over."""
-        now = self._now()
-        key = {"_id": self._seal.digest("session", session_id)}
-        with within(REQUEST_SECONDS):
-            found = self._sessions.find_one({**key, "expires_at": {"$gt": now}, "ends_at": {"$gt": now}})
-            person = self._read(found, session_id, Person)
-            if found and found["expires_at"] < now + IDLE - _TOUCH_EVERY:
-                self._sessions.update_one(key, {"$set": {"expires_at": _next_end(now, found["ends_at"])}})
-        return person
+        return self._patience.repeat(lambda: self._find(session_id, self._now()))
 
     def close(self, session_id: str) -> None:
         """End a session; nothing happens when there is none."""
-        with within(REQUEST_SECONDS):
-            self._sessions.delete_one({"_id": self._seal.digest("session", session_id)})
+        key = {"_id": self._seal.digest("session", session_id)}
+        self._patience.repeat(lambda: self._sessions.delete_one(key))
+
+    def _find(self, session_id: str, now: datetime) -> Person:
+        key = {"_id": self._seal.digest("session", session_id)}
+        found = self._sessions.find_one({**key, "expires_at": {"$gt": now}, "ends_at": {"$gt": now}})
+        person = self._read(found, session_id, Person)
+        if found and found["expires_at"] < now + IDLE - _TOUCH_EVERY:
+            self._sessions.update_one(key, {"$set": {"expires_at": _next_end(now, found["ends_at"])}})
+        return person
 
     def _insert(
         self, collection: MongoCollection, purpose: str, secret: str, thing: Any, facts: dict[str, Any]
     ) -> None:
         self.prepare()
         box = self._seal.close(secret, msgspec.json.encode(thing))
-        with within(REQUEST_SECONDS):
-            collection.insert_one({"_id": self._seal.digest(purpose, secret), "box": box, **facts})
+        document = {"_id": self._seal.digest(purpose, secret), "box": box, **facts}
+        # An upsert, because it may be repeated after an answer that did not come.
+        self._patience.repeat(lambda: collection.replace_one({"_id": document["_id"]}, document, upsert=True))
 
     def _read(self, document: dict[str, Any] | None, secret: str, kind: type[T]) -> T:
         if document is None:

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from gunicorn import util
 from gunicorn.http import errors
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import TConn
 
 from shared import tracing
+from shared.http.crowd import CrowdWorker
 from shared.http.problems import problem_bytes
 from shared.logs import get_logger
 
@@ -38,7 +39,7 @@ _STATUS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
 log = get_logger(__name__)
 
 
-class ProblemWorker(ThreadWorker):
+class ProblemWorker(CrowdWorker):
     """Used by `worker_class`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -75,8 +76,8 @@ class ProblemWorker(ThreadWorker):
         return bool(waiting.poll(LINGER_MILLISECONDS)) and self.alive
 
     def _somebody_waits(self) -> bool:
-        """Whether a request waits for a thread."""
-        return bool(self.tpool._work_queue.qsize())  # noqa: SLF001 (the executor has no public way)
+        """Whether a request waits for this thread."""
+        return self.refuses or self.waiting > 0
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         """A request has been answered, or given up."""
