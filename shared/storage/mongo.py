@@ -69,7 +69,7 @@ def _look_for_servers_briefly(client: Mongo) -> None:
 
     But the budget is for a server that is slow; that there is none must be said soon. There is no public way to tell it.
     """
-    topology: Any = client._topology or client._get_topology()  # noqa: SLF001
+    topology: Any = client._get_topology()  # noqa: SLF001
     in_budget = topology.get_server_selection_timeout
     topology.get_server_selection_timeout = lambda: min(SELECT_SECONDS, in_budget())
 

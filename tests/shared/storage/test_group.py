@@ -8,12 +8,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from pymongo.errors import PyMongoError
 
 from deploy.local.engines import Engines
 from shared.errors import Conflict, Invalid, KeyReused, Unavailable
