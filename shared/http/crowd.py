@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from shared import metrics, tracing
+from shared import tracing
 from shared.errors import Overloaded
 from shared.http.problems import answer_for
 from shared.http.settings import CrowdSettings
@@ -66,6 +66,8 @@ class CrowdWorker(ThreadWorker):
 
 
 def _refuse(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    from shared import metrics  # the master imports this file before there is a folder for numbers
+
     with tracing.server_span("refused", environ.get("HTTP_TRACEPARENT")):
         said = answer_for(Overloaded("Too many requests wait already; nothing was begun.", retry_after=1))
     metrics.REQUESTS.labels(environ["REQUEST_METHOD"], "none", str(said.status)).inc()
