@@ -67,6 +67,10 @@ class _Waiting:
         """To begin with it, or to give it up: whoever comes first."""
         return self.taken.acquire(blocking=False)
 
+    def given_up(self, why: str) -> Unavailable:
+        """What its client is told when nothing is under way for it."""
+        return OutcomeUnknown() if self.in_doubt else Unavailable(f"{why}; nothing was changed.", retry_after=2)
+
     @property
     def left(self) -> float:
         """Seconds until its deadline."""
@@ -129,22 +133,23 @@ class GroupCommit:
     def _wait(self, write: Write) -> Answer:
         until = time.monotonic() + self._seconds
         memo: dict[Hashable, Any] = {}
-        alone = False
+        alone = in_doubt = False
         while True:
-            outcome = self._once(_Waiting(write, until, memo, alone))
+            item = _Waiting(write, until, memo, alone, in_doubt=in_doubt)
+            outcome, in_doubt = self._once(item), item.in_doubt
             if isinstance(outcome, Answer):
                 return outcome
             if isinstance(outcome, Asked):
                 memo = {**memo, outcome.question: self._apart[type(outcome.question)](outcome.question)}
             elif isinstance(outcome, Blocked):
-                alone = self._when_free(until)
+                alone = self._when_free(item)
             else:
                 raise outcome
 
-    def _when_free(self, until: float) -> bool:
+    def _when_free(self, item: _Waiting) -> bool:
         """Wait a moment for a lock; what a dead process holds is ended."""
-        if time.monotonic() > until:
-            raise Unavailable("Something else holds what this changes; nothing was changed.", retry_after=2)
+        if item.left <= 0:
+            raise item.given_up("Something else holds what this changes")
         abandoned.end_idle(self._client)
         time.sleep(_AGAIN_AFTER)
         return True
@@ -164,7 +169,7 @@ class GroupCommit:
         while not item.decided.acquire(timeout=seconds):
             seconds = _ASK_EVERY
             if (is_gone(self._client) or item.left < _LEAST_SECONDS) and item.take():
-                raise Unavailable("The database does not answer at the moment; nothing was changed.", retry_after=2)
+                raise item.given_up("The database does not answer at the moment")
 
     # -- the thread
 
