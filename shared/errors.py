@@ -125,6 +125,25 @@ class Unavailable(ServiceError):
         self.retry_after = retry_after
 
 
+class Overloaded(Unavailable):
+    """More requests wait already than are let in (503); nothing was begun."""
+
+    code = "OVERLOADED"
+
+
+class OutcomeUnknown(Unavailable):
+    """The commit was sent and nobody answered in time (503): it may have happened."""
+
+    code = "OUTCOME_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database did not say in time whether this was done: it may have happened. Send the request again with"
+            " the same Idempotency-Key: it then takes effect once, whatever happened to this one.",
+            retry_after=2,
+        )
+
+
 class NotYetKnown(Unavailable):
     """It names an aggregate of another service whose event has not come yet.
 

@@ -47,7 +47,7 @@ from shared.http.ratelimit import RateLimit, address_of
 from shared.http.render import to_json
 from shared.http.response import to_response
 from shared.http.route import MULTIPART, Route, Unkept
-from shared.storage.mongo import REQUEST_SECONDS, within
+from shared.storage.patience import Patience
 from shared.storage.writes import Answer, IdempotencyKey, Write, Writes
 
 ACTING: Final = "Acting-Organisation"
@@ -69,6 +69,7 @@ class Kit:
     strangers: RateLimit
     trusted_proxies: int
     may_come: Callable[[NotYetKnown], bool]
+    patience: Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ def _wanted(now: Request, route: Route) -> str:
 
 def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: dict[str, str]) -> Answer:
     if not route.writes:
-        return _read_only(route, call, ids)
+        return _read_only(route, kit, call, ids)
     writes = kit.group_writes if route.group and kit.group_writes else kit.writes
     if writes is None:
         raise RuntimeError(f"{route.name} writes, but the app was made without writes")
@@ -261,12 +262,11 @@ def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: di
         return _run_when_known(writes, write, error)
 
 
-def _read_only(route: Route, call: Call, ids: dict[str, str]) -> Answer:
+def _read_only(route: Route, kit: Kit, call: Call, ids: dict[str, str]) -> Answer:
     if route.method != "GET":
         # A POST that writes nothing may ask others over HTTP, which takes its own time.
         return _answer(route, route.view(call, **ids))
-    with within(REQUEST_SECONDS):
-        return _answer(route, route.view(call, **ids))
+    return kit.patience.repeat(lambda: _answer(route, route.view(call, **ids)))
 
 
 def _run_when_known(writes: Writes, write: Write, error: NotYetKnown) -> Answer:

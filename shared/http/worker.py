@@ -13,9 +13,10 @@ from typing import Any, Final
 from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.workers import gthread
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import TConn
 
 from shared import tracing
+from shared.http.crowd import CrowdWorker
 from shared.http.incoming import PunctualParser, SlowHead, WholeBody, linger
 from shared.http.problems import problem_bytes
 from shared.logs import get_logger
@@ -46,7 +47,7 @@ _STATUS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
 log = get_logger(__name__)
 
 
-class ProblemWorker(ThreadWorker):
+class ProblemWorker(CrowdWorker):
     """Used by `worker_class`."""
 
     def load_wsgi(self) -> None:
@@ -98,8 +99,8 @@ class ProblemWorker(ThreadWorker):
         return bool(waiting.poll(LINGER_MILLISECONDS)) and self.alive
 
     def _somebody_waits(self) -> bool:
-        """Whether a request waits for a thread."""
-        return bool(self.tpool._work_queue.qsize())  # noqa: SLF001 (the executor has no public way)
+        """Whether a request waits for this thread."""
+        return self.refuses or self.waiting > 0
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
         """gunicorn could not read the request, or the application broke in a way that it should not."""

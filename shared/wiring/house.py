@@ -26,7 +26,7 @@ from shared.logs import get_logger
 from shared.storage import idempotency, outbox
 from shared.storage.group import GroupCommit, Resolver
 from shared.storage.lease import Lease
-from shared.storage.mongo import MongoSettings, connect, ensure_collection, open_database, translate, within
+from shared.storage.mongo import MongoSettings, connect, ensure_collection, is_gone, open_database, translate, within
 from shared.storage.work import UnitOfWork
 
 log = get_logger(__name__)
@@ -118,6 +118,7 @@ class House:
             apart=apart,
             aliases=self.generations.aliases,
             duplicates=self.service.duplicates,
+            seconds=self.http_settings.request_seconds,
         )
         self._writes = writes
         self._serve_metrics()
@@ -132,6 +133,7 @@ class House:
             origins=origins,
             translate=translate,
             may_come=self.may_come,
+            gone=lambda: is_gone(self.client),
         )
         app.extensions["house"] = self
         return app
@@ -189,7 +191,8 @@ class House:
         if not self._prepared.is_set():
             return [Check("database", ok=False, detail="The indexes are not there yet.")]
         try:
-            self.client.admin.command("ping")
+            with within(1.0):
+                self.client.admin.command("ping")
         except PyMongoError as error:
             return [Check("database", ok=False, detail=type(error).__name__)]
         return [Check("database", ok=True)]

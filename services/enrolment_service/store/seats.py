@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import InsertOne, UpdateOne
-from pymongo.errors import AutoReconnect, PyMongoError
+from pymongo.errors import ExecutionTimeout, NetworkTimeout, PyMongoError
 
 from services.enrolment_service import domain
 from services.enrolment_service.domain import Seat
 from shared.errors import Conflict, NotYetKnown, ServiceError
 from shared.logs import get_logger
 from shared.schemas.event import Event
-from shared.storage.mongo import Document, MongoDatabase
-from shared.storage.work import UnitOfWork
+from shared.storage.mongo import Document, MongoCollection, MongoDatabase, within
+from shared.storage.work import Blocked, UnitOfWork
 
 log = get_logger(__name__)
 
@@ -31,6 +31,10 @@ ENROLMENTS = "enrolments"
 CLAIM_AGE = timedelta(seconds=10)
 """A claim this old belongs to a process that died or froze between claim and commit."""
 _SETTLE_SECONDS = 1.0
+_CLAIM_SECONDS = 0.3
+"""Claims of a whole group take milliseconds. What takes longer waits for a lock that somebody left on a session."""
+_LOCKED_SECONDS = 1.0
+_PING_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,12 +237,24 @@ class Desk:
 
     def __init__(self) -> None:
         self._settled: dict[str, tuple[float, list[str]]] = {}
+        self._locked: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def settle(self, session_id: str, enrolment_id: str) -> None:
         """The enrolment is committed; its claim can go."""
         with self._lock:
             self._settled.setdefault(session_id, (time.monotonic(), []))[1].append(enrolment_id)
+
+    def found_locked(self, session_id: str) -> None:
+        """Its claims are taken alone for a moment: they must not hold up those in other sessions."""
+        self._locked[session_id] = time.monotonic() + _LOCKED_SECONDS
+
+    def is_locked(self, session_id: str) -> bool:
+        """Whether a claim in this session waited for a lock a moment ago."""
+        until = self._locked.get(session_id)
+        if until is not None and until < time.monotonic():
+            self._locked.pop(session_id, None)
+        return until is not None and session_id in self._locked
 
     def take_settled(self, session_id: str) -> list[str]:
         """Claims of this session that can go now."""
@@ -290,9 +306,23 @@ def resolve_seats(work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mappin
     return answers
 
 
-def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> dict[str, Document]:
-    """One update for all sessions, outside any transaction; then what stands there."""
+def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> Mapping[str, Document | Blocked]:
+    """One update for all sessions, outside any transaction; then what stands there. Blocked where somebody holds a lock.
+
+    Of several sessions it is not known which one is locked. So each claim is then made alone, by its own request.
+    """
+    free = {session: asking for session, asking in by_session.items() if work.alone or not DESK.is_locked(session)}
+    found: dict[str, Document | Blocked] = {session: Blocked() for session in by_session if session not in free}
     seats = work.collection(SEATS)
+    if free and _claimed(work, seats, free):
+        return found | {document["_id"]: document for document in seats.find({"_id": {"$in": list(free)}})}
+    if len(free) == 1:
+        DESK.found_locked(*free)
+    return found | {session: Blocked() for session in free}
+
+
+def _claimed(work: UnitOfWork, seats: MongoCollection, by_session: Mapping[str, list[SeatQuestion]]) -> bool:
+    """False when a lock was in the way. May be repeated after anything: who has a claim gets no second one."""
     now = work.clock()
     desks = [
         {
@@ -302,13 +332,14 @@ def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> di
         }
         for session, asking in by_session.items()
     ]
-    sessions = {"_id": {"$in": list(by_session)}}
     try:
-        seats.update_many(sessions, _CLAIM, let={"desks": desks})
-    except AutoReconnect:
-        # The driver does not repeat an update of many. This one may be: who has a claim gets no second one.
-        seats.update_many(sessions, _CLAIM, let={"desks": desks})
-    return {document["_id"]: document for document in seats.find(sessions)}
+        with within(_CLAIM_SECONDS):
+            seats.update_many({"_id": {"$in": list(by_session)}}, _CLAIM, let={"desks": desks})
+    except (ExecutionTimeout, NetworkTimeout):
+        with within(_PING_SECONDS):
+            work.database.command("ping")  # raises unless it is the lock, and not MongoDB, that made us wait
+        return False
+    return True
 
 
 _AVAILABILITY: Document = {
@@ -384,7 +415,9 @@ def _claim_stages() -> list[Document]:
     ]
 
 
-def _outcome(question: SeatQuestion, document: Document | None) -> Seat | ServiceError:
+def _outcome(question: SeatQuestion, document: Document | Blocked | None) -> Seat | ServiceError | Blocked:
+    if isinstance(document, Blocked):
+        return document
     if document is None:
         return NotYetKnown("session", question.session_id)
     for claim in document["claims"]:

@@ -265,6 +265,32 @@ def test_a_stop_under_load_finishes_what_it_began(
     assert seconds < 10
 
 
+def test_whoever_finds_too_many_waiting_is_refused_at_the_door_before_any_work(
+    environment: dict[str, str], writer: dict[str, str], tmp_path: Path
+) -> None:
+    server = start_server(environment | {"WEB_THREADS": "1", "CLUSTERSKILLS_WAITING_REQUESTS": "1"}, tmp_path)
+
+    def create(number: int) -> httpx.Response:
+        return httpx.post(f"{server.url}/v1/things", json={"title": f"thing {number}"}, headers=writer, timeout=30)
+
+    try:
+        with ThreadPoolExecutor(32) as pool:
+            slow = pool.submit(httpx.get, f"{server.url}/v1/trouble/slow", timeout=30)
+            _wait_until(lambda: _accepted(server) >= 1)
+            answers = list(pool.map(create, range(30)))
+            assert httpx.get(f"{server.url}/health/live", timeout=30).status_code == 200
+            assert slow.result().status_code == 200
+        made = httpx.get(f"{server.url}/v1/things?limit=100").json()["items"]
+    finally:
+        stop_server(server)
+
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert refused
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(503, "OVERLOADED")}
+    assert all(answer.headers["Retry-After"] == "1" for answer in refused)
+    assert len(made) == len(answers) - len(refused)
+
+
 def test_the_numbers_of_all_workers_are_added_up(
     environment: dict[str, str], tmp_path: Path, writer: dict[str, str]
 ) -> None:
