@@ -74,6 +74,13 @@ class Copies:
             return self.person(document["merged_into"])
         return self._made(Person, document)
 
+    def find_person(self, person_id: str) -> Person | None:
+        """As `person`, for those to whom nobody known is an answer."""
+        try:
+            return self.person(person_id)
+        except NotYetKnown:
+            return None
+
     def person_by_ref(self, cluster_id: str, external_ref: str) -> Person:
         """The person whom a cluster knows under this keyed hash; NotYetKnown until they were registered, NotFound once
         they were erased."""
@@ -104,8 +111,10 @@ class Copies:
         return list(document["prerequisites"]) if document else []
 
     def preload_people(self, person_ids: Iterable[str]) -> None:
-        """Load them in one query."""
-        self._work.preload(PEOPLE, person_ids)
+        """Load them, and those whom merged ones lead to, in two queries at most."""
+        wanted = list(person_ids)
+        self._work.preload(PEOPLE, wanted)
+        self._work.preload(PEOPLE, {self.known_as(person_id) for person_id in wanted})
 
     def preload(self, happened: Iterable[Event]) -> None:
         """Load what these events change, in one query."""
