@@ -47,9 +47,9 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
     )
     def apply(call: Call) -> Reply:
         """Ask for a seat. The answer tells the status, the place in the queue, and every reason against it."""
-        actions = on_work(call.uow)
-        person = actions.worker(call.who, *worker_of(call))
-        stored, place = actions.apply(call.who, call.body["session_id"], person, call.body["employer_id"])
+        actions, employer_id = on_work(call.uow), call.body["employer_id"]
+        person = actions.worker(call.who, *worker_of(call), employer_id)
+        stored, place = actions.apply(call.who, call.body["session_id"], person, employer_id)
         return _enrolment(stored, place, created=True)
 
     @door.get(

@@ -9,7 +9,7 @@ from services.enrolment_service.domain import Enrolment
 from services.enrolment_service.store.seats import SeatCount, availability_of
 from shared.auth import visibility
 from shared.auth.caller import Caller
-from shared.errors import NotFound
+from shared.errors import NotFound, NotYetKnown
 from shared.schemas.enrolment import SeatsAvailabilityChanged, SeatsCapacityChanged
 from shared.schemas.event import Event
 
@@ -18,16 +18,19 @@ class Seating(Base):
     """The seats of a session, for its trainers, and for events and timers."""
 
     def seats(self, session_id: str) -> SeatCount:
-        """The public numbers."""
+        """The public numbers. NotFound for a session that was cancelled before it opened: there never are any."""
+        self._may_have_seats(session_id)
         return self.store.seats.count(session_id)
 
     def set_seats(
         self, caller: Caller, session_id: str, capacity: int, waitlist_limit: int | None, if_match: int | None
     ) -> SeatCount:
-        """Move the capacity, never below what is taken; more seats move the queue."""
+        """Move the capacity, never below what is taken; more seats move the queue. Another cluster's seats are as
+        unknown as those of a session whose opening has not come."""
+        self._may_have_seats(session_id)
         document = self.store.seats.document(session_id)
         if not visibility.may_teach(caller, document["cluster_id"]):
-            raise NotFound(f"No session {session_id}.")
+            raise NotYetKnown("session", session_id)
         check_version(document["version"], if_match)
         domain.check_capacity(capacity, document["taken"])
         limit = document["waitlist_limit"] if waitlist_limit is None else waitlist_limit
@@ -99,6 +102,10 @@ class Seating(Base):
         return 1
 
     # -- inside
+
+    def _may_have_seats(self, session_id: str) -> None:
+        if not self.store.seats.exists(session_id) and self.store.copies.never_opens(session_id):
+            raise NotFound(f"No session {session_id}.")
 
     def _cancel_some(self, session_id: str, chunk: int) -> int:
         some = self.store.of_session(session_id, sorted(domain.OPEN), limit=chunk)

@@ -5,6 +5,9 @@ from datetime import date, datetime
 from typing import Final
 
 SHARE_RESULTS: Final = "share_results"
+PLANNED: Final = "planned"
+OVER: Final = frozenset({"completed", "cancelled"})
+"""Statuses of sessions, in the catalogue's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,7 @@ class Session:
         """Whether nobody can be in both: their times overlap. Without dates, or over, one takes nobody's time."""
         if not (self.starts_at and self.ends_at and other.starts_at and other.ends_at):
             return False
-        over = {"cancelled", "completed"} & {self.status, other.status}
+        over = OVER & {self.status, other.status}
         return not over and self.starts_at < other.ends_at and other.starts_at < self.ends_at
 
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from services.enrolment_service.domain import SHARE_RESULTS, Person, Session
+from services.enrolment_service.domain import OVER, PLANNED, SHARE_RESULTS, Person, Session
 from shared.bus.generations import ReadModel
 from shared.errors import NotFound, NotYetKnown
 from shared.schemas import catalog, certificate, directory
@@ -49,14 +49,19 @@ class Copies:
         return document["person_id"] if document else None
 
     def session(self, session_id: str) -> Session:
-        """The session; NotYetKnown until its opening has come."""
+        """The session; NotYetKnown until its opening has come: a plan is its cluster's own business."""
         try:
             document = self._work.get(SESSIONS, session_id)
         except Absent as absent:
             raise NotYetKnown("session", session_id) from absent
-        if "course_id" not in document:
+        if "course_id" not in document or document["status"] == PLANNED:
             raise NotYetKnown("session", session_id)
         return self._made(Session, document)
+
+    def never_opens(self, session_id: str) -> bool:
+        """Whether the session ended as a plan."""
+        document = self._work.peek(SESSIONS, session_id)
+        return document is not None and document.get("status") in OVER
 
     def sessions(self, session_ids: Iterable[str]) -> dict[str, Session]:
         """Those of them that are known here, in one query."""
@@ -86,7 +91,7 @@ class Copies:
         they were erased."""
         document = self._work.peek(REFS, _ref(cluster_id, external_ref))
         if document is None:
-            raise NotYetKnown("person", "with this external id", by_id=False)
+            raise by_number_unknown()
         if document["person_id"] is None:
             raise NotFound("No such worker.")
         return self.person(document["person_id"])
@@ -134,7 +139,7 @@ class Copies:
             "course_id": event.course_id,
             "course_version": event.course_version,
             "cluster_id": event.cluster_id,
-            "status": status or before.get("status", "planned"),
+            "status": status or before.get("status", PLANNED),
             "application_deadline": event.application_deadline,
             "starts_at": event.starts_at,
             "ends_at": event.ends_at,
@@ -267,3 +272,8 @@ def _changed_by(event: Event) -> Iterator[Hint]:
 
 def _ref(cluster_id: str, external_ref: str) -> str:
     return f"{cluster_id}/{external_ref}"
+
+
+def by_number_unknown() -> NotYetKnown:
+    """Nobody is known here under the number that a cluster gave."""
+    return NotYetKnown("person", "with this external id", by_id=False)
