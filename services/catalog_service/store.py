@@ -133,9 +133,10 @@ class Store:
         """Where a session stands in the list."""
         return [_order(session), session.id]
 
-    def due_sessions(self, now: datetime, limit: int) -> list[str]:
-        """Open sessions whose deadline passed."""
-        rows = self._work.find("sessions", {"status": OPEN, "closes_at": {"$lte": now}}, limit=limit)
+    def due_sessions(self, now: datetime, after: str, limit: int) -> list[str]:
+        """Open sessions whose deadline passed, by id."""
+        query = {"status": OPEN, "closes_at": {"$lte": now}, "_id": {"$gt": after}}
+        rows = self._work.collection("sessions").find(query, {"_id": 1}, sort=[("_id", ASCENDING)], limit=limit)
         return [row["_id"] for row in rows]
 
     # -- inside

@@ -15,7 +15,8 @@ from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.bus.rebuild import group_name
-from shared.errors import ServiceError, Unavailable
+from shared.bus.timers import Leased, Timer
+from shared.errors import Unavailable
 from shared.logs import get_logger
 from shared.storage.lease import Lease
 from shared.storage.mongo import Mongo, MongoDatabase
@@ -28,15 +29,6 @@ _PATIENT_SECONDS = 2.0
 PROGRESS = "consumer_progress"
 FRESH_SECONDS = 30.0
 """What depends on consents and employments is not shown when their events are older than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """Something that is due every so often. `action` does what is due now and returns how much that was."""
-
-    name: str
-    seconds: float
-    action: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +132,10 @@ class Worker:
             consumer.run(self._stop)
 
     def _time(self, timer: Timer) -> None:
+        leased = Leased(timer, self._plan.database)
         while not self._stop.wait(timer.seconds):
-            try:
-                timer.action()
-            except (PyMongoError, ServiceError) as error:
-                log.warning("timer_failed", timer=timer.name, error=type(error).__name__)
-            except Exception:
-                log.exception("timer_failed", timer=timer.name)
+            leased.take()
+        leased.end()
 
     def _gauge(self) -> None:
         while not self._stop.wait(2.0):

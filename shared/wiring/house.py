@@ -15,7 +15,8 @@ from shared.bus import held
 from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
-from shared.bus.worker import Plan, Timer, Worker, is_behind
+from shared.bus.timers import Timer
+from shared.bus.worker import Plan, Worker, is_behind
 from shared.clock import Clock, made_at, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check

@@ -76,9 +76,9 @@ class Sessions:
 
     # -- without a caller
 
-    def due(self, limit: int) -> list[str]:
-        """Open sessions whose deadline passed."""
-        return self._store.due_sessions(self._now(), limit)
+    def due(self, after: str, limit: int) -> list[str]:
+        """Open sessions whose deadline passed, by id."""
+        return self._store.due_sessions(self._now(), after, limit)
 
     def close_when_due(self, session_id: str) -> int:
         """Close one of them, unless somebody did. Returns how many were closed."""

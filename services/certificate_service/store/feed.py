@@ -84,16 +84,17 @@ class Feed:
 
     # -- putting right what no event told
 
-    def wrongly_shown(self, day: date) -> Iterator[tuple[str, str]]:
-        """Holder and certificate, wherever what is recorded of the employer's sight is not what holds on this day."""
-        query = {"employer_id": {"$ne": None}, "person_id": {"$ne": None}}
-        rows = self._work.collection(CERTIFICATES).find(query, _SIGHT, batch_size=_BATCH)
+    def wrongly_shown(self, day: date, after: str) -> Iterator[tuple[str, str | None]]:
+        """By id, certificates behind one, each with its holder wherever what is recorded of the employer's sight is not
+        what holds on this day."""
+        query = {"employer_id": {"$ne": None}, "person_id": {"$ne": None}, "_id": {"$gt": after}}
+        rows = self._work.collection(CERTIFICATES).find(query, _SIGHT, sort=[("_id", ASCENDING)], batch_size=_BATCH)
         for some in _chunks(rows):
             people = self._people({row["person_id"] for row in some}, None)
             for row in some:
                 person = people.get(row["person_id"], Person(id=row["person_id"]))
-                if row["employer_sees"] != person.shows_results_to(row["employer_id"], day):
-                    yield row["person_id"], row["_id"]
+                right = row["employer_sees"] == person.shows_results_to(row["employer_id"], day)
+                yield row["_id"], None if right else row["person_id"]
 
     def reconciled(self) -> Document | None:
         """For which day and copies that was done last."""
