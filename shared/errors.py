@@ -134,9 +134,12 @@ class NotYetKnown(Unavailable):
 
     code = "NOT_YET_KNOWN"
 
-    def __init__(self, topic: str, key: str, *, by_id: bool = True) -> None:
-        """`by_id` False: `key` is words, because it was asked for by something else, such as a partner's number."""
+    def __init__(self, topic: str, key: str, *, by_id: bool = True, otherwise: ServiceError | None = None) -> None:
+        """`by_id` False: `key` is words, because it was asked for by something else, such as a partner's number.
+        `otherwise`: what is answered instead of 404 when the event does not come: the aggregate is known, and it is
+        its next event that would change the answer."""
         self.by_id = by_id
+        self.otherwise = otherwise
         super().__init__(f"The {topic} {key} is not known here yet; try again in a moment.", code=self.code)
         self.topic = topic
         self.key = key

@@ -27,6 +27,10 @@ def timers(decide: Decide, reading: Callable[[], Actions]) -> list[Timer]:
     def closed(after: str) -> Iterable[tuple[str, str | None]]:
         return reading().store.closed_with_applications(after)
 
+    def begun(after: str) -> Iterable[tuple[str, str | None]]:
+        actions = reading()
+        return actions.store.queues(actions.now(), after)
+
     def erased(after: str, limit: int) -> Sequence[str]:
         actions = reading()
         return actions.store.erasures.due(actions.now(), after, limit)
@@ -39,6 +43,8 @@ def timers(decide: Decide, reading: Callable[[], Actions]) -> list[Timer]:
     expire = Turns("expire", walk(expired), lambda e: decide(lambda actions: actions.expire_offer(e)))
     # Applications that nobody approved before their session closed.
     lapse = Turns("lapse", closed, lambda s: decide(lambda actions: actions.lapse_some(s, CHUNK)), repeat=True)
+    # Those who wait for a seat in a session that has begun.
+    queues = Turns("queues", begun, lambda s: decide(lambda actions: actions.end_queue(s)), repeat=True)
     # What is left of people who were erased.
     forget = Turns("forget", walk(erased), lambda p: decide(lambda actions: actions.end_of_erased(p)), repeat=True)
     return [
@@ -46,5 +52,6 @@ def timers(decide: Decide, reading: Callable[[], Actions]) -> list[Timer]:
         Timer("sweep", 3.0, sweep),
         Timer("expire", 5.0, expire),
         Timer("lapse", 10.0, lapse),
+        Timer("queues", 10.0, queues),
         Timer("forget", 1.0, forget),
     ]

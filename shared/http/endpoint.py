@@ -88,6 +88,8 @@ def make_endpoint(route: Route, kit: Kit) -> Callable[..., Response]:
         except NotYetKnown as error:
             if kit.may_come(error):
                 raise
+            if error.otherwise is not None:
+                raise error.otherwise from error
             raise NotFound(f"No {error.topic} {error.key}.") from error
 
     def respond(ids: dict[str, str]) -> Response:

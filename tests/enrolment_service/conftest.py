@@ -16,7 +16,7 @@ from services.enrolment_service.store import SERVICE, Store
 from shared.bus.held import Incoming
 from shared.bus.inbox import Inbox
 from shared.clock import new_id, utc_now
-from shared.schemas.catalog import SessionOpened
+from shared.schemas.catalog import SessionOpened, SessionStarted
 from shared.schemas.directory import ConsentGiven, EmploymentStarted, PersonRegistered
 from shared.schemas.event import Event
 from shared.storage.transaction import decide
@@ -74,6 +74,11 @@ class Service:
         session_id = new_id()
         self.feed(opened(session_id, **terms))
         return session_id
+
+    def begin(self, session_id: str) -> None:
+        """The session starts."""
+        about = {"session_id": session_id, "course_id": "course-1", "cluster_id": HOST}
+        self.feed(SessionStarted(course_version=1, **about))
 
     def person(self, cluster_id: str = HOME) -> str:
         """A worker who works for EMPLOYER and consents; returns the id."""

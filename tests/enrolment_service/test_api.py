@@ -228,6 +228,7 @@ def test_a_claim_that_never_became_an_enrolment_is_swept_and_its_late_commit_fai
 def test_the_trainer_records_attendance_and_results_row_by_row(service: Service) -> None:
     session_id = service.session(capacity=3)
     first, second, third = (service.apply(session_id, person).json["id"] for person in service.people(3))
+    service.begin(session_id)
 
     attendance = service.client.put(
         f"/v1/rosters/{session_id}/attendance",
@@ -264,6 +265,7 @@ def test_the_trainer_records_attendance_and_results_row_by_row(service: Service)
 def test_a_completed_roster_is_published_once(service: Service) -> None:
     session_id = service.session(capacity=2)
     attended, absent = (service.apply(session_id, person).json["id"] for person in service.people(2))
+    service.begin(session_id)
     trainer = service.trainer()
     service.client.put(
         f"/v1/rosters/{session_id}/attendance",

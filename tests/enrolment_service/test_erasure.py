@@ -50,6 +50,7 @@ def look_again(service: Service) -> None:
 
 
 def attend(service: Service, session_id: str, enrolment_id: str, percent: int = 100) -> None:
+    service.begin(session_id)
     items = [{"enrolment_id": enrolment_id, "attendance": percent}]
     service.client.put(f"/v1/rosters/{session_id}/attendance", json={"items": items}, headers=service.trainer())
 

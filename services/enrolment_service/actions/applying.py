@@ -83,7 +83,8 @@ class Applying(Base):
     def accept_offer(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Stored:
         """Take the offered seat."""
         enrolment = self._own(caller, enrolment_id, if_match)
-        decision = domain.accept_offer(enrolment, caller.subject, self.now())
+        session = self.store.copies.session(enrolment.session_id)
+        decision = domain.accept_offer(enrolment, session, caller.subject, self.now())
         self.store.seats.take_offer(enrolment.session_id)
         return self.store.save(*decision)
 

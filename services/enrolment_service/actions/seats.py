@@ -64,8 +64,17 @@ class Seating(Base):
         if document.get("cancelled") and document["claims"]:
             return 0  # An enrolment may still come of a claim that was made before: look again.
         if not document.get("cancelled") and document["taken"] < document["capacity"] and document["waiting"] > 0:
-            return self._offer_next(session_id, document)
+            session = self.store.copies.session(session_id)
+            if session.takes_offers(self.now()):
+                return self._offer_next(session, document)
         return self._announce(document)
+
+    def end_queue(self, session_id: str, chunk: int = 50) -> int:
+        """Nobody waits for a seat in a session that has begun: some of those who do lapse."""
+        waiting = self.store.of_session(session_id, [domain.WAITLISTED], limit=chunk)
+        for enrolment in waiting:
+            self._leave(enrolment, domain.lapse(enrolment, self.now()))
+        return len(waiting)
 
     def expire_offer(self, enrolment_id: str) -> int:
         """An offer was not taken in time; the next in line is offered."""
@@ -116,14 +125,14 @@ class Seating(Base):
             self.store.seats.save({**document, **_left_without(some, document)}, [])
         return len(some)
 
-    def _offer_next(self, session_id: str, document: dict[str, Any]) -> int:
+    def _offer_next(self, session: domain.Session, document: dict[str, Any]) -> int:
         """Offer the free seat to the lowest ticket; wait while a lower one is claimed and not committed yet."""
-        enrolment = self.store.next_waiting(session_id)
+        enrolment = self.store.next_waiting(session.id)
         tickets = [c["t"] for c in document["claims"] if c["t"] is not None]
         if enrolment is None or any(ticket < (enrolment.ticket or 0) for ticket in tickets):
             return 0
-        self.store.seats.give_offer(session_id)
-        self.store.save(*domain.offer(enrolment, self.now()))
+        self.store.seats.give_offer(session.id)
+        self.store.save(*domain.offer(enrolment, session, self.now()))
         return 1
 
     def _announce(self, document: dict[str, Any]) -> int:

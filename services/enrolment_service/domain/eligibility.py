@@ -38,7 +38,7 @@ def reasons_against(application: Application, now: datetime, *, by_employer: boo
         *_clash_reasons(application.session, application.busy),
         *_cluster_reasons(application),
         *employer,
-        *_prerequisite_reasons(application),
+        *_prerequisite_reasons(application, now),
     ]
 
 
@@ -115,14 +115,14 @@ def _employer_reasons(application: Application, today: date) -> Iterable[Reason]
         )
 
 
-def _prerequisite_reasons(application: Application) -> Iterable[Reason]:
-    wanted, held = set(application.prerequisites), set(application.person.certified.values())
+def _prerequisite_reasons(application: Application, now: datetime) -> Iterable[Reason]:
+    wanted, held = set(application.prerequisites), application.person.holds(now)
     missing = sorted(wanted - held)
     if missing:
         yield Reason(
             code="PREREQUISITE_MISSING",
             field="worker",
-            message="A certificate of each of these courses is needed first.",
+            message="A valid certificate of each of these courses is needed first.",
             actual=sorted(wanted & held),
             required=missing,
         )

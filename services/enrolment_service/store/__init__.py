@@ -50,6 +50,8 @@ SERVICE = Service(
         ],
         SEATS: [
             IndexModel([("needs_care", ASCENDING), ("_id", ASCENDING)], name="needing_care", sparse=True),
+            # Those in which somebody waits: the key never changes, so that a ticket costs no change of the index.
+            IndexModel([("cluster_id", ASCENDING)], name="queued", partialFilterExpression={"waiting": {"$gt": 0}}),
             # Those with claims at this moment: few, however many sessions there are.
             IndexModel(
                 [("cluster_id", ASCENDING)], name="claimed", partialFilterExpression={"claims.0": {"$exists": True}}
@@ -134,6 +136,11 @@ class Store:
         query = {"person_id": {"$in": list(person_ids)}, "status": {"$in": sorted(OPEN)}}
         return [_enrolment(row) for row in self.work.find(ENROLMENTS, query, limit=limit)]
 
+    def with_words(self, person_ids: Sequence[str], limit: int) -> list[Enrolment]:
+        """Enrolments of these about which somebody wrote something in their own words."""
+        query = {"person_id": {"$in": list(person_ids)}, "cancel_reason": {"$ne": None}}
+        return [_enrolment(row) for row in self.work.find(ENROLMENTS, query, limit=limit)]
+
     def active_of(self, person_ids: Sequence[str]) -> list[Enrolment]:
         """Enrolments of these that stand in the way of another application to their session."""
         query = {"person_id": {"$in": list(person_ids)}, "slot": {"$exists": True}}
@@ -169,6 +176,13 @@ class Store:
             closed = self.work.collection(SEATS).find({"_id": {"$in": some}, "open": False}, {"_id": 1})
             known = {row["_id"] for row in closed}
             yield from ((i, i if i in known else None) for i in some)
+            after = some[-1]
+
+    def queues(self, now: datetime, after: str) -> Iterator[tuple[str, str | None]]:
+        """All sessions in which somebody waits for a seat, by id, each with itself if it has begun."""
+        while some := self.seats.with_queue(after, _AT_ONCE):
+            sessions = self.copies.sessions(some)
+            yield from ((i, i if i in sessions and sessions[i].has_begun(now) else None) for i in some)
             after = some[-1]
 
     def _undecided(self, after: str, limit: int) -> list[str]:

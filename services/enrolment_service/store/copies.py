@@ -1,6 +1,7 @@
 """Local copies of what other services own, built from their events alone and rebuilt from zero at any time."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -178,7 +179,9 @@ class Copies:
         """Nothing is left to know but that there was somebody; the partner's number leads nowhere any more."""
         if ref := self._person(event.person_id).get("ref"):
             self._free(ref, event.person_id)
-        self._change(event.person_id, erased=True, ref=None, employments={}, consents={}, certified={})
+        self._change(
+            event.person_id, erased=True, ref=None, employments={}, consents={}, certified={}, certified_until={}
+        )
 
     def start_employment(self, event: directory.EmploymentStarted) -> None:
         """They work there from this day."""
@@ -203,8 +206,9 @@ class Copies:
     # -- certificates
 
     def certify(self, event: certificate.CertificateIssued | certificate.CertificateReinstated) -> None:
-        """A valid certificate satisfies a prerequisite."""
-        self._put_in(event.person_id, "certified", event.certificate_id, event.course_id)
+        """A valid certificate satisfies a prerequisite, until it expires: only its issuing says when that is."""
+        until = getattr(event, "valid_until", None)
+        self._put_in(event.person_id, "certified", event.certificate_id, event.course_id, until=until)
 
     def decertify(self, event: certificate.CertificateRevoked | certificate.CertificateSuspended) -> None:
         """An invalid one does not."""
@@ -223,11 +227,14 @@ class Copies:
     def _change(self, person_id: str, **fields: Any) -> None:
         self._work.save(PEOPLE, _ordered({**self._person(person_id), **fields}))
 
-    def _put_in(self, person_id: str, part: str, key: str, value: Any) -> None:
+    def _put_in(self, person_id: str, part: str, key: str, value: Any, until: datetime | None = None) -> None:
         """One save per event, whatever came before: a rebuild counts the same versions. Nothing stays of the erased."""
         person = self._person(person_id)
         kept = {} if person.get("erased") else {**person[part], key: value}
-        self._change(person_id, **{part: dict(sorted(kept.items()))})
+        changed = {part: dict(sorted(kept.items()))}
+        if until is not None and kept:
+            changed["certified_until"] = dict(sorted({**person.get("certified_until", {}), key: until}.items()))
+        self._change(person_id, **changed)
 
     def _take_from(self, person_id: str, part: str, key: str) -> None:
         person = self._person(person_id)

@@ -162,6 +162,12 @@ class Seats:
         rows = self._work.collection(SEATS).find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit)
         return [row["_id"] for row in rows]
 
+    def with_queue(self, after: str, limit: int) -> list[str]:
+        """Sessions in which somebody waits for a seat, by id."""
+        query = {"waiting": {"$gt": 0}, "_id": {"$gt": after}}
+        rows = self._work.collection(SEATS).find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit, hint="queued")
+        return [row["_id"] for row in rows]
+
     def stale_claims(self, now: datetime, limit: int, after: str = "") -> list[tuple[str, Document]]:
         """(session, claim) of claims that nobody confirmed in time, in so many sessions behind one, by id."""
         query = {"claims.0": {"$exists": True}, "claims.at": {"$lt": now - CLAIM_AGE}, "_id": {"$gt": after}}
