@@ -1,17 +1,36 @@
 """The event door: `on_<event>`, one action each."""
 
 from collections.abc import Callable
+from typing import Any
 
 from services.catalog_service.actions import Actions
 from shared.bus.inbox import Subscription
+from shared.schemas import enrolment
 from shared.schemas.enrolment import RosterCompleted
 from shared.storage.work import UnitOfWork
 
+_LEFT = (
+    enrolment.EnrolmentCancelled,
+    enrolment.EnrolmentNoShow,
+    enrolment.EnrolmentCompleted,
+    enrolment.EnrolmentFailed,
+)
+
 
 def subscriptions(acting: Callable[[UnitOfWork], Actions]) -> list[Subscription]:
-    """What happens here because of what happened elsewhere."""
+    """What happens here because of what happened elsewhere; and who has a seat, rebuilt at will."""
 
     def on_roster_completed(event: RosterCompleted, work: UnitOfWork) -> None:
         acting(work).sessions.complete(event.session_id)
 
-    return [Subscription(name="reactions", handlers={RosterCompleted: on_roster_completed})]
+    def on_confirmed(event: enrolment.EnrolmentConfirmed, work: UnitOfWork) -> None:
+        acting(work).sessions.let_in(event.enrolment_id, event.session_id, event.person_id, event.cluster_id)
+
+    def on_left(event: enrolment.EnrolmentEvent, work: UnitOfWork) -> None:
+        acting(work).sessions.let_out(event.enrolment_id)
+
+    seats: dict[type, Any] = {enrolment.EnrolmentConfirmed: on_confirmed, **dict.fromkeys(_LEFT, on_left)}
+    return [
+        Subscription(name="reactions", handlers={RosterCompleted: on_roster_completed}),
+        Subscription(name="participants", handlers=seats, event_time=True),
+    ]

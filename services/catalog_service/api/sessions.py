@@ -6,6 +6,7 @@ from services.catalog_service.api.parts import (
     WRITE,
     Parts,
     actor_of,
+    guest_of,
     reader_of,
     session_reply,
     session_terms,
@@ -45,14 +46,18 @@ def add(door: Door, parts: Parts) -> None:
 def _add_reading(door: Door, parts: Parts) -> None:
     @door.get("/v1/sessions", scope=PUBLIC, query=SessionQuery, returns=SessionView, paged=True)
     def list_sessions(call: Call) -> Reply:
-        """Sessions by start; plans for the own cluster only."""
+        """Sessions by start; plans for the own cluster only, and `url` for who teaches it or has a seat."""
         sessions = parts.reading().sessions
         found, after = sessions.page(reader_of(call), _filters(call), call.after, call.limit)
-        return Reply(call.page([show_session(session) for session in found], after))
+        rooms = sessions.rooms(reader_of(call), guest_of(call), found)
+        return Reply(call.page([show_session(session, room=session.id in rooms) for session in found], after))
 
     @door.get(_SESSION, scope=PUBLIC, returns=SessionView)
     def get_session(call: Call, session_id: str) -> Reply:
-        return session_reply(parts.reading().sessions.get(reader_of(call), session_id))
+        """One session; `url` for who teaches it or has a seat."""
+        sessions = parts.reading().sessions
+        found = sessions.get(reader_of(call), session_id)
+        return session_reply(found, room=found.id in sessions.rooms(reader_of(call), guest_of(call), [found]))
 
 
 def _add_writing(door: Door, parts: Parts) -> None:
