@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 from shared import metrics
 from shared.bus.consumer import Consumer
 from shared.bus.generations import Generations, ReadModel
+from shared.bus.held import AWAITING, DEAD, counts_of_all
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.bus.rebuild import group_name
@@ -154,9 +155,9 @@ class Worker:
             caught_up = datetime.fromtimestamp(consumer.caught_up_at, UTC) if consumer.caught_up_at else None
             progress = {"caught_up_at": caught_up, "lag": consumer.lag}
             self._plan.database[PROGRESS].update_one({"_id": name}, {"$set": progress}, upsert=True)
-        held = {row["_id"]: row["n"] for row in self._plan.database["held_events"].aggregate(_BY_STATE)}
-        metrics.AWAITING.set(held.get("awaiting", 0))
-        metrics.DEAD_LETTERS.set(held.get("dead", 0))
+        held = counts_of_all(self._plan.database)
+        metrics.AWAITING.set(held[AWAITING])
+        metrics.DEAD_LETTERS.set(held[DEAD])
 
 
 def is_behind(database: MongoDatabase, now: datetime, seconds: float, consumer: str | None = None) -> bool:
@@ -181,9 +182,6 @@ def require_fresh(database: MongoDatabase, consumer: str, now: datetime, seconds
 def _join(threads: Sequence[threading.Thread], until: float) -> None:
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-
-
-_BY_STATE = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]
 
 
 class _Superseded:

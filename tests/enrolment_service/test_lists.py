@@ -73,7 +73,7 @@ def test_a_page_of_which_nothing_may_be_seen_is_not_the_end(service: Service, ow
 def test_one_request_reads_a_bounded_number_of_rows_and_says_where_to_go_on(
     service: Service, owners: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.storage.pages.MOST_READ", 10)
+    monkeypatch.setattr("shared.storage.pages.MOST_READS", 1)
     session_id, visible = rows(service, owners, [HIDDEN] * 95 + [VISIBLE] * 3)
 
     found = list(pages(service, session_id, 10))

@@ -21,7 +21,7 @@ from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, see
 from shared.clock import Clock, Ids
 from shared.errors import Forbidden, NotFound, NotYetKnown, Stale, Transient
 from shared.schemas.event import Event
-from shared.storage.pages import fill
+from shared.storage.pages import Rows, fill
 
 __all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewPlace", "Shown"]
 
@@ -92,9 +92,12 @@ class Certificates:
         caller = self._as_known(caller)
         scope = self._scope(caller)
 
-        def read(position: int, count: int) -> list[tuple[int, Shown | None]]:
-            rows, people = self._store.feed.page(scope, filters, after=position, limit=count, now=self._now())
-            return [(r.position or position, self._shown(caller, r, people, filters, again=after > 0)) for r in rows]
+        def read(position: int, count: int) -> Rows[Shown, int]:
+            found = self._store.feed.page(scope, filters, after=position, limit=count, now=self._now())
+            rows = [
+                (r.position or 0, self._shown(caller, r, found.people, filters, again=after > 0)) for r in found.rows
+            ]
+            return Rows(rows, found.position, found.more)
 
         page = fill(read, after, limit)
         return FeedPage(page.items, page.position, page.more)

@@ -23,6 +23,8 @@ INDEXES = {
         IndexModel([("cluster_id", ASCENDING), ("position", ASCENDING)], name="by_cluster"),
         IndexModel([("employer_id", ASCENDING), ("position", ASCENDING)], name="by_employer"),
         IndexModel([("person_id", ASCENDING), ("position", ASCENDING)], name="by_person"),
+        IndexModel([("course_id", ASCENDING), ("position", ASCENDING)], name="by_course"),
+        IndexModel([("changed_at", ASCENDING), ("position", ASCENDING)], name="by_change"),
         IndexModel([("awarding_cluster_id", ASCENDING), ("position", ASCENDING)], name="by_awarding_cluster"),
         IndexModel([("awarding_body_id", ASCENDING), ("position", ASCENDING)], name="by_awarding_body"),
         IndexModel([("updated_at", ASCENDING)], name="unstamped", partialFilterExpression={"unstamped": True}),

@@ -7,7 +7,7 @@ from services.enrolment_service.store import Stored
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.errors import NotFound
-from shared.storage.pages import Filled, fill
+from shared.storage.pages import Filled, Rows, fill, rows_of
 
 
 class Reading(Base):
@@ -31,11 +31,12 @@ class Reading(Base):
             query["person_id"] = self._of_person(query["person_id"])
         wanted = {"$and": [query, self._scope(caller)]}
 
-        def read(position: str | None, count: int) -> list[tuple[str | None, Stored | None]]:
+        def read(position: str | None, count: int) -> Rows[Stored, str | None]:
             found = self.store.search(wanted, after=position, limit=count)
             if not visibility.is_cluster_wide(caller):
                 self.store.copies.preload_people(stored.value.person_id for stored in found)
-            return [(stored.value.id, stored if self._sees(caller, stored.value) else None) for stored in found]
+            shown = [(stored.value.id, stored if self._sees(caller, stored.value) else None) for stored in found]
+            return rows_of(shown, position, count)
 
         return fill(read, after, limit)
 

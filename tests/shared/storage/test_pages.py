@@ -5,18 +5,18 @@ import itertools
 import pytest
 
 from shared.storage import pages
-from shared.storage.pages import fill
+from shared.storage.pages import Rows, fill, rows_of
 
 
 def walk(shown: tuple[bool, ...], limit: int) -> tuple[list[list[int]], int]:
     """All pages of rows 1, 2, ... of which some are shown, and how many rows were read for them."""
     read_rows = 0
 
-    def read(after: int, count: int) -> list[tuple[int, int | None]]:
+    def read(after: int, count: int) -> Rows[int, int]:
         nonlocal read_rows
         rows = [(number, number if shown[number - 1] else None) for number in range(after + 1, len(shown) + 1)][:count]
         read_rows += len(rows)
-        return rows
+        return rows_of(rows, after, count)
 
     found, position, more = [], 0, True
     while more:
@@ -43,7 +43,7 @@ def test_many_hidden_rows_are_read_in_few_steps() -> None:
 
 
 def test_one_page_reads_a_bounded_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "MOST_READ", 3)
+    monkeypatch.setattr(pages, "MOST_READS", 1)
 
     found, _ = walk((False, False, False, False, True), 3)
 
