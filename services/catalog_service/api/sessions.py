@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.catalog_service.actions.sessions import Sessions
 from services.catalog_service.api.parts import (
     WRITE,
     Parts,
@@ -12,6 +13,7 @@ from services.catalog_service.api.parts import (
     session_terms,
     show_session,
 )
+from services.catalog_service.domain.session import Session
 from services.catalog_service.schemas import (
     CancelBody,
     RescheduleBody,
@@ -48,7 +50,7 @@ def _add_reading(door: Door, parts: Parts) -> None:
     def list_sessions(call: Call) -> Reply:
         """Sessions by start; plans for the own cluster only, and `url` for who teaches it or has a seat."""
         sessions = parts.reading().sessions
-        found, after = sessions.page(reader_of(call), _filters(call), call.after, call.limit)
+        found, after = _found(sessions, call)
         rooms = sessions.rooms(reader_of(call), guest_of(call), found)
         return Reply(call.page([show_session(session, room=session.id in rooms) for session in found], after))
 
@@ -58,6 +60,13 @@ def _add_reading(door: Door, parts: Parts) -> None:
         sessions = parts.reading().sessions
         found = sessions.get(reader_of(call), session_id)
         return session_reply(found, room=found.id in sessions.rooms(reader_of(call), guest_of(call), [found]))
+
+
+def _found(sessions: Sessions, call: Call) -> tuple[list[Session], Any]:
+    """Those that are asked for by name, or a page of those that match, and where the next one begins."""
+    if ids := call.query.get("ids"):
+        return sessions.named(reader_of(call), ids), None
+    return sessions.page(reader_of(call), _filters(call), call.after, call.limit)
 
 
 def _add_writing(door: Door, parts: Parts) -> None:
