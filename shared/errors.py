@@ -156,7 +156,8 @@ class NotYetKnown(Unavailable):
     def __init__(self, topic: str, key: str, *, by_id: bool = True, otherwise: ServiceError | None = None) -> None:
         """`by_id` False: `key` is words, because it was asked for by something else, such as a partner's number.
 
-        `otherwise`: what to answer when nothing can be on its way any more, where that is not 404.
+        `otherwise`: what is answered instead of 404 when nothing can be on its way any more: a rule's own refusal, or,
+        where the aggregate is known, what holds without its next event.
         """
         self.by_id, self.otherwise = by_id, otherwise
         super().__init__(f"The {topic} {key} is not known here yet; try again in a moment.", code=self.code)

@@ -120,7 +120,7 @@ class Inbox:
 
         What a batch brings is tried with that batch; this is for what came by another way or to another process.
         """
-        self._awaiting = self.held.look()[AWAITING] > 0
+        self._awaiting = self.held.look()
         return self._try_all(self.held.awaiting(self._clock() - RETRY_AWAITING)) if self._awaiting else 0
 
     def release(self, aggregate: str, *, discard: str | None = None) -> int:

@@ -13,11 +13,13 @@ from pymongo.errors import PyMongoError
 from shared import metrics
 from shared.bus.consumer import Consumer
 from shared.bus.generations import Generations, ReadModel
+from shared.bus.held import AWAITING, DEAD, counts_of_all
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.bus.progress import Progress, Pulse, places
 from shared.bus.rebuild import group_name
-from shared.errors import ServiceError, Unavailable
+from shared.bus.timers import Leased, Timer
+from shared.errors import Unavailable
 from shared.logs import get_logger
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase
@@ -34,15 +36,6 @@ _PATIENT_SECONDS = 2.0
 PROGRESS = "consumer_progress"
 FRESH_SECONDS = 30.0
 """What depends on consents and employments is not shown when their events are older than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """Something that is due every so often. `action` does what is due now and returns how much that was."""
-
-    name: str
-    seconds: float
-    action: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,15 +172,12 @@ class Worker:
             consumer.run(self._stop)
 
     def _time(self, timer: Timer, pulse: Pulse) -> None:
+        leased = Leased(timer, self._plan.database)
         while not self._stop.wait(timer.seconds):
             pulse.beat()
-            try:
-                timer.action()
-            except (PyMongoError, ServiceError) as error:
-                log.warning("timer_failed", timer=timer.name, error=type(error).__name__)
-            except Exception:
-                log.exception("timer_failed", timer=timer.name)
+            leased.take()
             pulse.rest()
+        leased.end()
 
     def _gauge(self, pulse: Pulse) -> None:
         while not self._stop.wait(2.0):
@@ -205,9 +195,9 @@ class Worker:
             if consumer.lag is not None:
                 metrics.CONSUMER_LAG.labels(topic=name).set(consumer.lag)
             note_progress(self._plan.database, name, consumer.lag, dict(consumer.caught_up))
-        held = {row["_id"]: row["n"] for row in self._plan.database["held_events"].aggregate(_BY_STATE)}
-        metrics.AWAITING.set(held.get("awaiting", 0))
-        metrics.DEAD_LETTERS.set(held.get("dead", 0))
+        held = counts_of_all(self._plan.database)
+        metrics.AWAITING.set(held[AWAITING])
+        metrics.DEAD_LETTERS.set(held[DEAD])
 
 
 def note_progress(
@@ -252,9 +242,6 @@ def require_fresh(database: MongoDatabase, consumer: str, now: datetime, seconds
 def _join(threads: Sequence[threading.Thread], until: float) -> None:
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-
-
-_BY_STATE = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]
 
 
 class _Superseded:

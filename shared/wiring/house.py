@@ -15,7 +15,8 @@ from shared.bus import held
 from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
-from shared.bus.worker import Plan, Timer, Worker, is_behind
+from shared.bus.timers import Timer
+from shared.bus.worker import Plan, Worker, is_behind
 from shared.clock import Clock, made_at, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
@@ -139,14 +140,16 @@ class House:
         return app
 
     def may_come(self, missing: NotYetKnown) -> bool:
-        """Whether the event of what nobody here knows may be on its way: its id is young, or our events lag."""
+        """Whether the event of what nobody here knows may be on its way: its id is young, it is set aside, or our
+        events lag."""
         now = self.clock()
-        made = made_at(missing.key)
+        made = None if missing.otherwise else made_at(missing.key)  # the youth of what is known says nothing
         if not missing.by_id or (made is not None and abs(now - made) < _LATEST_EVENT):
             return True
         try:
             with within(0.5):
-                set_aside = self.database[held.COLLECTION].find_one({}, {"_id": 1})
+                its_own = {"aggregate": f"{missing.topic}/{missing.key}"}
+                set_aside = self.database[held.COLLECTION].find_one(its_own, {"_id": 1})
                 return set_aside is not None or is_behind(self.database, now, _LAG_SECONDS)
         except PyMongoError:
             return True

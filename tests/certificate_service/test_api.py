@@ -22,6 +22,7 @@ from tests.certificate_service.service import (
     left,
     withdrew,
 )
+from tests.leftovers import holding
 
 
 def test_the_public_reads_status_course_and_body_and_no_name(service: Service) -> None:
@@ -288,6 +289,23 @@ def test_an_erased_one_can_still_be_revoked(service: Service) -> None:
     verdict = service.verify(url=certificate_url(certificate.id))
     assert set(failed_checks(verdict)) == {"context", "revocation"}
     assert verdict["certificate"]["summary"] == "revoked, holder erased"
+
+
+def test_why_a_certificate_was_suspended_or_revoked_is_nowhere_any_more_when_its_holder_is_erased(
+    service: Service,
+) -> None:
+    person, reason = service.person(), "nobody-should-keep-this"
+    certificate = service.issue(person)
+    keyed = [service.manager() | {"Idempotency-Key": f"{verb}-{person}"} for verb in ("suspend", "revoke")]
+    assert service.act(certificate.id, "suspend", keyed[0], reason=reason).status_code == 200
+    assert service.act(certificate.id, "revoke", keyed[1], reason=reason).status_code == 200
+    shown = service.get(f"/v1/certificates/{certificate.id}", service.manager()).json["reason"]
+
+    service.feed(erased(person))
+    assert service.act(certificate.id, "revoke", reason=reason).status_code == 409
+
+    assert shown == reason
+    assert holding(service.house.database, reason) == []
 
 
 # -- keys and lists

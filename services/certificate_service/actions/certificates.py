@@ -20,6 +20,7 @@ from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, see
 from shared.clock import Clock, Ids
 from shared.errors import Forbidden, NotFound, NotYetKnown, Stale, Transient
 from shared.schemas.event import Event
+from shared.storage.pages import Rows, fill
 
 __all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewPlace", "Shown"]
 
@@ -89,16 +90,16 @@ class Certificates:
         """What the caller may see after a position of the feed, in its order."""
         caller = self._as_known(caller)
         scope = self._scope(caller)
-        shown: list[Shown] = []
-        position, more = after, True
-        while more and len(shown) < limit:
-            wanted = limit - len(shown)
-            rows, people = self._store.feed.page(scope, filters, after=position, limit=wanted, now=self._now())
-            for row in rows:
-                shown += self._shown(caller, row, people, filters, again=after > 0)
-            position = rows[-1].position or position if rows else position
-            more = len(rows) == wanted
-        return FeedPage(shown, position, more)
+
+        def read(position: int, count: int) -> Rows[Shown, int]:
+            found = self._store.feed.page(scope, filters, after=position, limit=count, now=self._now())
+            rows = [
+                (r.position or 0, self._shown(caller, r, found.people, filters, again=after > 0)) for r in found.rows
+            ]
+            return Rows(rows, found.position, found.more)
+
+        page = fill(read, after, limit)
+        return FeedPage(page.items, page.position, page.more)
 
     def withheld(self, caller: Caller, after: str | None, limit: int) -> list[tuple[Withheld, datetime]]:
         """Completions of the caller's courses, or under the caller's seal, that are not certified now; since when."""
@@ -234,14 +235,14 @@ class Certificates:
 
     def _shown(
         self, caller: Caller, row: Stored, people: dict[str, Person], filters: Filters, *, again: bool
-    ) -> list[Shown]:
+    ) -> Shown | None:
         certificate = row.value
         person = people.get(certificate.person_id or "", Person(id=""))
         if sees_whole(caller, _facts(certificate, may=self._may_see(certificate, person))):
-            return [Shown(row)]
+            return Shown(row)
         if filters.employer is None and _awards(caller, certificate):
-            return [Shown(row, withheld=NOT_THE_AWARDERS)]
-        return [Shown(row, visible=False)] if again and not filters.any else []
+            return Shown(row, withheld=NOT_THE_AWARDERS)
+        return Shown(row, visible=False) if again and not filters.any else None
 
     def _may_see(self, certificate: Certificate, person: Person) -> bool:
         """As recorded, in the order of the feed, and as of today: an employment may have ended by its date."""

@@ -13,7 +13,6 @@ from typing import Any
 from prometheus_client import Counter
 
 from services.certificate_service import domain
-from services.certificate_service.actions.visibility import Decide
 from services.certificate_service.actions.writing import Contents, Pen
 from services.certificate_service.adapters.names import Named, Names
 from services.certificate_service.adapters.plain_json import BadDocument
@@ -36,6 +35,8 @@ _AT_ONCE = 200
 
 log = get_logger(__name__)
 
+Decide = Callable[[Callable[[UnitOfWork], int]], int]
+"""Runs an action in a transaction of its own, again when somebody was faster."""
 Passed = EnrolmentCompleted | EnrolmentResultCorrected
 
 

@@ -64,8 +64,7 @@ class Base:
     def _facts(self, enrolment: Enrolment) -> Facts:
         employer = enrolment.employer_id
         may_see = False
-        if employer is not None:
-            person = self.store.copies.person(enrolment.person_id)
+        if employer is not None and (person := self.store.copies.find_person(enrolment.person_id)):
             may_see = person.works_for(employer, self.now().date()) and person.shares_with(employer)
         return Facts(
             person_id=enrolment.person_id,

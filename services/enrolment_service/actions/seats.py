@@ -9,7 +9,7 @@ from services.enrolment_service.domain import Enrolment
 from services.enrolment_service.store.seats import SeatCount, availability_of
 from shared.auth import visibility
 from shared.auth.caller import Caller
-from shared.errors import NotFound
+from shared.errors import NotFound, NotYetKnown
 from shared.schemas.enrolment import SeatsAvailabilityChanged, SeatsCapacityChanged
 from shared.schemas.event import Event
 
@@ -18,7 +18,8 @@ class Seating(Base):
     """The seats of a session, for its trainers, and for events and timers."""
 
     def seats(self, session_id: str) -> SeatCount:
-        """The public numbers."""
+        """The public numbers. NotFound for a session that was cancelled before it opened: there never are any."""
+        self._may_have_seats(session_id)
         return self.store.seats.count(session_id)
 
     def seats_of(self, session_ids: Sequence[str]) -> list[SeatCount]:
@@ -28,10 +29,12 @@ class Seating(Base):
     def set_seats(
         self, caller: Caller, session_id: str, capacity: int, waitlist_limit: int | None, if_match: int | None
     ) -> SeatCount:
-        """Move the capacity, never below what is taken; more seats move the queue."""
+        """Move the capacity, never below what is taken; more seats move the queue. Another cluster's seats are as
+        unknown as those of a session whose opening has not come."""
+        self._may_have_seats(session_id)
         document = self.store.seats.document(session_id)
         if not visibility.may_teach(caller, document["cluster_id"]):
-            raise NotFound(f"No session {session_id}.")
+            raise NotYetKnown("session", session_id)
         check_version(document["version"], if_match)
         domain.check_capacity(capacity, document["taken"])
         limit = document["waitlist_limit"] if waitlist_limit is None else waitlist_limit
@@ -65,8 +68,17 @@ class Seating(Base):
         if document.get("cancelled") and document["claims"]:
             return 0  # An enrolment may still come of a claim that was made before: look again.
         if not document.get("cancelled") and document["taken"] < document["capacity"] and document["waiting"] > 0:
-            return self._offer_next(session_id, document)
+            session = self.store.copies.session(session_id)
+            if session.takes_offers(self.now()):
+                return self._offer_next(session, document)
         return self._announce(document)
+
+    def end_queue(self, session_id: str, chunk: int = 50) -> int:
+        """Nobody waits for a seat in a session that has begun: some of those who do lapse."""
+        waiting = self.store.of_session(session_id, [domain.WAITLISTED], limit=chunk)
+        for enrolment in waiting:
+            self._leave(enrolment, domain.lapse(enrolment, self.now()))
+        return len(waiting)
 
     def expire_offer(self, enrolment_id: str) -> int:
         """An offer was not taken in time; the next in line is offered."""
@@ -104,6 +116,10 @@ class Seating(Base):
 
     # -- inside
 
+    def _may_have_seats(self, session_id: str) -> None:
+        if not self.store.seats.exists(session_id) and self.store.copies.never_opens(session_id):
+            raise NotFound(f"No session {session_id}.")
+
     def _cancel_some(self, session_id: str, chunk: int) -> int:
         some = self.store.of_session(session_id, sorted(domain.OPEN), limit=chunk)
         document = self.store.seats.document(session_id)
@@ -113,14 +129,14 @@ class Seating(Base):
             self.store.seats.save({**document, **_left_without(some, document)}, [])
         return len(some)
 
-    def _offer_next(self, session_id: str, document: dict[str, Any]) -> int:
+    def _offer_next(self, session: domain.Session, document: dict[str, Any]) -> int:
         """Offer the free seat to the lowest ticket; wait while a lower one is claimed and not committed yet."""
-        enrolment = self.store.next_waiting(session_id)
+        enrolment = self.store.next_waiting(session.id)
         tickets = [c["t"] for c in document["claims"] if c["t"] is not None]
         if enrolment is None or any(ticket < (enrolment.ticket or 0) for ticket in tickets):
             return 0
-        self.store.seats.give_offer(session_id)
-        self.store.save(*domain.offer(enrolment, self.now()))
+        self.store.seats.give_offer(session.id)
+        self.store.save(*domain.offer(enrolment, session, self.now()))
         return 1
 
     def _announce(self, document: dict[str, Any]) -> int:

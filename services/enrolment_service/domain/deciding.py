@@ -63,7 +63,7 @@ def reject(enrolment: Enrolment, reason: str | None, by: str, now: datetime) -> 
 
 
 def lapse(enrolment: Enrolment, now: datetime) -> tuple[Enrolment, list[Event]]:
-    """No approval came in time."""
+    """No approval came in time, or they waited for a seat until the session started."""
     lapsed = move(enrolment, LAPSED, "timer", now)
     return lapsed, [events.EnrolmentLapsed(**facts(lapsed))]
 

@@ -166,15 +166,22 @@ class Seats:
         found = (self._work.peek(SEATS, session_id) for session_id in session_ids)
         return [counted(document) for document in found if document is not None]
 
-    def needing_care(self, limit: int) -> list[str]:
-        """Sessions where the queue may move or something is to be announced."""
-        rows = self._work.collection(SEATS).find({"needs_care": True}, {"_id": 1}, limit=limit)
+    def needing_care(self, limit: int, after: str = "") -> list[str]:
+        """Sessions where the queue may move or something is to be announced, by id."""
+        query = {"needs_care": True, "_id": {"$gt": after}}
+        rows = self._work.collection(SEATS).find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit)
         return [row["_id"] for row in rows]
 
-    def stale_claims(self, now: datetime, limit: int) -> list[tuple[str, Document]]:
-        """(session, claim) of claims that nobody confirmed in time."""
-        query = {"claims.0": {"$exists": True}, "claims.at": {"$lt": now - CLAIM_AGE}}
-        rows = self._work.collection(SEATS).find(query, {"claims": 1}, limit=limit, hint="claimed")
+    def with_queue(self, after: str, limit: int) -> list[str]:
+        """Sessions in which somebody waits for a seat, by id."""
+        query = {"waiting": {"$gt": 0}, "_id": {"$gt": after}}
+        rows = self._work.collection(SEATS).find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit, hint="queued")
+        return [row["_id"] for row in rows]
+
+    def stale_claims(self, now: datetime, limit: int, after: str = "") -> list[tuple[str, Document]]:
+        """(session, claim) of claims that nobody confirmed in time, in so many sessions behind one, by id."""
+        query = {"claims.0": {"$exists": True}, "claims.at": {"$lt": now - CLAIM_AGE}, "_id": {"$gt": after}}
+        rows = self._work.collection(SEATS).find(query, {"claims": 1}, sort=[("_id", 1)], limit=limit, hint="claimed")
         return [(row["_id"], claim) for row in rows for claim in row["claims"] if claim["at"] < now - CLAIM_AGE]
 
     def give_back(self, session_id: str, claim: Document) -> None:

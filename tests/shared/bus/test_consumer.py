@@ -20,7 +20,8 @@ from shared.bus.held import list_dead
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaSettings, close_consumer, ensure_topics, open_consumer
 from shared.bus.rebuild import group_name, rebuild
-from shared.bus.worker import PROGRESS, Plan, Timer, Worker
+from shared.bus.timers import Timer
+from shared.bus.worker import PROGRESS, Plan, Worker
 from shared.errors import Conflict, Transient
 from shared.storage.lease import Lease
 from shared.storage.mongo import Mongo, MongoDatabase

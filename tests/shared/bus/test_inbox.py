@@ -19,7 +19,7 @@ from shared.bus.inbox import Inbox, Subscription
 from shared.clock import utc_now
 from shared.errors import Conflict, NotYetKnown, Transient, Unavailable
 from shared.schemas.event import Envelope
-from shared.storage.mongo import Mongo, MongoDatabase
+from shared.storage.mongo import Document, Mongo, MongoDatabase
 from shared.storage.transaction import commit
 from shared.storage.work import Duplicate, Raced, UnitOfWork
 from tests.chaos.probe import Probe, probe_of
@@ -152,15 +152,16 @@ def test_who_gets_a_partition_asks_anew_what_is_set_aside(desk: Desk) -> None:
 
 def test_a_look_from_before_a_doubt_counts_for_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.act = poisoned
-    counts = Held.counts
+    has = Held._has
 
-    def count_and_doubt(held: Held) -> dict[str, int]:
-        counted = counts(held)
-        desk.another().take([desk.record("a", 1, poison=True)])
-        desk.inbox.held.doubt()
-        return counted
+    def look_and_doubt(held: Held, what: Document) -> bool:
+        found = has(held, what)
+        if not what:
+            desk.another().take([desk.record("a", 1, poison=True)])
+            desk.inbox.held.doubt()
+        return found
 
-    monkeypatch.setattr(Held, "counts", count_and_doubt)
+    monkeypatch.setattr(Held, "_has", look_and_doubt)
     desk.inbox.held.look()
     monkeypatch.undo()
     desk.inbox.take([desk.record("a", 2)])

@@ -16,7 +16,8 @@ from shared.bus import worker as workers
 from shared.bus.consumer import Consumer
 from shared.bus.kafka import KafkaSettings
 from shared.bus.progress import Progress
-from shared.bus.worker import Plan, Timer, Worker
+from shared.bus.timers import Timer
+from shared.bus.worker import Plan, Worker
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.relay import Relay
 from tests.chaos.arena import wait_for
