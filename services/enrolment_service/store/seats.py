@@ -18,6 +18,7 @@ from pymongo.errors import AutoReconnect, PyMongoError
 
 from services.enrolment_service import domain
 from services.enrolment_service.domain import Seat
+from services.enrolment_service.store.claiming import CLAIM, forgetting, without
 from shared.errors import Conflict, NotYetKnown, ServiceError
 from shared.logs import get_logger
 from shared.schemas.event import Event
@@ -111,7 +112,7 @@ class Seats:
 
     def release(self, enrolment_id: str, session_id: str, status: str) -> None:
         """The enrolment gave up what it held: a seat, an offered seat, or a place in the queue."""
-        steps: Document = {"claims": _without("$claims", [enrolment_id])}
+        steps: Document = {"claims": without("$claims", [enrolment_id])}
         if status in domain.HOLDS_SEAT:
             steps["taken"] = {"$subtract": ["$taken", 1]}
         if status == domain.OFFERED:
@@ -177,7 +178,7 @@ class Seats:
         """Undo a claim that never became an enrolment: in the same transaction as whatever bars its late commit."""
         seat = claim["t"] is None
         steps: Document = {
-            "claims": _without("$claims", [claim["e"]]),
+            "claims": without("$claims", [claim["e"]]),
             "taken": {"$subtract": ["$taken", 1 if seat else 0]},
             "waiting": {"$subtract": ["$waiting", 0 if seat else 1]},
             "needs_care": True,
@@ -190,7 +191,7 @@ class Seats:
 
     def settle_now(self, session_id: str, enrolment_id: str) -> None:
         """The claim became an enrolment: forget it."""
-        self._work.collection(SEATS).update_one({"_id": session_id}, _forgetting([enrolment_id]))
+        self._work.collection(SEATS).update_one({"_id": session_id}, forgetting([enrolment_id]))
 
     def entomb(self, enrolment_id: str, now: datetime) -> None:
         """Occupy the id of an enrolment that never came, so that a late insert fails."""
@@ -264,7 +265,7 @@ def settle_until(closing: threading.Event, database: MongoDatabase) -> None:
         gone = [enrolment for ids in old.values() for enrolment in ids]
         try:
             if old:
-                database[SEATS].update_many({"_id": {"$in": list(old)}}, _forgetting("$$gone"), let={"gone": gone})
+                database[SEATS].update_many({"_id": {"$in": list(old)}}, forgetting("$$gone"), let={"gone": gone})
         except PyMongoError as error:
             # The sweep settles them instead: the claims are old by then and their enrolments are there.
             log.warning("claims_not_settled", error=type(error).__name__)
@@ -304,84 +305,11 @@ def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> di
     ]
     sessions = {"_id": {"$in": list(by_session)}}
     try:
-        seats.update_many(sessions, _CLAIM, let={"desks": desks})
+        seats.update_many(sessions, CLAIM, let={"desks": desks})
     except AutoReconnect:
         # The driver does not repeat an update of many. This one may be: who has a claim gets no second one.
-        seats.update_many(sessions, _CLAIM, let={"desks": desks})
+        seats.update_many(sessions, CLAIM, let={"desks": desks})
     return {document["_id"]: document for document in seats.find(sessions)}
-
-
-_AVAILABILITY: Document = {
-    "$switch": {
-        "branches": [
-            {"case": {"$not": ["$open"]}, "then": "closed"},
-            {"case": {"$and": [{"$eq": ["$waiting", 0]}, {"$lt": ["$taken", "$capacity"]}]}, "then": "open"},
-            {"case": {"$lt": ["$waiting", "$waitlist_limit"]}, "then": "waitlist_only"},
-        ],
-        "default": "full",
-    }
-}
-"""`domain.availability` as the database computes it."""
-
-
-def _claim_stages() -> list[Document]:
-    """Of each session's document: hand out seats and tickets to those who ask at its desk, in their order.
-
-    A pipeline parsed once for all sessions of a group: a statement for each cost mongod three times as much.
-    """
-    now = "$$value"
-    has_claim = {"$in": ["$$this.p", f"{now}.claims.p"]}
-    seat_free = {"$and": ["$open", {"$eq": [f"{now}.waiting", 0]}, {"$lt": [f"{now}.taken", "$capacity"]}]}
-    queue_free = {"$and": ["$open", {"$lt": [f"{now}.waiting", "$waitlist_limit"]}]}
-    ticket = {"t": f"{now}.next", "w": {"$add": [f"{now}.waiting", 1]}}
-    gets_seat = {
-        "taken": {"$add": [f"{now}.taken", 1]},
-        "waiting": f"{now}.waiting",
-        "next": f"{now}.next",
-        "claims": {"$concatArrays": [f"{now}.claims", ["$$this"]]},
-    }
-    gets_ticket = {
-        "taken": f"{now}.taken",
-        "waiting": {"$add": [f"{now}.waiting", 1]},
-        "next": {"$add": [f"{now}.next", 1]},
-        "claims": {"$concatArrays": [f"{now}.claims", [{"$mergeObjects": ["$$this", ticket]}]]},
-    }
-    branches = [
-        {"case": has_claim, "then": now},
-        {"case": seat_free, "then": gets_seat},
-        {"case": queue_free, "then": gets_ticket},
-    ]
-    start = {
-        "taken": "$taken",
-        "waiting": "$waiting",
-        "next": "$next_ticket",
-        "claims": _without("$claims", "$desk.settled"),
-    }
-    hand_out = {
-        "$reduce": {
-            "input": "$desk.asking",
-            "initialValue": start,
-            "in": {"$switch": {"branches": branches, "default": now}},
-        }
-    }
-    own = {"$filter": {"input": "$$desks", "as": "desk", "cond": {"$eq": ["$$desk.session", "$_id"]}}}
-    return [
-        {"$set": {"desk": {"$first": own}}},
-        {"$set": {"r": hand_out}},
-        {
-            "$set": {
-                "taken": "$r.taken",
-                "waiting": "$r.waiting",
-                "next_ticket": "$r.next",
-                "claims": "$r.claims",
-                "version": {"$add": ["$version", 1]},
-                "updated_at": "$$NOW",
-            }
-        },
-        # Only a change of availability needs somebody to look.
-        {"$set": {"needs_care": {"$cond": [{"$eq": [_AVAILABILITY, "$announced"]}, "$needs_care", True]}}},
-        {"$unset": ["desk", "r"]},
-    ]
 
 
 def _outcome(question: SeatQuestion, document: Document | None) -> Seat | ServiceError:
@@ -415,16 +343,3 @@ def duplicate_enrolment(existing: str | None) -> Conflict:
     """One active enrolment per worker and session."""
     known = f" ({existing})" if existing else ""
     return Conflict(f"The worker already has an active enrolment in this session{known}.", code="DUPLICATE_ENROLMENT")
-
-
-def _without(claims: str, enrolment_ids: Sequence[str] | str) -> Document:
-    """The claims except those for these enrolments: a list of ids, or the expression of one."""
-    known = enrolment_ids if isinstance(enrolment_ids, str) else list(enrolment_ids)
-    return {"$filter": {"input": claims, "as": "claim", "cond": {"$not": [{"$in": ["$$claim.e", known]}]}}}
-
-
-def _forgetting(enrolment_ids: Sequence[str] | str) -> list[Document]:
-    return [{"$set": {"claims": _without("$claims", enrolment_ids)}}]
-
-
-_CLAIM: list[Document] = _claim_stages()
