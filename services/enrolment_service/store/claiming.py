@@ -14,7 +14,7 @@ _AVAILABILITY: Document = {
         "default": "full",
     }
 }
-"""`domain.availability` as the database computes it."""
+"""`Ledger.availability` as the database computes it."""
 
 
 def _claim_stages() -> list[Document]:
@@ -23,7 +23,7 @@ def _claim_stages() -> list[Document]:
     A pipeline parsed once for all sessions of a group: a statement for each cost mongod three times as much.
     """
     now = "$$value"
-    has_claim = {"$in": ["$$this.p", f"{now}.claims.p"]}
+    has_claim = {"$in": ["$$this.k", f"{now}.claims.k"]}
     seat_free = {"$and": ["$open", {"$eq": [f"{now}.waiting", 0]}, {"$lt": [f"{now}.taken", "$capacity"]}]}
     queue_free = {"$and": ["$open", {"$lt": [f"{now}.waiting", "$waitlist_limit"]}]}
     ticket = {"t": f"{now}.next", "w": {"$add": [f"{now}.waiting", 1]}}

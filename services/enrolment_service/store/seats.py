@@ -1,15 +1,20 @@
 """The seat desk: who gets a seat and who a ticket, decided by the database in one update, never twice, never too many.
 
 A seat document counts what is taken and holds only claims that are not confirmed yet, so it stays small:
-`{_id: session, cluster_id, open, capacity, waitlist_limit, taken, offered, waiting, next_ticket, claims: [{p, e, t, w, at}]}`.
-`taken` = confirmed + offered + claimed; `waiting` = tickets without a seat. A claim is idempotent by (session, person).
+`{_id: session, cluster_id, open, capacity, waitlist_limit, taken, offered, waiting, next_ticket, claims}`.
+`taken` = confirmed + offered + claimed; `waiting` = tickets without a seat.
+
+A claim `{k, p, e, t, w, at}` belongs to the enrolment `e` of the person `p` alone. `k` is what it is idempotent by in its
+session: the stored application that was approved (its id), or, where none is stored yet, the person. Who applies again
+after a process died takes up what it had claimed, under the same enrolment id; an approval never takes up anything but
+its own. `t` is the ticket (none: a seat), `w` the place in the queue.
 """
 
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +22,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import AutoReconnect, PyMongoError
 
 from services.enrolment_service import domain
-from services.enrolment_service.domain import Seat
+from services.enrolment_service.domain import Claim, Enrolment, Ledger, Seat
 from services.enrolment_service.store.claiming import CLAIM, forgetting, without
 from shared.errors import Conflict, NotYetKnown, ServiceError
 from shared.logs import get_logger
@@ -34,25 +39,37 @@ CLAIM_AGE = timedelta(seconds=10)
 _SETTLE_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SeatQuestion:
     """Asks the desk for a seat. `existing` says that the enrolment is stored already (an approval).
 
-    The same question whatever id the enrolment would get: an act that runs again draws a new one.
+    A new application is the same question whatever id it would get, as an act that runs again draws a new one; that of
+    a stored enrolment is its own.
     """
 
     session_id: str
     person_id: str
-    enrolment_id: str = field(compare=False)
+    enrolment_id: str
     existing: bool = False
+
+    @property
+    def key(self) -> str:
+        """What its claim is idempotent by, within the session."""
+        return self.enrolment_id if self.existing else self.person_id
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SeatQuestion) and (self.session_id, self.key) == (other.session_id, other.key)
+
+    def __hash__(self) -> int:
+        return hash((self.session_id, self.key))
 
 
 @dataclass(frozen=True, slots=True)
 class SlotQuestion:
-    """Asks whether the worker has an active enrolment in the session already."""
+    """Asks whether the worker, who may have several records, has an active enrolment in the session already."""
 
     session_id: str
-    person_id: str
+    person_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +109,9 @@ class Seats:
         self._work.after_commit(lambda: DESK.settle(session_id, seat.enrolment_id))
         return seat
 
-    def check_slot(self, session_id: str, person_id: str) -> None:
-        """DUPLICATE_ENROLMENT when the worker is in this session already."""
-        outcome = self._work.ask(SlotQuestion(session_id, person_id))
+    def check_slots(self, session_id: str, person_ids: Sequence[str]) -> None:
+        """DUPLICATE_ENROLMENT when the worker is in this session already, under any of these records. One question."""
+        outcome = self._work.ask(SlotQuestion(session_id, tuple(person_ids)))
         if isinstance(outcome, ServiceError):
             raise outcome
 
@@ -137,6 +154,15 @@ class Seats:
     def take_offer(self, session_id: str) -> None:
         """An offered seat was accepted."""
         self.change(session_id, {"offered": {"$subtract": ["$offered", 1]}})
+
+    def cancel(self, session_id: str, gone: Sequence[Enrolment]) -> None:
+        """These were cancelled with their session; what they held comes free."""
+        document = self.document(session_id)
+        left = ledger_of(document).without(gone)
+        kept = {claim.enrolment_id for claim in left.claims}
+        claims = [claim for claim in document["claims"] if claim["e"] in kept]
+        counters = {"taken": left.taken, "offered": left.offered, "waiting": left.waiting}
+        self.save({**document, **counters, "claims": claims}, [])
 
     def document(self, session_id: str) -> Document:
         """The seat document; NotYetKnown until the session's opening has come."""
@@ -195,37 +221,42 @@ class Seats:
 
     def entomb(self, enrolment_id: str, now: datetime) -> None:
         """Occupy the id of an enrolment that never came, so that a late insert fails."""
+        if self._work.peek(ENROLMENTS, enrolment_id) is not None:
+            return  # occupied already
         tomb = {"_id": enrolment_id, "tombstone": True, "version": 1, "sequence": 0}
         self._work.also(ENROLMENTS, InsertOne({**tomb, "created_at": now, "updated_at": now}))
 
 
-def counted(document: Document) -> SeatCount:
-    """The public numbers of a seat document."""
-    claimed = sum(1 for claim in document["claims"] if claim["t"] is None)
-    return SeatCount(
-        session_id=document["_id"],
-        cluster_id=document["cluster_id"],
+def ledger_of(document: Document) -> Ledger:
+    """The numbers of a seat document."""
+    return Ledger(
+        open=document["open"],
         capacity=document["capacity"],
         waitlist_limit=document["waitlist_limit"],
-        confirmed=document["taken"] - document["offered"] - claimed,
-        held=document["offered"] + claimed,
+        taken=document["taken"],
         offered=document["offered"],
         waiting=document["waiting"],
-        availability=availability_of(document),
-        version=document["version"],
-        created_at=document["created_at"],
-        updated_at=document["updated_at"],
+        next_ticket=document["next_ticket"],
+        claims=tuple(Claim(enrolment_id=claim["e"], ticket=claim["t"]) for claim in document["claims"]),
     )
 
 
-def availability_of(document: Document) -> str:
-    """What a newcomer finds."""
-    return domain.availability(
-        open_=document["open"],
-        capacity=document["capacity"],
-        taken=document["taken"],
-        waiting=document["waiting"],
-        waitlist_limit=document["waitlist_limit"],
+def counted(document: Document) -> SeatCount:
+    """The public numbers of a seat document."""
+    ledger = ledger_of(document)
+    return SeatCount(
+        session_id=document["_id"],
+        cluster_id=document["cluster_id"],
+        capacity=ledger.capacity,
+        waitlist_limit=ledger.waitlist_limit,
+        confirmed=ledger.confirmed,
+        held=ledger.held,
+        offered=ledger.offered,
+        waiting=ledger.waiting,
+        availability=ledger.availability,
+        version=document["version"],
+        created_at=document["created_at"],
+        updated_at=document["updated_at"],
     )
 
 
@@ -273,13 +304,15 @@ def settle_until(closing: threading.Event, database: MongoDatabase) -> None:
 
 def resolve_slots(work: UnitOfWork, questions: Sequence[SlotQuestion]) -> Mapping[Any, Any]:
     """Answers many SlotQuestions with one query: None, or DUPLICATE_ENROLMENT."""
-    taken = _occupied(work, questions)
-    return {q: duplicate_enrolment(taken[_slot(q)]) if _slot(q) in taken else None for q in questions}
+    slots = {q: [slot(q.session_id, person) for person in q.person_ids] for q in questions}
+    taken = _occupied(work, [one for of_question in slots.values() for one in of_question])
+    found = {q: next((taken[one] for one in slots[q] if one in taken), None) for q in questions}
+    return {q: None if enrolment is None else duplicate_enrolment(enrolment) for q, enrolment in found.items()}
 
 
 def resolve_seats(work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mapping[Any, Any]:
     """Answers many SeatQuestions with one query, one update and one read: a Seat each, or why not."""
-    taken = _occupied(work, [q for q in questions if not q.existing])
+    taken = _occupied(work, [_slot(q) for q in questions if not q.existing])
     asking = [q for q in questions if _slot(q) not in taken or q.existing]
     answers: dict[Any, Any] = {q: duplicate_enrolment(taken[_slot(q)]) for q in questions if q not in asking}
     by_session: dict[str, list[SeatQuestion]] = defaultdict(list)
@@ -298,7 +331,7 @@ def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> di
     desks = [
         {
             "session": session,
-            "asking": [{"p": q.person_id, "e": q.enrolment_id, "t": None, "w": None, "at": now} for q in asking],
+            "asking": [_claim_of(q, now) for q in asking],
             "settled": DESK.take_settled(session),
         }
         for session, asking in by_session.items()
@@ -312,11 +345,16 @@ def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> di
     return {document["_id"]: document for document in seats.find(sessions)}
 
 
+def _claim_of(question: SeatQuestion, now: datetime) -> Document:
+    who = {"k": question.key, "p": question.person_id, "e": question.enrolment_id}
+    return {**who, "t": None, "w": None, "at": now}
+
+
 def _outcome(question: SeatQuestion, document: Document | None) -> Seat | ServiceError:
     if document is None:
         return NotYetKnown("session", question.session_id)
     for claim in document["claims"]:
-        if claim["p"] == question.person_id:
+        if claim.get("k") == question.key:
             return Seat(enrolment_id=claim["e"], ticket=claim["t"], place=claim["w"])
     if not document["open"]:
         return Conflict("The session takes no more applications.", code="SESSION_NOT_OPEN")
@@ -325,12 +363,12 @@ def _outcome(question: SeatQuestion, document: Document | None) -> Seat | Servic
     return Conflict("All seats are taken and the waiting list is full.", code="WAITLIST_FULL")
 
 
-def _occupied(work: UnitOfWork, questions: Sequence[SeatQuestion | SlotQuestion]) -> dict[str, str]:
-    wanted = [_slot(q) for q in questions]
-    return {slot: document["_id"] for slot, document in work.find_by(ENROLMENTS, "slot", wanted).items()}
+def _occupied(work: UnitOfWork, slots: Sequence[str]) -> dict[str, str]:
+    """Which of these slots an active enrolment has, and its id."""
+    return {slot: document["_id"] for slot, document in work.find_by(ENROLMENTS, "slot", slots).items()}
 
 
-def _slot(question: SeatQuestion | SlotQuestion) -> str:
+def _slot(question: SeatQuestion) -> str:
     return slot(question.session_id, question.person_id)
 
 
