@@ -9,7 +9,7 @@ from pymongo.client_session import ClientSession
 from shared.errors import Transient
 from shared.storage.mongo import TRANSACTION, Mongo
 from shared.storage.wakeup import ring
-from shared.storage.work import Raced, UnitOfWork
+from shared.storage.work import Duplicate, Raced, UnitOfWork
 
 T = TypeVar("T")
 _ATTEMPTS, _LONGEST_PAUSE = 20, 0.02
@@ -51,5 +51,9 @@ def decide(client: Mongo, new_work: Callable[[], UnitOfWork], act: Callable[[Uni
             commit(client, work)
         except Raced:
             continue
+        except Duplicate as duplicate:
+            if duplicate.index != "_id_":
+                raise
+            continue  # somebody else inserted it since it was read
         return result
     raise Transient("Too many changes to the same thing at once.")

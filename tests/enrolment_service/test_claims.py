@@ -153,7 +153,7 @@ def test_a_waiting_one_is_not_overtaken_by_one_that_was_stored_while_the_queue_w
     winner, first = (service.apply(session_id, person).json["id"] for person in people[:2])
     act(service, winner, "cancel")
     actions = service.actions(service.house.work())
-    actions.store.seats.settle_now(session_id, first)
+    actions.store.seats.settle_now(actions.store.get(first).value)
     actions.store.seats.document(session_id)  # from here on others are faster
     (slow,) = ask(service, SeatQuestion(session_id, people[2], "enrolment-of-a-slow-process"))
     fast = service.apply(session_id, people[3]).json
@@ -163,3 +163,22 @@ def test_a_waiting_one_is_not_overtaken_by_one_that_was_stored_while_the_queue_w
 
     assert (slow.place, fast["place_in_queue"]) == (2, 3)
     assert moved == 0, "the later ticket was offered while the earlier one was being stored"
+
+
+def test_what_a_late_second_approval_claims_is_given_back_and_not_settled(service: Service) -> None:
+    session_id, (person, other) = service.session(capacity=1, approval_needed=True), service.people(2)
+    enrolment = applied(service, session_id, person)
+    assert act(service, enrolment, "approve").json["status"] == "confirmed"
+    actions = service.actions(service.house.work())
+    actions.store.seats.settle_now(actions.store.get(enrolment).value)
+
+    (late,) = ask(service, SeatQuestion(session_id, person, enrolment, existing=True))
+    age_claims(service, session_id)
+    service.tick()
+    waiting = act(service, applied(service, session_id, other), "approve").json
+    act(service, enrolment, "cancel")
+    service.tick()
+
+    assert (late.ticket, waiting["place_in_queue"]) == (1, 1)
+    assert service.events(waiting["id"])[-1] == "offered"
+    assert (seats(service, session_id)["taken"], seats(service, session_id)["waiting"]) == (1, 0)

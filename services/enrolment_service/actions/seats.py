@@ -1,10 +1,12 @@
 """Seats and queues: opened, moved, taken care of, and what old claims held given back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.enrolment_service import domain
 from services.enrolment_service.actions.base import Base, check_version
 from services.enrolment_service.domain import Enrolment
+from services.enrolment_service.store.claiming import claim_id
 from services.enrolment_service.store.seats import SeatCount, ledger_of
 from shared.auth import visibility
 from shared.auth.caller import Caller
@@ -87,8 +89,8 @@ class Seating(Base):
         if not self.store.seats.has(session_id, claim):
             return 0  # settled, or given back, since it was found
         enrolment = self._stored(claim["e"])
-        if enrolment is not None and enrolment.active and enrolment.status != domain.APPLIED:
-            self.store.seats.settle_now(session_id, enrolment.id)
+        if enrolment is not None and enrolment.has_seat_by(claim_id(claim)):
+            self.store.seats.settle_now(enrolment)
             return 0
         # The seat first: of two who sweep, the later one finds the claim gone, and not only the tombstone there.
         self.store.seats.give_back(session_id, claim)
@@ -97,7 +99,7 @@ class Seating(Base):
         elif enrolment.status == domain.APPLIED:
             # An approval froze between claim and commit: a new version makes its late commit fail.
             self.store.save(enrolment, [])
-        # Else it ended while it was being approved, and stays so: nobody who ended it knew of the claim.
+        # Else a decision came before this approval: the enrolment ended, or has what was claimed for another approval.
         return 1
 
     # -- inside

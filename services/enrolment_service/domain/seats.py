@@ -13,6 +13,7 @@ class Seat:
     """What the seat desk gave: a seat, or a ticket of the queue with the place in it."""
 
     enrolment_id: str
+    claim: str | None = None
     ticket: int | None = None
     place: int | None = None
 
@@ -39,6 +40,7 @@ def check_capacity(capacity: int, taken: int) -> None:
 class Claim:
     """A seat, or a ticket of the queue, given to an enrolment that is not known to be stored yet."""
 
+    id: str
     enrolment_id: str
     ticket: int | None
 
@@ -94,14 +96,16 @@ class Ledger:
 
     def without(self, gone: Iterable[Enrolment]) -> "Ledger":
         """After these were cancelled, together with what was claimed for those whose approval is on its way."""
-        status = {enrolment.id: enrolment.status for enrolment in gone}
-        statuses = list(status.values())
-        tickets = [claim.ticket for claim in self.claims if status.get(claim.enrolment_id) == APPLIED]
-        seats = tickets.count(None)
+        known = list(gone)
+        statuses = [enrolment.status for enrolment in known]
+        undecided = {enrolment.id for enrolment in known if enrolment.status == APPLIED}
+        lost = {claim.id for claim in self.claims if claim.enrolment_id in undecided}
+        tickets = [claim.ticket for claim in self.claims if claim.id in lost]
+        seats, over = tickets.count(None), lost | {enrolment.claim_id for enrolment in known}
         return replace(
             self,
             taken=self.taken - sum(s in HOLDS_SEAT for s in statuses) - seats,
             offered=self.offered - statuses.count(OFFERED),
             waiting=self.waiting - statuses.count(WAITLISTED) - (len(tickets) - seats),
-            claims=tuple(claim for claim in self.claims if claim.enrolment_id not in status),
+            claims=tuple(claim for claim in self.claims if claim.id not in over),
         )

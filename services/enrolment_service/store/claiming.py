@@ -77,15 +77,22 @@ def _claim_stages() -> list[Document]:
     ]
 
 
-def without(claims: str, enrolment_ids: Sequence[str] | str) -> Document:
-    """The claims except those for these enrolments: a list of ids, or the expression of one."""
-    known = enrolment_ids if isinstance(enrolment_ids, str) else list(enrolment_ids)
-    return {"$filter": {"input": claims, "as": "claim", "cond": {"$not": [{"$in": ["$$claim.e", known]}]}}}
+def claim_id(claim: Document) -> str:
+    """The id of a claim. Earlier releases gave them none: they went by that of the enrolment."""
+    found: str = claim.get("c") or claim["e"]
+    return found
 
 
-def forgetting(enrolment_ids: Sequence[str] | str) -> list[Document]:
-    """The update that drops the claims of these enrolments."""
-    return [{"$set": {"claims": without("$claims", enrolment_ids)}}]
+def without(claims: str, claim_ids: Sequence[str] | str) -> Document:
+    """The claims except these: a list of ids, or the expression of one."""
+    known = claim_ids if isinstance(claim_ids, str) else list(claim_ids)
+    own = {"$ifNull": ["$$claim.c", "$$claim.e"]}
+    return {"$filter": {"input": claims, "as": "claim", "cond": {"$not": [{"$in": [own, known]}]}}}
+
+
+def forgetting(claim_ids: Sequence[str] | str) -> list[Document]:
+    """The update that drops these claims."""
+    return [{"$set": {"claims": without("$claims", claim_ids)}}]
 
 
 CLAIM: list[Document] = _claim_stages()

@@ -4,10 +4,11 @@ A seat document counts what is taken and holds only claims that are not confirme
 `{_id: session, cluster_id, open, capacity, waitlist_limit, taken, offered, waiting, next_ticket, claims}`.
 `taken` = confirmed + offered + claimed; `waiting` = tickets without a seat.
 
-A claim `{k, p, e, t, w, at}` belongs to the enrolment `e` of the person `p` alone. `k` is what it is idempotent by in its
-session: the stored application that was approved (its id), or, where none is stored yet, the person. Who applies again
-after a process died takes up what it had claimed, under the same enrolment id; an approval never takes up anything but
-its own. `t` is the ticket (none: a seat), `w` the place in the queue.
+A claim `{c, k, p, e, t, w, at}` belongs to the enrolment `e` of the person `p` alone. `k` is what it is idempotent by in
+its session: the stored application that was approved (its id), or, where none is stored yet, the person. Who applies
+again after a process died takes up what it had claimed, under the same enrolment id; an approval never takes up anything
+but its own. `t` is the ticket (none: a seat), `w` the place in the queue, `c` its own id, which the enrolment keeps: an
+approval that comes too late may claim again what was settled long ago, and that one must be given back.
 """
 
 import threading
@@ -23,7 +24,8 @@ from pymongo.errors import AutoReconnect, PyMongoError
 
 from services.enrolment_service import domain
 from services.enrolment_service.domain import Claim, Enrolment, Ledger, Seat
-from services.enrolment_service.store.claiming import CLAIM, forgetting, without
+from services.enrolment_service.store.claiming import CLAIM, claim_id, forgetting, without
+from shared.clock import new_id
 from shared.errors import Conflict, NotYetKnown, ServiceError
 from shared.logs import get_logger
 from shared.schemas.event import Event
@@ -106,7 +108,7 @@ class Seats:
         if not existing and self._work.known(ENROLMENTS, seat.enrolment_id):
             # Two clicks in one group got the same claim; the first of them has made the enrolment.
             raise duplicate_enrolment(seat.enrolment_id)
-        self._work.after_commit(lambda: DESK.settle(session_id, seat.enrolment_id))
+        self._work.after_commit(lambda: DESK.settle(session_id, seat.claim or seat.enrolment_id))
         return seat
 
     def check_slots(self, session_id: str, person_ids: Sequence[str]) -> None:
@@ -127,9 +129,10 @@ class Seats:
         stages = [{"$set": {**steps, "version": {"$add": ["$version", 1]}, "updated_at": "$$NOW"}}]
         self._work.also(SEATS, UpdateOne({"_id": session_id, **(condition or {})}, stages))
 
-    def release(self, enrolment_id: str, session_id: str, status: str) -> None:
+    def release(self, enrolment: Enrolment) -> None:
         """The enrolment gave up what it held: a seat, an offered seat, or a place in the queue."""
-        steps: Document = {"claims": without("$claims", [enrolment_id])}
+        status = enrolment.status
+        steps: Document = {"claims": without("$claims", [enrolment.claim_id])}
         if status in domain.HOLDS_SEAT:
             steps["taken"] = {"$subtract": ["$taken", 1]}
         if status == domain.OFFERED:
@@ -137,7 +140,7 @@ class Seats:
         if status == domain.WAITLISTED:
             steps["waiting"] = {"$subtract": ["$waiting", 1]}
         # From here on somebody must look whether the queue can move and whether availability changed.
-        self.change(session_id, {**steps, "needs_care": True})
+        self.change(enrolment.session_id, {**steps, "needs_care": True})
 
     def give_offer(self, session_id: str) -> None:
         """A waiting one holds an offered seat now."""
@@ -159,8 +162,8 @@ class Seats:
         """These were cancelled with their session; what they held comes free."""
         document = self.document(session_id)
         left = ledger_of(document).without(gone)
-        kept = {claim.enrolment_id for claim in left.claims}
-        claims = [claim for claim in document["claims"] if claim["e"] in kept]
+        kept = {claim.id for claim in left.claims}
+        claims = [claim for claim in document["claims"] if claim_id(claim) in kept]
         counters = {"taken": left.taken, "offered": left.offered, "waiting": left.waiting}
         self.save({**document, **counters, "claims": claims}, [])
 
@@ -204,7 +207,7 @@ class Seats:
         """Undo a claim that never became an enrolment: in the same transaction as whatever bars its late commit."""
         seat = claim["t"] is None
         steps: Document = {
-            "claims": without("$claims", [claim["e"]]),
+            "claims": without("$claims", [claim_id(claim)]),
             "taken": {"$subtract": ["$taken", 1 if seat else 0]},
             "waiting": {"$subtract": ["$waiting", 0 if seat else 1]},
             "needs_care": True,
@@ -215,9 +218,9 @@ class Seats:
         """Whether this very claim still stands."""
         return any(c["e"] == claim["e"] and c["at"] == claim["at"] for c in self.document(session_id)["claims"])
 
-    def settle_now(self, session_id: str, enrolment_id: str) -> None:
+    def settle_now(self, enrolment: Enrolment) -> None:
         """The claim became an enrolment: forget it."""
-        self._work.collection(SEATS).update_one({"_id": session_id}, forgetting([enrolment_id]))
+        self._work.collection(SEATS).update_one({"_id": enrolment.session_id}, forgetting([enrolment.claim_id]))
 
     def entomb(self, enrolment_id: str, now: datetime) -> None:
         """Occupy the id of an enrolment that never came, so that a late insert fails."""
@@ -237,7 +240,7 @@ def ledger_of(document: Document) -> Ledger:
         offered=document["offered"],
         waiting=document["waiting"],
         next_ticket=document["next_ticket"],
-        claims=tuple(Claim(enrolment_id=claim["e"], ticket=claim["t"]) for claim in document["claims"]),
+        claims=tuple(Claim(id=claim_id(c), enrolment_id=c["e"], ticket=c["t"]) for c in document["claims"]),
     )
 
 
@@ -267,10 +270,10 @@ class Desk:
         self._settled: dict[str, tuple[float, list[str]]] = {}
         self._lock = threading.Lock()
 
-    def settle(self, session_id: str, enrolment_id: str) -> None:
+    def settle(self, session_id: str, claim: str) -> None:
         """The enrolment is committed; its claim can go."""
         with self._lock:
-            self._settled.setdefault(session_id, (time.monotonic(), []))[1].append(enrolment_id)
+            self._settled.setdefault(session_id, (time.monotonic(), []))[1].append(claim)
 
     def take_settled(self, session_id: str) -> list[str]:
         """Claims of this session that can go now."""
@@ -293,7 +296,7 @@ def settle_until(closing: threading.Event, database: MongoDatabase) -> None:
     """Forget settled claims that no later claim takes along. For a daemon thread of an API process."""
     while not closing.wait(_SETTLE_SECONDS / 2):
         old = DESK.take_old(_SETTLE_SECONDS)
-        gone = [enrolment for ids in old.values() for enrolment in ids]
+        gone = [claim for claims in old.values() for claim in claims]
         try:
             if old:
                 database[SEATS].update_many({"_id": {"$in": list(old)}}, forgetting("$$gone"), let={"gone": gone})
@@ -346,7 +349,7 @@ def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> di
 
 
 def _claim_of(question: SeatQuestion, now: datetime) -> Document:
-    who = {"k": question.key, "p": question.person_id, "e": question.enrolment_id}
+    who = {"c": new_id(), "k": question.key, "p": question.person_id, "e": question.enrolment_id}
     return {**who, "t": None, "w": None, "at": now}
 
 
@@ -355,7 +358,7 @@ def _outcome(question: SeatQuestion, document: Document | None) -> Seat | Servic
         return NotYetKnown("session", question.session_id)
     for claim in document["claims"]:
         if claim.get("k") == question.key:
-            return Seat(enrolment_id=claim["e"], ticket=claim["t"], place=claim["w"])
+            return Seat(enrolment_id=claim["e"], claim=claim_id(claim), ticket=claim["t"], place=claim["w"])
     if not document["open"]:
         return Conflict("The session takes no more applications.", code="SESSION_NOT_OPEN")
     if document["waitlist_limit"] == 0:
