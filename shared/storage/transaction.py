@@ -12,7 +12,7 @@ from shared.errors import OutcomeUnknown, Transient
 from shared.storage import abandoned
 from shared.storage.mongo import TRANSACTION, Mongo, is_outage
 from shared.storage.wakeup import ring
-from shared.storage.work import Blocked, Raced, UnitOfWork
+from shared.storage.work import Blocked, Duplicate, Raced, UnitOfWork
 
 T = TypeVar("T")
 _ATTEMPTS, _LONGEST_PAUSE = 20, 0.02
@@ -94,5 +94,9 @@ def decide(client: Mongo, new_work: Callable[[], UnitOfWork], act: Callable[[Uni
             commit(client, work)
         except Raced:
             continue
+        except Duplicate as duplicate:
+            if duplicate.index != "_id_":
+                raise
+            continue  # somebody else inserted it since it was read
         return result
     raise Transient("Too many changes to the same thing at once.")

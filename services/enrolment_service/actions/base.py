@@ -26,7 +26,7 @@ class Base:
 
     def _leave(self, enrolment: Enrolment, decision: Decision) -> Stored:
         if enrolment.status in domain.HOLDS_SEAT | {domain.WAITLISTED}:
-            self.store.seats.release(enrolment.id, enrolment.session_id, enrolment.status)
+            self.store.seats.release(enrolment)
         return self.store.save(*decision)
 
     def _own(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Enrolment:

@@ -22,7 +22,7 @@ from services.enrolment_service.domain.results import (
     record_result,
     roster_completed,
 )
-from services.enrolment_service.domain.seats import Seat, availability, check_capacity
+from services.enrolment_service.domain.seats import Claim, Ledger, Seat, check_capacity
 from services.enrolment_service.domain.states import (
     APPLIED,
     ARROWS,
@@ -74,8 +74,10 @@ __all__ = [
     "WAITLISTED",
     "WITH_OUTCOME",
     "Application",
+    "Claim",
     "Employment",
     "Enrolment",
+    "Ledger",
     "Person",
     "Reason",
     "Seat",
@@ -84,7 +86,6 @@ __all__ = [
     "accept_offer",
     "admit",
     "approve",
-    "availability",
     "await_approval",
     "cancel",
     "check_capacity",

@@ -34,10 +34,11 @@ def admit(application: Application, seat: Seat, by: str, now: datetime) -> tuple
 
 def seat_taken(enrolment: Enrolment, seat: Seat, by: str, now: datetime) -> tuple[Enrolment, list[Event]]:
     """The desk gave a seat or a ticket."""
+    claimed = replace(enrolment, claim=seat.claim)
     if seat.ticket is None:
-        confirmed = move(enrolment, CONFIRMED, by, now)
+        confirmed = move(claimed, CONFIRMED, by, now)
         return confirmed, [events.EnrolmentConfirmed(**facts(confirmed), confirmed_at=now)]
-    waiting = replace(move(enrolment, WAITLISTED, by, now), ticket=seat.ticket)
+    waiting = replace(move(claimed, WAITLISTED, by, now), ticket=seat.ticket)
     return waiting, [events.EnrolmentWaitlisted(**facts(waiting), ticket=seat.ticket)]
 
 
