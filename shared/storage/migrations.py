@@ -96,7 +96,9 @@ def _plain(document: Mapping[str, object]) -> list[tuple[str, str]]:
     return sorted((name, json.dumps(value, default=str)) for name, value in document.items())
 
 
-def _steps(migrations: Sequence[Migration], indexes: Indexes, aliases: Mapping[str, str]) -> dict[str, tuple[str, Step]]:
+def _steps(
+    migrations: Sequence[Migration], indexes: Indexes, aliases: Mapping[str, str]
+) -> dict[str, tuple[str, Step]]:
     """Key -> (name, step), in order."""
     if [migration.number for migration in migrations] != list(range(1, len(migrations) + 1)):
         raise MigrationFailed("Migrations are numbered from 1 without a gap, in their order.")
