@@ -39,6 +39,7 @@ _KERNEL_INDEXES: Indexes = {
     held.COLLECTION: held.INDEXES,
     idempotency.COLLECTION: idempotency.INDEXES,
     "inbox": [],
+    "discarded_events": [],
 }
 
 
@@ -183,9 +184,13 @@ class House:
     def run_worker(self, plan: Plan) -> None:
         """Work until SIGTERM."""
         self._serve_metrics()
-        self._prepared.wait()
+        self.wait()
         collector.settle()
         Worker(plan).run()
+
+    def wait(self) -> None:
+        """Until the migrations are done, by whichever process."""
+        self._prepared.wait()
 
     def checks(self) -> list[Check]:
         """What the readiness route reports."""

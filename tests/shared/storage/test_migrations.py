@@ -125,8 +125,9 @@ def test_documents_that_break_a_unique_index_are_told_without_their_values(datab
 
 
 def test_a_migration_with_a_fault_is_told_by_number_and_name_and_not_recorded(database: MongoDatabase) -> None:
+    nothing: dict[str, None] = {}
     with pytest.raises(MigrationFailed, match=r"Migration 1 \(broken\).*KeyError"):
-        run(database, [Migration(1, "broken", lambda _database: {}["x"])])
+        run(database, [Migration(1, "broken", lambda _database: nothing.pop("x"))])
     assert database[COLLECTION].count_documents({}) == 0
     assert Lease(database, COLLECTION, "next").acquire(), "the lease is given up"
 
