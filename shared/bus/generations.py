@@ -70,14 +70,14 @@ class Generations:
         A number is never used twice: an abandoned generation leaves offsets in its group. Conflict for an epoch that
         is not the latest.
         """
-        begun = None if anew else "$building.generation"
-        number = {"$ifNull": [begun, self._next_number(consumer)]}
+        begun = {} if anew else (self._rows.find_one({"_id": consumer}) or {}).get("building", {})
+        number = begun.get("generation") or self._next_number(consumer)
         step: list[Document] = [
             {
                 "$set": {
                     "generation": {"$ifNull": ["$generation", 1]},
                     "building": {
-                        "generation": number,
+                        "generation": {"$ifNull": [None if anew else "$building.generation", number]},
                         "epoch": epoch,
                         "begun_at": {"$ifNull": [None if anew else "$building.begun_at", "$$NOW"]},
                     },

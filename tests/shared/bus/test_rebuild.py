@@ -50,7 +50,7 @@ def image(database: MongoDatabase, generation: int) -> list[bytes]:
 
 
 def test_a_kill_in_every_step_leaves_a_rebuild_that_the_next_one_ends(arena: Arena) -> None:
-    plan = arena.member.plan()
+    generations = Generations(arena.database, [MODEL])
     arena.write(arena.keys * 5)
     worker = arena.spawn("worker", event_time=True)
     assert wait_for(lambda: arena.effects_total() == arena.expected.total(), 120)
@@ -67,19 +67,18 @@ def test_a_kill_in_every_step_leaves_a_rebuild_that_the_next_one_ends(arena: Are
         assert wait_for(lambda: Lease(arena.database, f"rebuild/{CONSUMER}", "looks", 0.001).acquire(), 30)
         if step == "end":
             break
-        assert plan.generations().present(CONSUMER) == 1, step
+        assert generations.present(CONSUMER) == 1, step
 
-    assert plan.generations().present(CONSUMER) == 6
+    assert generations.present(CONSUMER) == 6
     assert image(arena.database, 6) == expected
     last = arena.spawn("rebuild", event_time=True, lease_seconds=1.0)
     last.join(120)
     assert last.exitcode == 0
-    assert plan.generations().present(CONSUMER) == 7
+    assert generations.present(CONSUMER) == 7
     assert image(arena.database, 7) == expected
     assert arena.database["inbox"].count_documents({"_id": {"$regex": rf"^{CONSUMER}\.g[1-5]/"}}) == 0
     assert MODEL.aliases(1)[EFFECTS] not in arena.database.list_collection_names()
     arena.database[MODEL.aliases(7)[EFFECTS]].rename(EFFECTS)
-    plan.client.close()
 
 
 def test_a_rebuild_removes_its_own_remains_and_nothing_of_others(
