@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from bson import encode
 
+from deploy.local.ports import find_free
 from shared.bus.consumer import _incoming
 from shared.bus.generations import Building, Generations
 from shared.bus.held import list_dead
@@ -30,9 +33,9 @@ Build = Callable[..., int]
 def build(client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str) -> Build:
     """Rebuild the counting read model of this test's database."""
 
-    def build(subscription: Subscription | None = None, **options: Any) -> int:
+    def build(subscription: Subscription | None = None, broker: KafkaSettings = kafka, **options: Any) -> int:
         wanted = subscription or counting(topic, event_time=True)
-        return rebuild(client, database, kafka, "/probe", wanted, MODEL, lambda _aliases: None, **options)
+        return rebuild(client, database, broker, "/probe", wanted, MODEL, lambda _aliases: None, **options)
 
     return build
 
@@ -118,9 +121,8 @@ def test_who_slept_through_another_rebuild_switches_nothing(
 
     def sleep_before(step: str) -> None:
         if step == "switch":
-            Lease(database, f"rebuild/{CONSUMER}", "nobody").give_up()
-            database["leases"].update_one({"_id": f"rebuild/{CONSUMER}"}, {"$set": {"owner": None}})
-            database["leases"].update_one({"_id": f"rebuild/{CONSUMER}"}, [{"$set": {"expires_at": {"$toDate": 0}}}])
+            lapsed = {"owner": None, "expires_at": datetime(1970, 1, 1, tzinfo=UTC)}
+            database["leases"].update_one({"_id": f"rebuild/{CONSUMER}"}, {"$set": lapsed})
             assert build(anew=True) == 3
 
     with pytest.raises(Conflict, match="took over"):
@@ -154,7 +156,7 @@ def test_dead_letters_of_the_new_generation_forbid_the_switch_until_they_are_dis
 
     with pytest.raises(Conflict, match=f"{topic}/a/2") as refused:
         build()
-    assert refused.value.code == "DEAD_LETTERS"
+    assert refused.value.error_code == "DEAD_LETTERS"
     assert Generations(database, [MODEL]).present(CONSUMER) == 1
 
     (dead,) = list_dead(database)
@@ -208,7 +210,8 @@ def test_a_rebuild_that_does_not_move_says_what_it_waits_for_and_switches_nothin
 ) -> None:
     happen(client, database, topic, "a")
     relay_all(client, database, kafka)
+    nobody = replace(kafka, kafka_bootstrap=f"127.0.0.1:{find_free(1)[0]}")
     with pytest.raises(TimeoutError, match="waited for the broker"):
-        build(patience=-1)
+        build(broker=nobody, patience=0.1)
     assert Generations(database, [MODEL]).present(CONSUMER) == 1
     assert build() == 2, "the next one goes on"
