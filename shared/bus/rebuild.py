@@ -140,10 +140,10 @@ class _Rebuild:
                 moved_at, before = time.monotonic(), now
             if self.lease.due:
                 self._tell(left)
-            if left == 0:
-                return
             if time.monotonic() - moved_at > patience:
                 raise TimeoutError(f"For {patience:.0f} s {_waits_for(left)}. Nothing was switched; try again later.")
+            if left == 0:
+                return
             nearly += left is not None and left <= POLL_RECORDS
 
     def _tell(self, left: int | None) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from bson import encode
 
-from deploy.local.ports import find_free
 from shared.bus.consumer import _incoming
 from shared.bus.generations import Building, Generations
 from shared.bus.held import list_dead
@@ -33,9 +31,9 @@ Build = Callable[..., int]
 def build(client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str) -> Build:
     """Rebuild the counting read model of this test's database."""
 
-    def build(subscription: Subscription | None = None, broker: KafkaSettings = kafka, **options: Any) -> int:
+    def build(subscription: Subscription | None = None, **options: Any) -> int:
         wanted = subscription or counting(topic, event_time=True)
-        return rebuild(client, database, broker, "/probe", wanted, MODEL, lambda _aliases: None, **options)
+        return rebuild(client, database, kafka, "/probe", wanted, MODEL, lambda _aliases: None, **options)
 
     return build
 
@@ -210,8 +208,7 @@ def test_a_rebuild_that_does_not_move_says_what_it_waits_for_and_switches_nothin
 ) -> None:
     happen(client, database, topic, "a")
     relay_all(client, database, kafka)
-    nobody = replace(kafka, kafka_bootstrap=f"127.0.0.1:{find_free(1)[0]}")
-    with pytest.raises(TimeoutError, match="waited for the broker"):
-        build(broker=nobody, patience=0.1)
+    with pytest.raises(TimeoutError, match=r"it waited for the broker|events were left"):
+        build(patience=-1)
     assert Generations(database, [MODEL]).present(CONSUMER) == 1
     assert build() == 2, "the next one goes on"
