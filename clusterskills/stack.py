@@ -81,10 +81,20 @@ def status(data: Data = stack.DEFAULT_DATA, as_json: AsJson = False) -> None:
 
 
 @commands.command()
-def rebuild(service: str, model: str, data: Data = stack.DEFAULT_DATA) -> None:
-    """Build a service's local copies anew from all events, while the old ones serve (for instance: enrolment copies)."""
+def rebuild(
+    service: str,
+    model: str,
+    data: Data = stack.DEFAULT_DATA,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin from zero, also where an earlier one did not end.")
+    ] = False,
+) -> None:
+    """Build a service's local copies anew from all events, while the old ones serve (for instance: enrolment copies).
+
+    One that did not end is continued.
+    """
     try:
-        raise typer.Exit(stack.rebuild(data, service, model))
+        raise typer.Exit(stack.rebuild(data, service, model, anew=anew))
     except StackError as error:
         _refuse(error)
 

@@ -151,7 +151,7 @@ def status(data: Path) -> tuple[dict[str, Any], list[Health]]:
     return stack, parts
 
 
-def rebuild(data: Path, service: str, model: str) -> int:
+def rebuild(data: Path, service: str, model: str, *, anew: bool = False) -> int:
     """Build a read model of a running stack's service anew, with the settings of its worker; return the exit code."""
     stack, _ = status(data)
     entry = stack["processes"].get(f"{service}-worker")
@@ -161,7 +161,7 @@ def rebuild(data: Path, service: str, model: str) -> int:
         raise StackError(f"No worker of {service} runs in {data}; services with one: {known}. `stack up` starts them.")
     package = next(row.package for row in services.SERVICES if row.name == service)
     environment = {**worker.environ(), "CLUSTERSKILLS_METRICS_PORT": "0"}
-    command = (sys.executable, "-m", package, "rebuild", model)
+    command = (sys.executable, "-m", package, "rebuild", model, *(["--anew"] if anew else []))
     return subprocess.run(command, env=environment, cwd=services.ROOT, check=False).returncode
 
 

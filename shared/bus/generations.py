@@ -3,10 +3,16 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from shared.storage.mongo import MongoDatabase
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from shared.errors import Conflict
+from shared.storage.mongo import Document, MongoDatabase
 
 COLLECTION = "generations"
+NUMBERS = "generation_numbers"
 _FRESH_SECONDS = 1.0
 
 
@@ -22,8 +28,20 @@ class ReadModel:
         return {name: name if generation == 1 else f"{name}.g{generation}" for name in self.collections}
 
 
+@dataclass(frozen=True, slots=True)
+class Building:
+    """The generation that a rebuild makes, and the epoch of the attempt that may go on with it and switch to it."""
+
+    generation: int
+    epoch: int
+
+
 class Generations:
-    """The present generation of each read model of one service, read at most once a second."""
+    """The present generation of each read model of one service, read at most once a second.
+
+    Row: `{_id: consumer, generation, building: {generation, epoch, begun_at, applied, left, waits_for}}`; `building`
+    is there from the begin of a rebuild until its switch, whatever dies in between.
+    """
 
     def __init__(self, database: MongoDatabase, models: Sequence[ReadModel]) -> None:
         self._rows = database[COLLECTION]
@@ -46,7 +64,59 @@ class Generations:
         row = self._rows.find_one({"_id": consumer})
         return 1 if row is None else int(row["generation"])
 
-    def switch(self, consumer: str, generation: int) -> None:
-        """From now on everybody uses this generation."""
-        self._rows.update_one({"_id": consumer}, {"$set": {"generation": generation}}, upsert=True)
+    def begin(self, consumer: str, epoch: int, *, anew: bool = False) -> Building:
+        """Go on with the generation that was begun, or begin the next one. From now on no lower epoch may switch.
+
+        A number is never used twice: an abandoned generation leaves offsets in its group. Conflict for an epoch that
+        is not the latest.
+        """
+        begun = {} if anew else (self._rows.find_one({"_id": consumer}) or {}).get("building", {})
+        number = begun.get("generation") or self._next_number(consumer)
+        step: list[Document] = [
+            {
+                "$set": {
+                    "generation": {"$ifNull": ["$generation", 1]},
+                    "building": {
+                        "generation": {"$ifNull": [None if anew else "$building.generation", number]},
+                        "epoch": epoch,
+                        "begun_at": {"$ifNull": [None if anew else "$building.begun_at", "$$NOW"]},
+                    },
+                }
+            }
+        ]
+        mine = {"_id": consumer, "$or": [{"building": None}, {"building.epoch": {"$lte": epoch}}]}
+        try:
+            row: Any = self._rows.find_one_and_update(mine, step, upsert=True, return_document=ReturnDocument.AFTER)
+        except DuplicateKeyError as error:
+            raise _taken_over() from error
+        return Building(int(row["building"]["generation"]), epoch)
+
+    def note(self, consumer: str, building: Building, progress: Document) -> None:
+        """Say in the row how far the rebuild is. Conflict when another attempt took over."""
+        fields = {f"building.{name}": value for name, value in progress.items()}
+        if not self._rows.update_one(_of(consumer, building), {"$set": fields}).matched_count:
+            raise _taken_over()
+
+    def switch(self, consumer: str, building: Building) -> None:
+        """From now on everybody uses this generation: one write. Conflict, and nothing, when another took over."""
+        change = {"$set": {"generation": building.generation}, "$unset": {"building": ""}}
+        if not self._rows.update_one(_of(consumer, building), change).matched_count:
+            raise _taken_over()
         self._read_at = float("-inf")
+
+    def _next_number(self, consumer: str) -> int:
+        counter: Any = self._rows.database[NUMBERS].find_one_and_update(
+            {"_id": consumer},
+            [{"$set": {"n": {"$add": [{"$max": [{"$ifNull": ["$n", 1]}, self.present(consumer)]}, 1]}}}],
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return int(counter["n"])
+
+
+def _of(consumer: str, building: Building) -> Document:
+    return {"_id": consumer, "building.generation": building.generation, "building.epoch": building.epoch}
+
+
+def _taken_over() -> Conflict:
+    return Conflict("Another rebuild took over; nothing was switched.")

@@ -154,6 +154,11 @@ class Held:
         query = {"consumer": self._consumer, "state": AWAITING, "tried_at": {"$lte": before}}
         return [_from_document(row) for row in self._events.find(query).sort("tried_at", ASCENDING).limit(limit)]
 
+    def dead(self, limit: int = 1000) -> list[HeldEvent]:
+        """The dead letters of this consumer."""
+        rows = self._events.find({"consumer": self._consumer, "state": DEAD}).sort("tried_at", ASCENDING).limit(limit)
+        return [_from_document(row) for row in rows]
+
     def find(self, held_id: str) -> HeldEvent | None:
         """The one with this id, if it is still set aside."""
         row = self._events.find_one({"_id": f"{self._consumer}/{held_id}"})

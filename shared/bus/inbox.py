@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import InsertOne
+from pymongo import InsertOne, UpdateOne
 
 from shared.bus.held import AWAITING, BEHIND, DEAD, Held, HeldEvent, Incoming
 from shared.clock import Clock, utc_now
@@ -27,6 +27,7 @@ from shared.tracing import consumer_span
 log = get_logger(__name__)
 
 COLLECTION = "inbox"
+DISCARDED = "discarded_events"
 _RACES = 20
 _PAUSES = (0.0, 0.005, 0.02, 0.08)
 """Before each further attempt at what was refused as a duplicate, in seconds: what somebody else inserted can be read
@@ -91,8 +92,12 @@ class Inbox:
         generation: int = 1,
         clock: Clock = utc_now,
         aliases: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        passes_discarded: bool = False,
     ) -> None:
-        """`aliases` (or what returns them at the moment) maps read models' names to collections."""
+        """`aliases` (or what returns them at the moment) maps read models' names to collections.
+
+        With `passes_discarded` an event that an operator discarded in any generation has no effect in this one.
+        """
         self._client, self._database, self._source = client, database, source
         self._subscription = subscription
         self._clock = clock
@@ -100,6 +105,8 @@ class Inbox:
         self._wanted = {kind.TYPE.encode() for kind in subscription.handlers}
         self._name = f"{subscription.name}.g{generation}"
         self._rows = database[COLLECTION]
+        self._discarded_rows = database[DISCARDED]
+        self._passes_discarded = passes_discarded
         self.held = Held(database, self._name)
         self.applied = 0
         self._awaiting = True
@@ -143,6 +150,17 @@ class Inbox:
         if isinstance(last, Duplicate):
             raise last
         raise Transient(f"{aggregate} is busy; try again.")
+
+    def is_discarded(self, event_id: str) -> bool:
+        """Whether an operator discarded this event for this consumer, in whatever generation."""
+        return event_id in self._discarded([event_id])
+
+    def _discarded(self, ids: Iterable[str]) -> set[str]:
+        wanted = [self._discarded_id(i) for i in ids]
+        return {row["event"] for row in self._discarded_rows.find({"_id": {"$in": wanted}}, {"event": 1})}
+
+    def _discarded_id(self, event_id: str) -> str:
+        return f"{self._subscription.name}/{event_id}"
 
     def _try_all(self, events: Iterable[HeldEvent]) -> int:
         return sum(self._try_again(event) for event in events)
@@ -224,11 +242,14 @@ class Inbox:
             return
         self._speaks = log.is_enabled_for(logging.DEBUG)  # asked once a batch: a call that says nothing costs 15 us
         work = self._new_work()
+        passed = self._discarded(item.id for item in items) if self._passes_discarded else ()
         barred = self.held.held_aggregates(item.aggregate for item in items)
-        self._prepare(work, [item for item in items if item.aggregate not in barred])
+        self._prepare(work, [item for item in items if item.aggregate not in barred and item.id not in passed])
         applied = 0
         for item in items:
-            if item.aggregate in barred:
+            if item.id in passed:
+                pass  # only its inbox row
+            elif item.aggregate in barred:
                 self.held.add(work, item.record, held_id=item.id, state=BEHIND, reason="waits for an earlier event")
             elif not self._apply_or_hold(work, item):
                 barred.add(item.aggregate)
@@ -297,6 +318,8 @@ class Inbox:
                 left.append(event)
             elif event.id == discard or item is None:
                 gone.append(event)
+                if event.id == discard:
+                    self._note_discarded(work, event.id)
             else:
                 verdict = self._apply(work, item)
                 (left if verdict[0] else gone).append(event)
@@ -306,6 +329,11 @@ class Inbox:
             self.held.mark(work, left[0], state=state or DEAD, reason=reason, awaits=awaits)
         commit(self._client, work)
         return len(gone)
+
+    def _note_discarded(self, work: UnitOfWork, event_id: str) -> None:
+        """In the work's transaction: a rebuild passes it over, too."""
+        row = {"consumer": self._subscription.name, "event": event_id, "at": work.clock()}
+        work.also(DISCARDED, UpdateOne({"_id": self._discarded_id(event_id)}, {"$setOnInsert": row}, upsert=True))
 
     # -- small things
 

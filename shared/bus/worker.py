@@ -75,6 +75,7 @@ class Plan:
             subscription,
             generation=generation,
             aliases=lambda: {**generations.aliases(), **own},
+            passes_discarded=generation > 1,  # what the rebuild left to the end, this one reads
         )
 
 

@@ -1,12 +1,13 @@
 """One process of a service: reads the settings, opens the connections, builds the application or the worker."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from pymongo import IndexModel
 from pymongo.errors import PyMongoError
 
 from shared import collector, logs, metrics, settings, tracing
@@ -27,19 +28,19 @@ from shared.logs import get_logger
 from shared.storage import idempotency, outbox
 from shared.storage.group import GroupCommit, Resolver
 from shared.storage.lease import Lease
-from shared.storage.mongo import MongoSettings, connect, ensure_collection, is_gone, open_database, translate, within
+from shared.storage.migrations import Indexes, Migration, MigrationFailed, ensure_indexes, migrate
+from shared.storage.mongo import MongoSettings, connect, is_gone, is_outage, open_database, translate, within
 from shared.storage.work import UnitOfWork
 
 log = get_logger(__name__)
 S = TypeVar("S")
-
-Indexes = Mapping[str, Sequence[IndexModel]]
 
 _KERNEL_INDEXES: Indexes = {
     outbox.COLLECTION: outbox.INDEXES,
     held.COLLECTION: held.INDEXES,
     idempotency.COLLECTION: idempotency.INDEXES,
     "inbox": [],
+    "discarded_events": [],
 }
 
 
@@ -57,10 +58,14 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What is special about a service's storage: its indexes, read models, and what a refused unique index means."""
+    """What is special about a service's storage: its indexes, read models, and what a refused unique index means.
+
+    `migrations` bring an old database to where the index tables and the code expect it; new ones are added at the end.
+    """
 
     name: str
     indexes: Indexes = field(default_factory=dict)
+    migrations: Sequence[Migration] = ()
     read_models: Sequence[ReadModel] = ()
     duplicates: Mapping[str, Callable[[], ServiceError]] = field(default_factory=dict)
 
@@ -87,7 +92,7 @@ class House:
         self._writes: GroupCommit | None = None
         self.closing = threading.Event()
         self._prepared = threading.Event()
-        threading.Thread(target=self._prepare, name="indexes", daemon=True).start()
+        threading.Thread(target=self._prepare, name="migrations", daemon=True).start()
 
     @staticmethod
     def settings(kind: type[S]) -> S:
@@ -185,14 +190,18 @@ class House:
         """Work until SIGTERM."""
         worker = Worker(plan)
         self._serve_metrics(worker.trouble)
-        self._prepared.wait()
+        self.wait()
         collector.settle()
         worker.run()
+
+    def wait(self) -> None:
+        """Until the migrations are done, by whichever process."""
+        self._prepared.wait()
 
     def checks(self) -> list[Check]:
         """What the readiness route reports."""
         if not self._prepared.is_set():
-            return [Check("database", ok=False, detail="The indexes are not there yet.")]
+            return [Check("database", ok=False, detail="The migrations are not done yet.")]
         try:
             with within(1.0):
                 self.client.admin.command("ping")
@@ -202,24 +211,39 @@ class House:
 
     def ensure_indexes(self, aliases: Mapping[str, str]) -> None:
         """Create the indexes that are missing, in the collections of the given generation."""
-        for name, models in {**_KERNEL_INDEXES, **self.service.indexes}.items():
-            collection = self.database[aliases.get(name, name)]
-            if models:
-                collection.create_indexes(list(models))
-            else:
-                ensure_collection(self.database, collection.name)
+        ensure_indexes(self.database, self._indexes, aliases)
 
     def _serve_metrics(self, trouble: Callable[[], str | None] = lambda: None) -> None:
         ours = self.settings(MetricsSettings)
         if ours.metrics_port:
             metrics.serve(ours.metrics_port, ours.metrics_host, trouble)
 
+    @property
+    def _indexes(self) -> Indexes:
+        return {**_KERNEL_INDEXES, **self.service.indexes}
+
     def _prepare(self) -> None:
-        """Index as soon as MongoDB is there; until then the process is not ready."""
+        """Migrate as soon as MongoDB is there; until then the process is not ready. What waiting cannot mend ends it."""
         while not self._prepared.is_set():
             try:
-                self.ensure_indexes(self.generations.aliases())
+                aliases = self.generations.aliases()
+                migrate(self.database, self.service.migrations, self._indexes, aliases, self.closing)
                 self._prepared.set()
-            except PyMongoError as error:
-                log.warning("indexes_wait_for_storage", error=type(error).__name__)
+            except (MigrationFailed, PyMongoError) as error:
+                if self.closing.is_set():
+                    return
+                if not is_outage(error):
+                    _end(str(error) if isinstance(error, MigrationFailed) else f"The database refuses: {error!r}")
+                log.warning("migrations_wait_for_storage", error=type(error).__name__)
                 self._prepared.wait(0.5)
+
+
+def _end(sentence: str) -> None:
+    """End this process from one of its threads; gunicorn's master ends with it, by the code for a failed boot."""
+    log.critical("process_ends", reason=sentence)
+    print(sentence, file=sys.stderr, flush=True)
+    os._exit(_BOOT_FAILED)
+
+
+_BOOT_FAILED = 3
+"""gunicorn's WORKER_BOOT_ERROR: any other code would only make it start the next worker."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from shared.bus.rebuild import rebuild
 from shared.bus.worker import Plan
+from shared.errors import Conflict
 from shared.wiring.house import House
 
 
@@ -14,17 +15,25 @@ def run(wire: Callable[[], tuple[House, Plan]], arguments: Sequence[str]) -> Non
         case ["worker"]:
             house, plan = wire()
             house.run_worker(plan)
-        case ["rebuild", name]:
+        case ["rebuild", name, *options] if options in ([], [_ANEW]):
             house, plan = wire()
-            print(f"{name} is rebuilt: generation {_rebuild(plan, name)} serves now.")
+            house.wait()
+            print(f"{name} is rebuilt: generation {_rebuild(plan, name, anew=bool(options))} serves now.")
             house.close()
         case _:
-            sys.exit("usage: worker | rebuild READ-MODEL")
+            sys.exit(f"usage: worker | rebuild READ-MODEL [{_ANEW}]")
 
 
-def _rebuild(plan: Plan, name: str) -> int:
+def _rebuild(plan: Plan, name: str, *, anew: bool) -> int:
     models = {model.consumer: model for model in plan.read_models}
     if name not in models:
         sys.exit(f"There is no read model {name}; there are: {', '.join(models)}.")
     subscription = next(s for s in plan.subscriptions if s.name == name)
-    return rebuild(plan.client, plan.database, plan.kafka, plan.source, subscription, models[name], plan.ensure_indexes)
+    parts = (plan.client, plan.database, plan.kafka, plan.source, subscription, models[name], plan.ensure_indexes)
+    try:
+        return rebuild(*parts, anew=anew)
+    except (Conflict, TimeoutError) as refused:
+        sys.exit(str(refused))
+
+
+_ANEW = "--anew"

@@ -23,6 +23,7 @@ from tests.certificate_service.service import (
     published,
     registered,
 )
+from tests.shared.bus.flow import switch_to
 
 
 def test_a_completed_enrolment_is_certified_with_the_holders_name(service: Service) -> None:
@@ -327,7 +328,7 @@ def test_issuing_reads_the_copies_that_are_in_use_after_a_rebuild(service: Servi
     service.plan.ensure_indexes(model.aliases(2))
     for name in model.collections:
         database[f"{name}.g2"].insert_many(list(database[name].find()))
-    service.plan.generations().switch("copies", 2)
+    switch_to(service.plan.database, "copies", 2)
     try:
         service.feed(published(course))
         time.sleep(1.1)  # processes look for another generation once a second
@@ -337,5 +338,5 @@ def test_issuing_reads_the_copies_that_are_in_use_after_a_rebuild(service: Servi
         assert database["courses"].find_one({"_id": f"{course}/1"}) is None
         assert service.of_enrolment(event.enrolment_id) is not None
     finally:
-        service.plan.generations().switch("copies", 1)
+        switch_to(service.plan.database, "copies", 1)
         time.sleep(1.1)

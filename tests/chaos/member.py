@@ -21,7 +21,7 @@ from shared import logs
 from shared.bus.consumer import Consumer
 from shared.bus.generations import ReadModel
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
-from shared.bus.rebuild import group_name
+from shared.bus.rebuild import group_name, rebuild
 from shared.bus.worker import Plan, Worker
 from shared.storage.mongo import connect
 from shared.storage.places import Places
@@ -37,7 +37,7 @@ class Member:
     """What one process does.
 
     `dies_at_commit`: it kills itself before it commits offsets for the nth time. `dies_in_transaction`: after it has
-    written for the nth time, and before that is committed.
+    written for the nth time, and before that is committed. `dies_before`: this step of a rebuild.
     """
 
     role: str
@@ -50,6 +50,7 @@ class Member:
     event_time: bool = False
     dies_at_commit: int = 0
     dies_in_transaction: int = 0
+    dies_before: str = ""
     lease_seconds: float = 5.0
     replication: int = 1
     log_level: str = "info"
@@ -105,6 +106,9 @@ def _live(member: Member, log: Path) -> None:
     if member.role == "worker":
         Worker(plan).run()
         return
+    if member.role == "rebuild":
+        _rebuild(member, plan)
+        return
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     if member.role == "relay":
         publisher = KafkaPublisher(plan.kafka, Places(plan.database))
@@ -113,6 +117,15 @@ def _live(member: Member, log: Path) -> None:
         (subscription,) = plan.subscriptions
         group = group_name(plan.database, CONSUMER, 1)
         Consumer(plan.kafka, group, subscription.topics, plan.inbox(subscription)).run(stop)
+
+
+def _rebuild(member: Member, plan: Plan) -> None:
+    def reached(step: str) -> None:
+        if step == member.dies_before:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    parts = (plan.client, plan.database, plan.kafka, plan.source, plan.subscriptions[0], MODEL, lambda _aliases: None)
+    rebuild(*parts, lease_seconds=member.lease_seconds, reached=reached)
 
 
 def _die_at(count: int, kind: type, method: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from shared.bus.generations import COLLECTION as GENERATIONS
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.clock import utc_now
 from shared.storage.mongo import Mongo, MongoDatabase
@@ -39,6 +40,11 @@ def effects_of(database: MongoDatabase, name: str, collection: str = EFFECTS) ->
     """The effects of one aggregate, in the order in which they came."""
     row = database[collection].find_one({"_id": name})
     return row["ns"] if row else []
+
+
+def switch_to(database: MongoDatabase, consumer: str, generation: int) -> None:
+    """As a rebuild does; this one left nothing behind."""
+    database[GENERATIONS].update_one({"_id": consumer}, {"$set": {"generation": generation}}, upsert=True)
 
 
 @contextmanager

@@ -15,22 +15,21 @@ from pymongo.errors import AutoReconnect
 from deploy.local.engines import Engines
 from shared import logs, metrics
 from shared.bus.consumer import Consumer, _incoming
-from shared.bus.generations import Generations, ReadModel
+from shared.bus.generations import Generations
 from shared.bus.held import list_dead
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaSettings, close_consumer, ensure_topics, open_consumer
-from shared.bus.rebuild import group_name, rebuild
+from shared.bus.rebuild import group_name
 from shared.bus.timers import Timer
 from shared.bus.worker import PROGRESS, Plan, Worker
-from shared.errors import Conflict, Transient
-from shared.storage.lease import Lease
+from shared.errors import Transient
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.work import UnitOfWork
 from shared.tracing import current_trace_id, server_span
 from tests.chaos.arena import read_topic, wait_for
 from tests.chaos.member import MODEL
 from tests.chaos.probe import CONSUMER, EFFECTS, Probe, counting, probe_of
-from tests.shared.bus.flow import effects_of, happen, relay_all, running
+from tests.shared.bus.flow import effects_of, happen, relay_all, running, switch_to
 
 # -- consuming
 
@@ -190,53 +189,16 @@ def test_closing_twice_harms_nobody(kafka: KafkaSettings, topic: str) -> None:
     close_consumer(consumer)
 
 
-# -- rebuilding
+# -- generations
 
 
 def test_generations_name_their_collections(database: MongoDatabase) -> None:
     generations = Generations(database, [MODEL])
     assert generations.aliases() == {EFFECTS: EFFECTS}
-    generations.switch(CONSUMER, 7)
+    switch_to(database, CONSUMER, 7)
+    generations = Generations(database, [MODEL])
     assert generations.aliases() == {EFFECTS: f"{EFFECTS}.g7"}
     assert (generations.present(CONSUMER), Generations(database, []).present("other")) == (7, 1)
-
-
-def test_a_rebuild_removes_its_own_remains_and_nothing_of_others(
-    client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str
-) -> None:
-    model = ReadModel(consumer=CONSUMER, collections=(EFFECTS,))
-    for name in (f"{EFFECTS}.g5", f"{EFFECTS}.groups", "others"):
-        database[name].insert_one({"x": 1})
-    strangers = [f"{CONSUMER}.gold.g1/a/1", f"{CONSUMER}X.g1/a/1", f"{CONSUMER}.g1/a/1"]
-    database["inbox"].insert_many([{"_id": name} for name in [*strangers, f"{CONSUMER}.g5/a/1", f"{CONSUMER}.g11/a/1"]])
-    happen(client, database, topic, "a", "a", "b")
-    relay_all(client, database, kafka)
-
-    number = rebuild(client, database, kafka, "/probe", counting(topic), model, lambda _aliases: None, patience=30)
-
-    names = set(database.list_collection_names())
-    assert {f"{EFFECTS}.groups", "others", f"{EFFECTS}.g{number}"} <= names
-    assert f"{EFFECTS}.g5" not in names
-    left = {row["_id"] for row in database["inbox"].find({"_id": {"$not": {"$regex": f"/{topic}/"}}})}
-    assert left == set(strangers)
-    assert effects_of(database, f"{topic}/a", f"{EFFECTS}.g{number}") == [1, 2]
-
-
-def test_only_one_rebuild_at_a_time(client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str) -> None:
-    other = Lease(database, f"rebuild/{CONSUMER}", "other", 30)
-    other.acquire()
-    with pytest.raises(Conflict, match="already"):
-        rebuild(client, database, kafka, "/probe", counting(topic), MODEL, lambda _aliases: None)
-
-
-def test_a_rebuild_that_takes_too_long_switches_nothing(
-    client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str
-) -> None:
-    happen(client, database, topic, "a")
-    relay_all(client, database, kafka)
-    with pytest.raises(TimeoutError):
-        rebuild(client, database, kafka, "/probe", counting(topic), MODEL, lambda _aliases: None, patience=-1)
-    assert Generations(database, [MODEL]).present(CONSUMER) == 1
 
 
 # -- the worker
@@ -267,7 +229,7 @@ def test_a_worker_relays_consumes_and_keeps_its_timers_and_gauges(
     assert wait_for(lambda: effects_of(database, f"{topic}/a") == [1, 2] and effects_of(database, f"{topic}/b") == [1])
     assert wait_for(lambda: (database[PROGRESS].find_one({"_id": CONSUMER}) or {}).get("lag") == 0)
 
-    plan.generations().switch(CONSUMER, 2)  # as a rebuild does; this one left nothing behind
+    switch_to(plan.database, CONSUMER, 2)  # as a rebuild does; this one left nothing behind
     assert wait_for(lambda: effects_of(database, f"{topic}/a", f"{EFFECTS}.g2") == [1, 2])
     worker.stop()
     for thread in threads:

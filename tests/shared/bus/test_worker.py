@@ -12,18 +12,17 @@ from datetime import datetime, timedelta
 import pytest
 from pymongo.errors import AutoReconnect
 
-from shared.bus import rebuild as rebuilding
 from shared.bus.generations import Generations
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaSettings
 from shared.bus.worker import PROGRESS, Plan, Worker, note_progress, require_fresh
 from shared.clock import utc_now
-from shared.errors import Conflict, Unavailable
-from shared.storage.lease import Lease
+from shared.errors import Unavailable
 from shared.storage.mongo import Mongo, MongoDatabase
 from tests.chaos.arena import wait_for
 from tests.chaos.member import MODEL
 from tests.chaos.probe import CONSUMER, counting
+from tests.shared.bus.flow import switch_to
 
 
 @pytest.fixture
@@ -125,33 +124,11 @@ def test_a_consumer_has_caught_up_when_each_process_has_with_its_partitions(data
     assert caught_up() == 100.0
 
 
-def test_a_rebuild_whose_lease_was_taken_switches_nothing(
-    plan: Plan, topic: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def taken(database: MongoDatabase, name: str, owner: str, seconds: float) -> Lease:
-        lease = Lease(database, name, owner, 0.01)
-        acquire, asked = lease.acquire, []
-
-        def once() -> bool:
-            asked.append(1)
-            return len(asked) == 1 and acquire()
-
-        lease.acquire = once  # type: ignore[method-assign]
-        return lease
-
-    monkeypatch.setattr(rebuilding, "Lease", taken)
-    with pytest.raises(Conflict, match="took over"):
-        rebuilding.rebuild(
-            plan.client, plan.database, plan.kafka, plan.source, counting(topic), MODEL, lambda _aliases: None
-        )
-    assert plan.generations().present(CONSUMER) == 1
-
-
 def test_an_inbox_follows_the_read_models_of_others_when_they_are_rebuilt(plan: Plan) -> None:
     """A consumer that looks into another's read model must not go on looking into its old collections."""
     other = Subscription(name="other", handlers={})
     inbox: Inbox = plan.inbox(other)
     assert inbox._new_work().collection("effects").name == "effects"
-    plan.generations().switch(CONSUMER, 4)
+    switch_to(plan.database, CONSUMER, 4)
     time.sleep(1.1)
     assert inbox._new_work().collection("effects").name == "effects.g4"
