@@ -51,6 +51,8 @@ class Plan:
     read_models: Sequence[ReadModel] = ()
     timers: Sequence[Timer] = ()
     stamp: Callable[[Lease], int] | None = None
+    runs: Mapping[str, Callable[[threading.Event], None]] = field(default_factory=dict)
+    """What else runs until it is told to stop, by the name of its thread."""
     ensure_indexes: Callable[[Mapping[str, str]], None] = field(default=lambda _aliases: None)
 
     @property
@@ -108,6 +110,7 @@ class Worker:
         jobs: list[tuple[str, Callable[[], None]]] = [("relay", lambda: self.relay.run(self._stop))]
         jobs += [(f"consumer-{s.name}", lambda s=s: self._consume(s)) for s in self._plan.subscriptions]  # type: ignore[misc]
         jobs += [(f"timer-{t.name}", lambda t=t: self._time(t)) for t in self._plan.timers]  # type: ignore[misc]
+        jobs += [(name, lambda run=run: run(self._stop)) for name, run in self._plan.runs.items()]  # type: ignore[misc]
         jobs.append(("gauges", self._gauge))
         threads = [threading.Thread(target=job, name=name, daemon=True) for name, job in jobs]
         for thread in threads:

@@ -162,6 +162,7 @@ class House:
         subscriptions: Sequence[Subscription] = (),
         timers: Sequence[Timer] = (),
         stamp: Callable[[Lease], int] | None = None,
+        runs: Mapping[str, Callable[[threading.Event], None]] | None = None,
     ) -> Plan:
         """What the worker does: also what operations need to replay an event or rebuild a read model."""
         return Plan(
@@ -173,6 +174,7 @@ class House:
             read_models=self.service.read_models,
             timers=timers,
             stamp=stamp,
+            runs=runs or {},
             ensure_indexes=self.ensure_indexes,
         )
 
