@@ -296,6 +296,18 @@ class ConsentBody(Schema):
     person_id = _text(64, required=True)
     organisation_id = _text(64, required=True)
     purpose = _one_of(PURPOSES, load_default="share_results")
+    how = _text(200, metadata={"description": "How the person said so: on paper, in a portal"})
+    stated_on = fields.Date(metadata={"description": "The day on which they did"})
+    text_version = _text(50, metadata={"description": "Which version of the consent text they were shown"})
+
+
+class ImportBody(Schema):
+    """The fields of an import's form beside `file`."""
+
+    mapping = fields.String(
+        validate=validate.Length(2, 10_000), metadata={"description": "JSON object: field -> column; else recognised"}
+    )
+    dry_run = fields.Boolean(load_default=False, metadata={"description": "Report without changing anything"})
 
 
 class ConsentView(DirectoryResource):
@@ -308,6 +320,9 @@ class ConsentView(DirectoryResource):
     status = fields.String(required=True)
     given_at = fields.AwareDateTime(required=True)
     withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
+    how = fields.String(required=True, allow_none=True)
+    stated_on = fields.Date(required=True, allow_none=True)
+    text_version = fields.String(required=True, allow_none=True)
 
 
 class MeView(Schema):

@@ -14,6 +14,9 @@ from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment, Membership
 from shared.errors import Conflict, NotFound
+from shared.files.files import COLLECTION as FILES
+from shared.files.files import INDEXES as FILE_INDEXES
+from shared.jobs.store import INDEXES as JOB_INDEXES
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, UnitOfWork
@@ -29,6 +32,7 @@ _COLLECTIONS: Mapping[type[Kept], str] = {
     Employment: "employments",
     Consent: "consents",
 }
+_MAPPINGS = "import_mappings"
 _OPEN = {"valid_until": {"$type": "null"}}
 
 
@@ -77,6 +81,9 @@ SERVICE = Service(
             _index("cluster_id", "_id", name="cluster"),
             _index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
         ],
+        _MAPPINGS: [],
+        **JOB_INDEXES,
+        FILES: FILE_INDEXES,
         "consents": [
             _index("person_id", "organisation_id", name="person"),
             _index("organisation_id", "_id", name="organisation"),
@@ -143,6 +150,13 @@ class Store:
         """Nobody, or the one whom the partner's number names."""
         return self._find(Person, {"cluster_id": cluster_id, "external_ref": external_ref})
 
+    def people_with_refs(self, cluster_id: str, refs: Iterable[str]) -> dict[str, Person]:
+        """By reference, whom the partner's numbers name; for a merged record the one who answers for it."""
+        wanted = {"cluster_id": cluster_id, "external_ref": {"$in": sorted(set(refs))}}
+        found = {str(one.external_ref): one for one in self._find(Person, wanted)}
+        winners = self.known_people(one.merged_into for one in found.values() if one.merged_into)
+        return {ref: winners.get(one.merged_into or "", one) for ref, one in found.items()}
+
     def merged_into(self, person_id: str) -> list[Person]:
         """Those whose id leads to this person."""
         return self._find(Person, {"merged_into": person_id})
@@ -188,6 +202,31 @@ class Store:
     def consents_of(self, person_id: str, **more: str) -> list[Consent]:
         """All consents of a person, withdrawn ones too."""
         return self._find(Consent, {"person_id": person_id, **more})
+
+    def employments_of_all(self, person_ids: Iterable[str]) -> list[Employment]:
+        """All employments of these people, past ones too, by one query."""
+        return self._find(Employment, {"person_id": {"$in": sorted(set(person_ids))}})
+
+    def consents_of_all(self, person_ids: Iterable[str]) -> list[Consent]:
+        """All consents of these people, withdrawn ones too, by one query."""
+        return self._find(Consent, {"person_id": {"$in": sorted(set(person_ids))}})
+
+    # -- what imports need
+
+    def organisations_of(self, cluster_id: str, most: int) -> list[Organisation]:
+        """The organisations that a cluster registered."""
+        return self._find(Organisation, {"cluster_id": cluster_id}, limit=most)
+
+    def kept_mapping(self, cluster_id: str, kind: str) -> dict[str, str]:
+        """Which column was which field the last time."""
+        kept = self._work.peek(_MAPPINGS, f"{kind}/{cluster_id}")
+        return dict(kept["columns"]) if kept else {}
+
+    def keep_mapping(self, cluster_id: str, kind: str, columns: Mapping[str, str]) -> None:
+        """Remember it for the next file."""
+        kept = self._work.peek(_MAPPINGS, f"{kind}/{cluster_id}")
+        if kept is None or kept["columns"] != dict(columns):
+            self._work.save(_MAPPINGS, {**(kept or {}), "_id": f"{kind}/{cluster_id}", "columns": dict(columns)})
 
     def _find(self, kind: type[K], query: Document, **options: Any) -> list[K]:
         return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]

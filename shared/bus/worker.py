@@ -50,6 +50,8 @@ class Plan:
     read_models: Sequence[ReadModel] = ()
     timers: Sequence[Timer] = ()
     stamp: Callable[[Lease], int] | None = None
+    runs: Mapping[str, Callable[[threading.Event, Pulse], None]] = field(default_factory=dict)
+    """What else runs until it is told to stop, by the name of its thread."""
     ensure_indexes: Callable[[Mapping[str, str]], None] = field(default=lambda _aliases: None)
 
     @property
@@ -116,6 +118,7 @@ class Worker:
         jobs: list[tuple[str, float, Callable[[Pulse], None]]] = [("relay", _TURN_SECONDS, self._relay)]
         jobs += [(f"consumer-{s.name}", _TURN_SECONDS, partial(self._consume, s)) for s in self._plan.subscriptions]
         jobs += [(f"timer-{t.name}", _TIMER_SECONDS, partial(self._time, t)) for t in self._plan.timers]
+        jobs += [(name, _TIMER_SECONDS, partial(run, self._stop)) for name, run in self._plan.runs.items()]
         jobs.append(("gauges", _TURN_SECONDS, self._gauge))
         threads = [self._thread(*job) for job in jobs]
         log.info("worker_started", service=self._plan.service, threads=[thread.name for thread in threads])

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from marshmallow import Schema, ValidationError, fields, validate
 from webargs.core import Parser
 from webargs.multidictproxy import MultiDictProxy
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Request
@@ -151,11 +151,13 @@ def parse_form(request: Request, schema: Schema, violations: list[Violation]) ->
             violations.append(
                 Violation(field=name, code="CONTROL_CHARACTER", message="Control characters are not taken.")
             )
-    uploads = {
-        name: Upload(CONTROL.sub("", file.filename or ""), file.mimetype, file.stream.read())
-        for name, file in files.items()
-    }
+    uploads = {name: _uploaded(file) for name, file in files.items()}
     return _load(schema, form, "query", violations), uploads
+
+
+def _uploaded(file: FileStorage) -> Upload:
+    with file.stream as stream:  # a large one lies in a temporary file
+        return Upload(CONTROL.sub("", file.filename or ""), file.mimetype, stream.read())
 
 
 def harden(schema: Schema, *, json: bool, above: frozenset[type] = frozenset()) -> Schema:

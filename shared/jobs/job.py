@@ -73,10 +73,17 @@ class Task(Protocol):
 
 
 class Kind(Protocol):
-    """A kind of job."""
+    """A kind of job. A chunk is what is committed together: at most so many items."""
 
-    name: str
-    chunk: int
+    @property
+    def name(self) -> str:
+        """The word in the job's document."""
+        ...
+
+    @property
+    def chunk(self) -> int:
+        """How many items are committed together."""
+        ...
 
     def start(self, job: Job) -> Task:
         """Begin or go on. ServiceError fails the job with its code and sentence."""

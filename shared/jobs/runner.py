@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from shared.errors import ServiceError
 from shared.jobs.job import CANCELLED, DONE, FAILED, Item, Job, Kind, Task
@@ -25,6 +26,18 @@ _MOST_ATTEMPTS = 5
 _RACES, _RACE_PAUSE = 20, 0.02
 
 
+class Life(Protocol):
+    """Whom the thread shows that it goes on."""
+
+    def beat(self) -> None:
+        """It works."""
+        ...
+
+    def rest(self) -> None:
+        """It has nothing to do."""
+        ...
+
+
 class LostJob(Exception):
     """Another worker has the job, or it was ended: nothing of this chunk was written."""
 
@@ -44,16 +57,19 @@ class Runner:
         self._turns = Turns(database, uuid.uuid4().hex)
         self._open: dict[str, tuple[int, Task]] = {}
 
-    def run(self, stop: threading.Event) -> None:
-        """Give jobs their turns until `stop`."""
+    def run(self, stop: threading.Event, life: Life) -> None:
+        """Give jobs their turns until `stop`; shows a sign of life at each turn."""
         while not stop.is_set():
+            life.beat()
+            pause = 0.0
             try:
-                if not self.turn(stop):
-                    stop.wait(_IDLE_SECONDS)
+                pause = 0.0 if self.turn(stop) else _IDLE_SECONDS
             except Exception as error:
                 if not is_outage(error):
                     log.exception("jobs_failed")
-                stop.wait(_AFTER_FAILURE)
+                pause = _AFTER_FAILURE
+            life.rest()
+            stop.wait(pause)
 
     def turn(self, stop: threading.Event | None = None) -> bool:
         """One turn of one job. False when no job waits."""

@@ -190,9 +190,13 @@ class ConsentEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentGiven(ConsentEvent):
-    """Consent holds from now on."""
+    """Consent holds from now on. How the person said so, on which day, and to which version of the text, if known."""
 
     TYPE: ClassVar[str] = "consent.given.v1"
+
+    how: str | None = None
+    stated_on: date | None = None
+    text_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

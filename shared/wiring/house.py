@@ -16,6 +16,7 @@ from shared.bus import held
 from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
+from shared.bus.progress import Pulse
 from shared.bus.timers import Timer
 from shared.bus.worker import Plan, Worker, is_behind
 from shared.clock import Clock, made_at, utc_now
@@ -172,6 +173,7 @@ class House:
         subscriptions: Sequence[Subscription] = (),
         timers: Sequence[Timer] = (),
         stamp: Callable[[Lease], int] | None = None,
+        runs: Mapping[str, Callable[[threading.Event, Pulse], None]] | None = None,
     ) -> Plan:
         """What the worker does: also what operations need to replay an event or rebuild a read model."""
         return Plan(
@@ -183,6 +185,7 @@ class House:
             read_models=self.service.read_models,
             timers=timers,
             stamp=stamp,
+            runs=runs or {},
             ensure_indexes=self.ensure_indexes,
         )
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.directory_service.actions.grants import Grants
+from services.directory_service.actions.importing import PeopleImports
 from services.directory_service.actions.organisations import Organisations
 from services.directory_service.actions.people import People
 from services.directory_service.actions.relations import Consents, Employments, Memberships
 from services.directory_service.store import Store
+from shared.jobs.store import Jobs
 
 __all__ = ["Actions"]
 
@@ -16,7 +18,12 @@ class Actions:
     """Everything that can be done within one unit of work."""
 
     def __init__(
-        self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str], refs: Callable[[str, str], str]
+        self,
+        store: Store,
+        jobs: Jobs,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        refs: Callable[[str, str], str],
     ) -> None:
         self.organisations = Organisations(store, new_id)
         self.memberships = Memberships(store, now, new_id)
@@ -24,3 +31,4 @@ class Actions:
         self.people = People(store, now, new_id, refs)
         self.employments = Employments(store, now, new_id)
         self.consents = Consents(store, now, new_id)
+        self.imports = PeopleImports(store, jobs, new_id)

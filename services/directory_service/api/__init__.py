@@ -1,6 +1,6 @@
 """The directory's HTTP door."""
 
-from services.directory_service.api import organisations, people, relations
+from services.directory_service.api import imports, organisations, people, relations
 from services.directory_service.api.parts import Parts
 from shared.http.door import Door
 
@@ -13,4 +13,5 @@ def make_door(parts: Parts) -> Door:
     organisations.add(door, parts)
     people.add(door, parts)
     relations.add(door, parts)
+    imports.add(door, parts)
     return door

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -11,6 +11,7 @@ from services.directory_service.actions import Actions
 from services.directory_service.domain.access import Actor, reach_of
 from services.directory_service.domain.kept import Kept
 from shared.http.door import Call, Page, Reply
+from shared.jobs.store import Jobs
 from shared.storage.work import UnitOfWork
 
 # Whoever can sign in has one of these.
@@ -19,10 +20,15 @@ ANYBODY = ("enrolment:read", "teaching:write", "catalog:write", "catalog:review"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`writing` makes the actions of a unit of work, `reading` those of a fresh one."""
+    """`writing` makes the actions of a unit of work, `reading` those of a fresh one.
+
+    `jobs` gives the jobs of a unit of work, None: of a fresh one to read; `open_file` a stored file by its id.
+    """
 
     writing: Callable[[UnitOfWork], Actions]
     reading: Callable[[], Actions]
+    jobs: Callable[[UnitOfWork | None], Jobs]
+    open_file: Callable[[str], BinaryIO]
 
 
 def actor_of(call: Call) -> Actor:

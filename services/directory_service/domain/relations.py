@@ -72,7 +72,10 @@ class Employment(Period):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent(Kept):
-    """A person lets an organisation see something. `cluster_id` is the person's; subjects say who recorded it."""
+    """A person lets an organisation see something. `cluster_id` is the person's; subjects say who recorded it.
+
+    `how` the person said so (on paper, in a portal), on which day, and to which version of the text, where that is known.
+    """
 
     person_id: str
     organisation_id: str
@@ -83,6 +86,9 @@ class Consent(Kept):
     given_by: str
     withdrawn_at: datetime | None = None
     withdrawn_by: str | None = None
+    how: str | None = None
+    stated_on: date | None = None
+    text_version: str | None = None
 
 
 def ask_membership(
@@ -166,6 +172,9 @@ def give_consent(consent: Consent, person: Person, standing: Collection[Consent]
         person_id=consent.person_id,
         organisation_id=consent.organisation_id,
         purpose=consent.purpose,
+        how=consent.how,
+        stated_on=consent.stated_on,
+        text_version=consent.text_version,
     )
     return consent, [given]
 

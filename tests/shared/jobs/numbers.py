@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from pymongo import InsertOne
 
+from shared.bus.progress import Pulse
 from shared.clock import utc_now
 from shared.errors import Invalid
 from shared.jobs.job import Item, Job
@@ -79,4 +80,4 @@ if __name__ == "__main__":
     url, name, pause, die = sys.argv[1:]
     client = connect(url)
     print("ready", flush=True)
-    runner(client, client[name], Numbers(float(pause), float(die))).run(threading.Event())
+    runner(client, client[name], Numbers(float(pause), float(die))).run(threading.Event(), Pulse("jobs", 60))
