@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 
 from shared import collector, logs, metrics, settings, tracing
 from shared.auth.verify import AuthSettings, TokenVerifier
-from shared.bus import held
+from shared.bus import held, inbox
 from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
@@ -40,7 +40,7 @@ _KERNEL_INDEXES: Indexes = {
     outbox.COLLECTION: outbox.INDEXES,
     held.COLLECTION: held.INDEXES,
     idempotency.COLLECTION: idempotency.INDEXES,
-    "inbox": [],
+    inbox.COLLECTION: inbox.INDEXES,
     "discarded_events": [],
 }
 
