@@ -12,7 +12,7 @@ from deploy.local.part import Part, Running
 from deploy.local.pulse import Pulse
 
 FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-_PROVEN_AFTER = 60.0
+_PROVEN_AFTER = 10.0
 
 
 class Life:

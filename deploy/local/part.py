@@ -67,6 +67,7 @@ class Running:
         self._process: subprocess.Popen[bytes] | None = None
         self.identity: Identity | None = None
         self.since = 0.0
+        self._killed = False
 
     @property
     def pid(self) -> int:
@@ -86,6 +87,8 @@ class Running:
     @property
     def ending(self) -> str:
         """Say how the process ended."""
+        if self._killed:
+            return "killed by us"
         code = None if self._process is None else self._process.poll()
         if code is None:
             return "it lives"
@@ -93,7 +96,7 @@ class Running:
 
     def start(self) -> None:
         """Start the process, which `part.prepare` must have made ready; returns at once."""
-        self.since = time.monotonic()
+        self.since, self._killed = time.monotonic(), False
         _keep_small(self.log)
         given = open_all(self.part.listeners)
         command = [fill_in(word, given) for word in self.part.command]
@@ -127,6 +130,7 @@ class Running:
     def kill(self) -> None:
         """SIGKILL the process with its children and wait until they are gone."""
         if self._process is not None:
+            self._killed = True
             processes.kill_now(self._members())
             self._process.wait()
 

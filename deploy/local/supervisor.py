@@ -23,6 +23,8 @@ from deploy.local.processes import Identity
 from deploy.local.table import Table
 
 _LOOK_EVERY = 0.05
+_SHORT_PAUSE = 0.5
+_LAST_PATIENCE = 5.0
 _ENGINE_PATIENCE = 30.0
 """An engine that leaves while the others go on hands over its work first."""
 
@@ -145,7 +147,7 @@ class Supervisor:
     def _mourn(self, life: Life) -> None:
         ending, pause = life.running.ending, life.mourn()
         self._say(f"{life.name} ended ({ending}); it is started again in {pause:.1f} s")
-        if pause:
+        if pause > _SHORT_PAUSE:
             self._close_doors(life)
 
     def _close_doors(self, life: Life) -> None:
@@ -251,4 +253,4 @@ def _goes_last(life: Life) -> bool:
 
 def _end_both(life: Life) -> None:
     for running in filter(None, (life.running, life.twin)):
-        running.stop(running.part.last_signal)
+        running.stop(running.part.last_signal, min(_LAST_PATIENCE, running.part.patience))
