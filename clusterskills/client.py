@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from shared.errors import Transient
+
 _RETRY_SECONDS = 30.0
 _ANSWER_SECONDS = 20.0
 """Longer than the services take to find out how a write ended; what says nothing for so long is asked again."""
@@ -129,7 +131,7 @@ class Api:
         while True:
             try:
                 reply = self._http.request(method, path, json=json, params=params, headers=headers)
-            except httpx.TransportError as error:
+            except (httpx.TransportError, Transient) as error:
                 if time.monotonic() > until:
                     raise ApiError(method, path, 0, {"code": "UNREACHABLE", "detail": str(error)}) from error
                 time.sleep(0.2)
