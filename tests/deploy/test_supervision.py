@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -116,15 +116,23 @@ def test_who_knocks_while_a_killed_process_is_replaced_waits_and_is_answered(tmp
 
 def test_a_replacement_is_well_before_the_old_process_goes(tmp_path: Path) -> None:
     inner, spare, outer = ports.find_free(3)
-    listener = Listener(outer)
-    with watched(tmp_path, small(inner, listener, spare=small(spare, listener))) as stack_:
+    listener, beside = Listener(outer), list[int | None]()
+
+    def well() -> bool:
+        if _tells(spare, LONG) is None:
+            return False
+        beside.append(_tells(inner, LONG))
+        return True
+
+    twin = replace(small(spare, listener), healthy=well)
+    with watched(tmp_path, small(inner, listener, spare=twin)) as stack_:
         old = stack_.pid("small")
         with _asking(lambda: _tells(outer, LONG)) as answers:
             _order(stack_.folder, ("small",))
 
+        assert beside[0] == old
         assert None not in answers
-        assert stack_.pid("small") != old
-        assert _tells(spare, LONG) == stack_.pid("small")
+        assert _tells(spare, LONG) == stack_.pid("small") != old
         assert _tells(inner, LONG) is None
 
 
