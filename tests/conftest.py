@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.stack import ENGINES_ONLY, Stack, shared_stack
 
@@ -59,3 +61,21 @@ def engines() -> Iterator[Stack]:
     """
     with shared_stack(ENGINES_ONLY) as running:
         yield running
+
+
+_CHROMIUM = "/usr/bin/chromium"
+_QUIETLY = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A real browser."""
+    if shutil.which(_CHROMIUM) is None:
+        pytest.skip(f"There is no {_CHROMIUM} here: `apt-get install chromium`.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_QUIETLY))
+        yield browser
+        browser.close()

@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from services.catalog_service.domain import content as words
 from services.catalog_service.domain.session import STATUSES as SESSION_STATUSES
+from shared.http.ids import Ids
 
 _REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_:-]{0,63}$"
 _MOST = 1_000_000
@@ -187,6 +188,7 @@ class CourseVersionView(CatalogResource, ContentView):
 class CourseQuery(Schema):
     """Which courses; published ones unless `mine`."""
 
+    ids = Ids()
     q = _text(200, metadata={"description": "Words, or their beginnings, in any language"})
     skill = _text(300, metadata={"description": "ESCO URI or title, DigComp or GreenComp code"})
     framework = _one_of(("esco", "digcomp", "greencomp"))
@@ -298,6 +300,7 @@ class SessionView(CatalogResource):
 class SessionQuery(Schema):
     """Which sessions, by start."""
 
+    ids = Ids()
     course = _reference()
     cluster = _reference()
     provider = _reference()

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -76,6 +76,13 @@ class Store:
             return _thing(kind, self._work.get(_COLLECTIONS[kind], thing_id))
         except Absent as error:
             raise not_found(kind, thing_id) from error
+
+    def named(self, kind: type[K], ids: Sequence[str]) -> list[K]:
+        """Those of the ids that are there, in their order, by one query."""
+        collection = _COLLECTIONS[kind]
+        self._work.preload(collection, ids)
+        found = (self._work.peek(collection, thing_id) for thing_id in ids)
+        return [_thing(kind, row) for row in found if row is not None]
 
     def save(self, thing: K, events: Iterable[Event] = ()) -> K:
         """Keep it with what happened; returns it as stored."""

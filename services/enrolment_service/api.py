@@ -137,6 +137,11 @@ def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
         """Capacity, confirmed, held, offered, waiting; for everybody."""
         return _seat_count(reading().seats(session_id))
 
+    @door.get("/v1/seats", scope=PUBLIC, query=schemas.SeatsQuery, returns=schemas.SeatsView, paged=True)
+    def list_seats(call: Call) -> Reply:
+        """The same of many sessions; those that never opened are left out."""
+        return Reply(call.page([_count_view(count) for count in reading().seats_of(call.query["ids"])]))
+
     @door.put(
         "/v1/seats/<session_id>",
         scope="catalog:write",
@@ -232,10 +237,13 @@ def _view(stored: Any, place: int | None) -> dict[str, Any]:
 
 
 def _seat_count(count: Any) -> Reply:
-    names = [name for name in schemas.SeatsView().fields if name not in ("id", "links")]
-    body = {name: getattr(count, name) for name in names}
+    return Reply(_count_view(count), version=count.version)
+
+
+def _count_view(count: Any) -> dict[str, Any]:
+    body = {name: getattr(count, name) for name in schemas.SEAT_NUMBERS}
     links = {"self": f"/v1/seats/{count.session_id}", "session": f"/v1/sessions/{count.session_id}"}
-    return Reply({**body, "id": count.session_id, "links": links}, version=count.version)
+    return {**body, "id": count.session_id, "links": links}
 
 
 def _roster_entry(enrolment: Any) -> dict[str, Any]:

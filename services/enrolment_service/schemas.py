@@ -2,6 +2,8 @@
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from shared.http.ids import Ids
+
 ID = validate.Length(1, 64)
 NAME = validate.Length(1, 200)
 
@@ -93,6 +95,12 @@ class SeatsBody(Schema):
     )
 
 
+class SeatsQuery(Schema):
+    """Which sessions."""
+
+    ids = Ids(required=True)
+
+
 class SeatsView(Schema):
     """The public numbers of a session."""
 
@@ -109,6 +117,9 @@ class SeatsView(Schema):
     waiting = fields.Integer(required=True)
     availability = fields.String(required=True)
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+SEAT_NUMBERS = tuple(name for name in SeatsView().fields if name not in ("id", "links"))
 
 
 class AttendanceRow(Schema):

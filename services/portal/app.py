@@ -8,8 +8,21 @@ from services.portal.frontend import Frontend
 from services.portal.house import House
 from services.portal.identity import Provider
 from services.portal.neighbours import Catalog, Certificates, Documents
-from services.portal.pages import docs, health, sign_in, start, verify
+from services.portal.pages import (
+    approvals,
+    catalogue,
+    docs,
+    health,
+    learning,
+    operations,
+    people,
+    sign_in,
+    start,
+    teaching,
+    verify,
+)
 from services.portal.partnerships import Partnerships
+from services.portal.platform import Platform
 from services.portal.sealed import Seal
 from services.portal.sessions import Sessions
 from services.portal.settings import OidcSettings, PortalSettings
@@ -20,7 +33,7 @@ from shared.clock import Clock, utc_now
 from shared.storage.mongo import MongoSettings, connect, open_database
 
 _NAME = "portal"
-_PAGES = (start, sign_in, verify, docs, health)
+_PAGES = (start, catalogue, learning, approvals, teaching, people, operations, sign_in, verify, docs, health)
 S = TypeVar("S")
 
 
@@ -57,10 +70,12 @@ def _furnish(ours: PortalSettings, clock: Clock) -> House:
         partnerships=Partnerships.read(ours.partnerships_file),
         seal=seal,
         sessions=Sessions(open_database(client, mongo, _NAME), seal, clock),
-        provider=Provider(oidc, http, RemoteKeys(oidc.oidc_jwks_url)),
+        provider=Provider(oidc, http, RemoteKeys(oidc.oidc_jwks_url), clock),
         catalog=Catalog(http, ours.catalog_url),
         certificates=Certificates(http, ours.certificate_url),
         documents=Documents(http, documented),
+        platform=Platform(http, documented),
+        now=clock,
         identity_origin=origin_of(oidc.oidc_issuer),
         http=http,
         mongo=client,

@@ -10,9 +10,11 @@ from services.portal.frontend import Frontend
 from services.portal.identity import Provider
 from services.portal.neighbours import Catalog, Certificates, Documents
 from services.portal.partnerships import Partnerships
+from services.portal.platform import Platform
 from services.portal.sealed import Seal
 from services.portal.sessions import Sessions
 from services.portal.settings import PortalSettings
+from shared.clock import Clock
 from shared.storage.mongo import Mongo
 
 _EXTENSION = "portal"
@@ -31,6 +33,8 @@ class House:
     catalog: Catalog
     certificates: Certificates
     documents: Documents
+    platform: Platform
+    now: Clock
     identity_origin: str
     http: httpx.Client
     mongo: Mongo

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import httpx
@@ -16,9 +17,10 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from services.portal.sessions import Person, SignIn
+from services.portal.sessions import Person, SignedIn, SignIn, Tokens
 from services.portal.settings import OidcSettings
 from shared.auth.keys import Keys, algorithms_of
+from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.http.problems import Malformed
 from shared.logs import get_logger
@@ -49,6 +51,8 @@ class _Tokens(msgspec.Struct, frozen=True):
 
     id_token: str
     access_token: str
+    refresh_token: str = ""
+    expires_in: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,11 @@ class _Known:
 class Provider:
     """One provider. Nothing is fetched before somebody signs in. Unavailable when it does not answer."""
 
-    def __init__(self, settings: OidcSettings, http: httpx.Client, keys: Keys) -> None:
+    def __init__(self, settings: OidcSettings, http: httpx.Client, keys: Keys, now: Clock) -> None:
         self._settings = settings
         self._http = http
         self._keys = keys
+        self._now = now
         self._known: _Known | None = None
         self._asking = threading.Lock()
 
@@ -99,11 +104,20 @@ class Provider:
         }
         return str(httpx.URL(endpoint).copy_merge_params(asked))
 
-    def redeem(self, code: str, sign_in: SignIn) -> Person:
-        """Who has signed in. SignInRefused when the code or the token is not good for this sign-in."""
-        tokens = self._tokens(code, sign_in)
-        claims = self._verified(tokens, sign_in.nonce)
-        return _person(claims, tokens.id_token)
+    def redeem(self, code: str, sign_in: SignIn) -> SignedIn:
+        """Who has signed in, and their tokens. SignInRefused when the code or the token is not good for this sign-in."""
+        given = self._tokens(code, sign_in)
+        claims = self._verified(given, sign_in.nonce)
+        return SignedIn(person=_person(claims, given.id_token), tokens=self._kept(given))
+
+    def renew(self, refresh: str) -> Tokens:
+        """New tokens. SignInRefused when the provider has ended the session, on whichever of its pages."""
+        client = {"client_id": self._settings.portal_client_id}
+        return self._kept(self._ask({"grant_type": "refresh_token", "refresh_token": refresh, **client}))
+
+    def _kept(self, given: _Tokens) -> Tokens:
+        expires_at = self._now() + timedelta(seconds=given.expires_in)
+        return Tokens(access=given.access_token, refresh=given.refresh_token, expires_at=expires_at)
 
     def check_issuer(self, named: str | None) -> None:
         """RFC 9207: an answer that names its issuer must come from ours."""
@@ -118,14 +132,17 @@ class Provider:
             "client_id": self._settings.portal_client_id,
             "code_verifier": sign_in.verifier,
         }
+        return self._ask(form)
+
+    def _ask(self, form: Mapping[str, str]) -> _Tokens:
         try:
-            answer = self._http.post(self._settings.oidc_token_url, data=form, timeout=_TIMEOUT_SECONDS)
+            answer = self._http.post(self._settings.oidc_token_url, data=dict(form), timeout=_TIMEOUT_SECONDS)
         except httpx.HTTPError as error:
             raise _away() from error
         if answer.status_code >= 500:
             raise _away()
         if answer.status_code != 200:
-            raise SignInRefused("The identity provider did not accept the code.")
+            raise SignInRefused("The identity provider did not accept it.")
         try:
             return msgspec.json.decode(answer.content, type=_Tokens)
         except msgspec.DecodeError as error:

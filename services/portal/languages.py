@@ -4,6 +4,7 @@ A new language needs its `translations/<code>/LC_MESSAGES/messages.po` and nothi
 compiled catalog lies in the repository.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -67,6 +68,13 @@ def chosen(asked: Request) -> str:
     if picked in languages():
         return picked
     return asked.accept_languages.best_match(languages(), default=SOURCE)
+
+
+def best_text(texts: Mapping[str, str] | None, default: str = "") -> str:
+    """Of a text in several languages the one in the visitor's, else the default language's, else English, else any."""
+    found = texts or {}
+    wanted = (language(), language().partition("-")[0], default, SOURCE)
+    return next((found[code] for code in wanted if code in found), next(iter(found.values()), ""))
 
 
 @cache

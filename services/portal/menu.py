@@ -31,8 +31,14 @@ class Entry:
 
 _TABLE: Final = (
     Entry("/", _l("Start")),
+    Entry("/courses", _l("Courses")),
+    Entry("/learning", _l("My learning"), frozenset({"worker"})),
+    Entry("/teaching", _l("Teaching"), frozenset({"trainer", "manager"})),
+    Entry("/approvals", _l("Approvals"), frozenset({"hr", "manager"})),
+    Entry("/people", _l("People"), frozenset({"hr", "manager"})),
+    Entry("/operations", _l("Operations"), frozenset({"operator"})),
     Entry("/verify", _l("Verify a certificate")),
-    Entry("/docs", _l("For programs"), frozenset({GUEST, "trainer", "manager", "operator"})),
+    Entry("/docs", _l("Developers"), frozenset({GUEST, "trainer", "manager", "operator"})),
 )
 
 

@@ -5,7 +5,9 @@ it. A session ends an hour after its last use and ten hours after its begin at t
 """
 
 import secrets
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -14,13 +16,16 @@ from pymongo import IndexModel
 
 from services.portal.sealed import Seal
 from shared.clock import Clock
-from shared.errors import NotFound
+from shared.errors import NotFound, Unavailable
 from shared.storage.mongo import REQUEST_SECONDS, MongoCollection, MongoDatabase, within
 
 SIGN_IN_LIFETIME: Final = timedelta(minutes=10)
 IDLE: Final = timedelta(hours=1)
 LONGEST: Final = timedelta(hours=10)
 _TOUCH_EVERY: Final = timedelta(minutes=1)
+_RENEWING: Final = timedelta(seconds=10)
+_LOOKS: Final = 100
+_BETWEEN_LOOKS: Final = 0.05
 _TTL: Final = IndexModel("expires_at", name="over", expireAfterSeconds=0)
 T = TypeVar("T")
 
@@ -33,6 +38,8 @@ class SignIn:
     nonce: str
     origin: str
     target: str
+    form: tuple[tuple[str, str], ...] = ()
+    """What somebody had typed whose session was over when they sent it to `target`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,23 @@ class Person:
     cluster_id: str | None = None
     organisation_ids: tuple[str, ...] = ()
     id_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """What somebody's requests to the services carry, until when, and what it is renewed with."""
+
+    access: str
+    refresh: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A session's content: who it is, and their tokens. The browser has neither."""
+
+    person: Person
+    tokens: Tokens
 
 
 class Sessions:
@@ -84,25 +108,56 @@ class Sessions:
             found = self._sign_ins.find_one_and_delete({**mine, "expires_at": {"$gt": self._now()}})
         return self._read(found, state, SignIn)
 
-    def open(self, person: Person) -> str:
+    def open(self, signed_in: SignedIn) -> str:
         """Begin a session; its id, which is kept nowhere but in the browser."""
         session_id = secrets.token_urlsafe(32)
         now = self._now()
         self._insert(
-            self._sessions, "session", session_id, person, {"expires_at": now + IDLE, "ends_at": now + LONGEST}
+            self._sessions, "session", session_id, signed_in, {"expires_at": now + IDLE, "ends_at": now + LONGEST}
         )
         return session_id
 
-    def find(self, session_id: str) -> Person:
-        """Who holds this session, and keep it alive. NotFound when there is none or it is over."""
+    def find(self, session_id: str) -> SignedIn:
+        """What this session holds, and keep it alive. NotFound when there is none or it is over."""
         now = self._now()
         key = {"_id": self._seal.digest("session", session_id)}
         with within(REQUEST_SECONDS):
             found = self._sessions.find_one({**key, "expires_at": {"$gt": now}, "ends_at": {"$gt": now}})
-            person = self._read(found, session_id, Person)
+            signed_in = self._read(found, session_id, SignedIn)
             if found and found["expires_at"] < now + IDLE - _TOUCH_EVERY:
                 self._sessions.update_one(key, {"$set": {"expires_at": _next_end(now, found["ends_at"])}})
-        return person
+        return signed_in
+
+    def renew(self, session_id: str, stale: Tokens, ask: Callable[[str], Tokens]) -> Tokens:
+        """New tokens in place of stale ones. Of all requests that want them at once, in whatever process, one asks.
+
+        Raises what `ask` raises; NotFound when the session ends meanwhile; Unavailable when the one who asks hangs.
+        """
+        key, until = {"_id": self._seal.digest("session", session_id)}, self._now() + _RENEWING
+        mine = {**key, "$or": [{"renewing_until": None}, {"renewing_until": {"$lt": self._now()}}]}
+        for _ in range(_LOOKS):
+            with within(REQUEST_SECONDS):
+                claimed = self._sessions.update_one(mine, {"$set": {"renewing_until": until}}).modified_count
+            if claimed:
+                return self._renew(session_id, stale, ask)
+            time.sleep(_BETWEEN_LOOKS)
+            if (tokens := self.find(session_id).tokens) != stale:
+                return tokens
+        raise Unavailable("The identity provider does not answer; try again in a moment.", retry_after=5)
+
+    def _renew(self, session_id: str, stale: Tokens, ask: Callable[[str], Tokens]) -> Tokens:
+        """Ask, unless somebody had done so before it became our turn."""
+        changes: dict[str, Any] = {"renewing_until": None}
+        try:
+            signed_in = self.find(session_id)
+            if signed_in.tokens != stale:
+                return signed_in.tokens
+            tokens = ask(stale.refresh)
+            changes["box"] = self._seal.close(session_id, msgspec.json.encode(replace(signed_in, tokens=tokens)))
+            return tokens
+        finally:
+            with within(REQUEST_SECONDS):
+                self._sessions.update_one({"_id": self._seal.digest("session", session_id)}, {"$set": changes})
 
     def close(self, session_id: str) -> None:
         """End a session; nothing happens when there is none."""

@@ -4,7 +4,8 @@ import secrets
 import time
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Flask, Response, g, render_template, request
 from flask_babel import format_date, format_decimal, get_locale
@@ -15,12 +16,17 @@ from services.portal import languages, menu
 from services.portal.frontend import Frontend
 from services.portal.house import house
 from services.portal.languages import _l
-from services.portal.visitors import GUEST, visitor
+from services.portal.pages import sign_in
+from services.portal.platform import Refused
+from services.portal.visitors import GUEST, SignInNeeded, visitor
 from shared import metrics, tracing
-from shared.http.problems import answer_for
+from shared.errors import Conflict, Forbidden, ServiceError
+from shared.http.problems import Malformed, answer_for
 from shared.http.response import to_response
+from shared.logs import get_logger
 from shared.storage.mongo import translate
 
+log = get_logger(__name__)
 _ROUTE: Final = "portal.route"
 _ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -47,6 +53,9 @@ _UNFORESEEN: Final = (
 )
 
 
+_PAGE_ERRORS: Final[dict[int, type[ServiceError]]] = {403: Forbidden, 409: Conflict}
+
+
 class Portal(Flask):
     """Flask without its own sessions and static files: ours are in MongoDB, and whitenoise stands before it."""
 
@@ -61,7 +70,14 @@ class Portal(Flask):
         self.register_error_handler(Exception, _tell)
         self.after_request(_finish)
         self.context_processor(lambda: _for_templates(frontend))
-        self.jinja_env.filters |= {"numberformat": format_decimal, "country": _country, "day": _day}
+        self.jinja_env.filters |= {
+            "numberformat": format_decimal,
+            "country": _country,
+            "day": _day,
+            "moment": _moment,
+            "text": languages.best_text,
+            "without": _without,
+        }
         languages.speak(self)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -98,7 +114,13 @@ def wants_problem() -> bool:
 
 
 def _tell(error: Exception) -> Response:
+    if isinstance(error, SignInNeeded) and not wants_problem():
+        return sign_in.detour()
     g.visitor = GUEST
+    if isinstance(error, Refused):
+        # A page that does not expect it: said as what it is, and written down, because the page is wrong.
+        log.error("service_refused_a_page", path=request.path, code=error.error_code, status=error.status)
+        error = _PAGE_ERRORS.get(error.status, Malformed)(error.detail)
     answer = answer_for(error, translate)
     if wants_problem():
         return to_response(answer)
@@ -152,8 +174,15 @@ def _for_templates(frontend: Frontend) -> dict[str, Any]:
         "role_names": menu.ROLE_NAMES,
         "language": languages.language(),
         "languages": languages.languages(),
+        "request_key": lambda: secrets.token_urlsafe(16),
+        "with_cursor": lambda query, cursor: urlencode({**query, "cursor": cursor}),
         "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
     }
+
+
+def _without(query: str, name: str) -> str:
+    """A query string without one of its names."""
+    return urlencode([(one, text) for one, text in parse_qsl(query) if one != name])
 
 
 def _country(code: str) -> str:
@@ -165,6 +194,15 @@ def _day(moment: str) -> str:
         return str(format_date(datetime.fromisoformat(moment), "long"))
     except ValueError:
         return moment
+
+
+def _moment(moment: str, timezone: str = "UTC") -> str:
+    """A moment in the zone of the session, with the zone's short name."""
+    try:
+        there = datetime.fromisoformat(moment).astimezone(ZoneInfo(timezone))
+    except (ValueError, TypeError, ZoneInfoNotFoundError):
+        return moment
+    return f"{format_date(there.date(), 'medium')}, {there:%H:%M} {there.tzname()}"
 
 
 def _measure(environ: dict[str, Any], status: str, seconds: float) -> None:

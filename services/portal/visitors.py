@@ -1,7 +1,8 @@
 """Who looks at a page: a guest, or somebody with a session. And the cookies that say so."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -9,12 +10,14 @@ from flask import Response, g, request
 from pymongo.errors import PyMongoError
 
 from services.portal.house import house
-from services.portal.sessions import LONGEST, SIGN_IN_LIFETIME, Person
-from shared.errors import Forbidden, NotFound
+from services.portal.identity import SignInRefused
+from services.portal.sessions import LONGEST, SIGN_IN_LIFETIME, Person, Tokens
+from shared.errors import Forbidden, NotFound, Unauthenticated
 from shared.logs import get_logger
 
 ROLES: Final = ("worker", "trainer", "reviewer", "hr", "manager", "operator")
 _LONGEST_COOKIE: Final = 100
+_ABOUT_TO_END: Final = timedelta(seconds=15)
 
 log = get_logger(__name__)
 
@@ -25,6 +28,7 @@ class Visitor:
 
     person: Person | None = None
     session_id: str = ""
+    tokens: Tokens | None = None
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -45,6 +49,39 @@ def visitor() -> Visitor:
     if "visitor" not in g:
         g.visitor = _look_up(request.cookies.get(_cookie("session"), ""))
     return cast(Visitor, g.visitor)
+
+
+class SignInNeeded(Unauthenticated):
+    """The page is for people who have signed in, and this one has not, or their session is over."""
+
+    code = "SIGN_IN_NEEDED"
+
+
+def bearer() -> str:
+    """The access token of whoever looks at the page, renewed when it is about to end. Raises SignInNeeded."""
+    who = visitor()
+    if who.tokens is None:
+        raise SignInNeeded("Sign in to see this page.")
+    if who.tokens.expires_at - house().now() > _ABOUT_TO_END:
+        return who.tokens.access
+    try:
+        tokens = house().sessions.renew(who.session_id, who.tokens, house().provider.renew)
+    except (SignInRefused, NotFound) as error:
+        house().sessions.close(who.session_id)
+        g.visitor = GUEST
+        raise SignInNeeded("The session is over; sign in again.") from error
+    g.visitor = replace(who, tokens=tokens)
+    return tokens.access
+
+
+def require(*roles: str) -> Person:
+    """Whoever looks at the page, if they have one of these roles. Raises SignInNeeded, or Forbidden."""
+    who = visitor()
+    if who.person is None:
+        raise SignInNeeded("Sign in to see this page.")
+    if roles and not set(roles) & set(who.roles):
+        raise Forbidden("This page is for another role.", code="OTHER_ROLE")
+    return who.person
 
 
 def check_form(token: str) -> None:
@@ -87,7 +124,8 @@ def _look_up(session_id: str) -> Visitor:
     if not _plausible(session_id):
         return GUEST
     try:
-        return Visitor(house().sessions.find(session_id), session_id)
+        found = house().sessions.find(session_id)
+        return Visitor(found.person, session_id, found.tokens)
     except NotFound:
         return GUEST
     except PyMongoError as error:

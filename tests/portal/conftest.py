@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, sync_playwright
 
 from deploy.local import portal as launcher
 from services.portal.app import create_app
@@ -105,21 +103,3 @@ def street(_street: Street) -> Street:
     _street.neighbour.reset()
     _street.provider.reset()
     return _street
-
-
-_CHROMIUM = "/usr/bin/chromium"
-_QUIETLY = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A real browser."""
-    if shutil.which(_CHROMIUM) is None:
-        pytest.skip(f"There is no {_CHROMIUM} here: `apt-get install chromium`.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_QUIETLY))
-        yield browser
-        browser.close()

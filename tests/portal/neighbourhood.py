@@ -107,7 +107,10 @@ class Grant:
 
 
 class Provider(Neighbour):
-    """An OpenID Connect provider with code and PKCE. `spoil` changes the claims of the next id tokens."""
+    """An OpenID Connect provider with code and PKCE. `spoil` changes the claims of the next id tokens.
+
+    A refresh token is good for one use; `ended`: the session is over at the provider.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,12 +119,14 @@ class Provider(Neighbour):
         self.grants: dict[str, Grant] = {}
         self.spoil: dict[str, Any] = {}
         self.algorithm = "RS256"
+        self.given, self.renewals, self.ended = 0, 0, False
         self.issuer = f"{self.url}/realms/test"
         self._prepare()
 
     def reset(self) -> None:
         super().reset()
         self.spoil, self.signer, self.algorithm = {}, self.key, "RS256"
+        self.renewals, self.ended = 0, False
         self._prepare()
 
     def _prepare(self) -> None:
@@ -145,12 +150,25 @@ class Provider(Neighbour):
 
     def _token(self, asked: Asked) -> tuple[int, Any]:
         form = {name: values[0] for name, values in parse_qs(asked.body.decode()).items()}
+        if form["grant_type"] == "refresh_token":
+            return self._renewed(form["refresh_token"])
         grant = self.grants.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if grant is None or challenge != grant.challenge or form["redirect_uri"] != grant.redirect_uri:
             return 400, {"error": "invalid_grant"}
-        return 200, {"access_token": "opaque", "token_type": "Bearer", "id_token": self._id_token(grant)}
+        return 200, {**self._tokens(), "id_token": self._id_token(grant)}
+
+    def _tokens(self) -> dict[str, Any]:
+        self.given += 1
+        lifetime = {"token_type": "Bearer", "expires_in": 300}
+        return {"access_token": f"access-{self.given}", "refresh_token": f"refresh-{self.given}", **lifetime}
+
+    def _renewed(self, refresh: str) -> tuple[int, Any]:
+        self.renewals += 1
+        if self.ended or refresh != f"refresh-{self.given}":
+            return 400, {"error": "invalid_grant"}
+        return 200, {**self._tokens(), "id_token": "not looked at"}
 
     def _id_token(self, grant: Grant) -> str:
         now = int(time.time())

@@ -1,6 +1,6 @@
 """Sessions: planned, opened, closed, begun, moved, cancelled, completed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,10 @@ class Sessions:
         if found.status == PLANNED and not _owns(actor, found):
             raise not_found(Session, session_id)
         return found
+
+    def named(self, actor: Actor | None, ids: Sequence[str]) -> list[Session]:
+        """Those of these that the caller may see, in the order of the ids."""
+        return [s for s in self._store.named(Session, ids) if s.status != PLANNED or _owns(actor, s)]
 
     def page(self, actor: Actor | None, filters: dict[str, Any], after: Any, limit: int) -> tuple[list[Session], Any]:
         """Sessions that the caller may see, by start, and the position of the last one when the page is full."""

@@ -13,6 +13,7 @@ from services.catalog_service.api.parts import (
     show_course,
     show_version,
 )
+from services.catalog_service.domain.course import Course
 from services.catalog_service.schemas import (
     CourseBody,
     CoursePatch,
@@ -43,6 +44,8 @@ def _add_reading(door: Door, parts: Parts) -> None:
         """Search the published courses; or list the own cluster's, drafts too (`mine`)."""
         filters = dict(call.query)
         sort = filters.pop("sort")
+        if ids := filters.pop("ids", None):
+            return Reply(call.page([show_course(c, reader_of(call)) for c in _named(call, parts, ids)]))
         if filters.pop("mine"):
             return Reply(_own(call, parts, filters))
         found, after = parts.reading().courses.search(filters, sort, call.after, call.limit)
@@ -54,6 +57,10 @@ def _add_reading(door: Door, parts: Parts) -> None:
         """A published or retired course; a draft for its own cluster."""
         reader = reader_of(call)
         return course_reply(parts.reading().courses.get(reader, course_id), reader)
+
+
+def _named(call: Call, parts: Parts, ids: list[str]) -> list[Course]:
+    return parts.reading().courses.named(reader_of(call), ids)
 
 
 def _add_versions(door: Door, parts: Parts) -> None:

@@ -47,6 +47,8 @@ def _add_reading(door: Door, parts: Parts) -> None:
     def list_sessions(call: Call) -> Reply:
         """Sessions by start; plans for the own cluster only."""
         sessions = parts.reading().sessions
+        if ids := call.query.get("ids"):
+            return Reply(call.page([show_session(s) for s in sessions.named(reader_of(call), ids)]))
         found, after = sessions.page(reader_of(call), _filters(call), call.after, call.limit)
         return Reply(call.page([show_session(session) for session in found], after))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from services.certificate_service.adapters import person_keys, sealing, status_list
+from services.certificate_service.adapters import person_keys, status_list
 from services.certificate_service.adapters.credential import AwardingBody, CourseFacts, CredentialFacts, Score
 from services.certificate_service.adapters.credential import build_credential as build
 from services.certificate_service.adapters.frameworks import Outcome
@@ -15,6 +15,7 @@ from services.certificate_service.adapters.signing import sign
 from services.certificate_service.adapters.site import Site
 from services.certificate_service.domain import Course, Holder, Organisation, Place, in_language, valid_until
 from services.certificate_service.store import Reservation, Sealed
+from shared import sealing
 from shared.clock import Ids
 
 _WEB = re.compile(r"https?://[^\s<>\"{}|\\^`]+")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.certificate_service.adapters.multibase import encode_ed25519
 from services.certificate_service.adapters.plain_json import Document
-from services.certificate_service.adapters.sealing import MasterSecret
+from shared.sealing import MasterSecret
 
 DID_CONTEXTS = ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"]
 _PURPOSE = "issuer keys"

@@ -6,7 +6,7 @@ The wrapped key lives apart from the data (and is backed up apart). Nothing else
 import os
 from dataclasses import dataclass, field
 
-from services.certificate_service.adapters.sealing import KEY_BYTES, MasterSecret, open_sealed, seal
+from shared.sealing import KEY_BYTES, MasterSecret, open_sealed, seal
 
 _PURPOSE = "person keys"
 

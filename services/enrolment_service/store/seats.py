@@ -156,6 +156,12 @@ class Seats:
         """The numbers of a session."""
         return counted(self.document(session_id))
 
+    def counts(self, session_ids: Sequence[str]) -> list[SeatCount]:
+        """The numbers of those of the sessions that have opened, in their order."""
+        self._work.preload(SEATS, session_ids)
+        found = (self._work.peek(SEATS, session_id) for session_id in session_ids)
+        return [counted(document) for document in found if document is not None]
+
     def needing_care(self, limit: int) -> list[str]:
         """Sessions where the queue may move or something is to be announced."""
         rows = self._work.collection(SEATS).find({"needs_care": True}, {"_id": 1}, limit=limit)

@@ -21,13 +21,26 @@ log = get_logger(__name__)
 @public
 def begin() -> Response:
     """Send the browser to the identity provider."""
+    return _begin(visitors.safe_target(request.args.get("next")))
+
+
+def detour() -> Response:
+    """Let somebody sign in whose page needs it, and come back to it; what they had sent from a form is kept."""
+    if request.method != "POST":
+        return _begin(visitors.safe_target(request.full_path.rstrip("?")))
+    typed = [(name, text) for name, text in request.form.items(multi=True) if name != "form_token"]
+    return _begin(visitors.safe_target(request.full_path.rstrip("?")), tuple(typed))
+
+
+def _begin(target: str, form: tuple[tuple[str, str], ...] = ()) -> Response:
     browser = visitors.browser_secret() or secrets.token_urlsafe(24)
     state = secrets.token_urlsafe(24)
     sign_in = SignIn(
         verifier=secrets.token_urlsafe(48),
         nonce=secrets.token_urlsafe(24),
         origin=house().origin(),
-        target=visitors.safe_target(request.args.get("next")),
+        target=target,
+        form=form,
     )
     address = house().provider.sign_in_address(state, sign_in, language())
     house().sessions.begin(state, browser, sign_in)
@@ -48,11 +61,11 @@ def finish() -> Response:
         house().provider.check_issuer(request.args.get("iss"))
         if "error" in request.args:
             return _failed(_("You were not signed in: the sign-in was cancelled or refused."))
-        person = house().provider.redeem(request.args.get("code", ""), sign_in)
+        signed_in = house().provider.redeem(request.args.get("code", ""), sign_in)
     except SignInRefused as error:
         log.warning("sign-in refused", reason=error.detail)
         return _failed(_("The sign-in page's answer could not be used. Please try again."))
-    return _welcome(house().sessions.open(person), sign_in.target)
+    return _welcome(house().sessions.open(signed_in), sign_in)
 
 
 @pages.post("/sign-out")
@@ -76,14 +89,20 @@ def _nothing_under_way() -> Response:
     return _failed(_("This sign-in was not begun in this browser, was used already, or took longer than ten minutes."))
 
 
-def _welcome(session_id: str, target: str) -> Response:
+def _welcome(session_id: str, sign_in: SignIn) -> Response:
     """A new session id at each sign-in; one that was there before ends."""
     before = visitors.visitor()
     if before.session_id:
         house().sessions.close(before.session_id)
-    response = _go(target)
+    response = _again(session_id, sign_in) if sign_in.form else _go(sign_in.target)
     visitors.keep_session(response, session_id)
     return response
+
+
+def _again(session_id: str, sign_in: SignIn) -> Response:
+    """The form that somebody sent when their session was over, to send once more."""
+    token = house().seal.digest("form", session_id)
+    return Response(render_template("send_again.html", target=sign_in.target, form=sign_in.form, token=token))
 
 
 def _failed(reason: str) -> Response:

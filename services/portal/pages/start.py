@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, render_template, request
 
-from services.portal import languages
+from services.portal import home, languages
 from services.portal.house import house
 from services.portal.visitors import safe_target, visitor
 from shared.errors import NotFound
@@ -16,7 +16,8 @@ _A_YEAR = 31_536_000
 @public
 def start() -> Response:
     """What this is, what it holds today, and where to go."""
-    person = visitor().person
+    waiting = home.waiting() if visitor().person else []
+    person = visitor().person  # after that: the provider may have ended the session
     partnerships = house().partnerships
     page = render_template(
         "start.html",
@@ -25,6 +26,7 @@ def start() -> Response:
         clusters=len(partnerships.clusters),
         countries=partnerships.countries,
         cluster=partnerships.cluster_name(person.cluster_id) if person else "",
+        waiting=waiting,
     )
     return Response(page)
 

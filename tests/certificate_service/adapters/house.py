@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.certificate_service.adapters import keys as issuer_keys
-from services.certificate_service.adapters import sealing, signing
+from services.certificate_service.adapters import signing
 from services.certificate_service.adapters import status_list as bitstring
 from services.certificate_service.adapters.credential import (
     AwardingBody,
@@ -18,6 +18,7 @@ from services.certificate_service.adapters.credential import (
 )
 from services.certificate_service.adapters.frameworks import Outcome
 from services.certificate_service.adapters.verification import CannotRead
+from shared import sealing
 
 Document = dict[str, Any]
 

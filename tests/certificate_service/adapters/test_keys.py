@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.certificate_service.adapters import keys, person_keys
-from services.certificate_service.adapters.sealing import CannotOpen, MasterSecret
 from services.certificate_service.adapters.verification import verify
+from shared.sealing import CannotOpen, MasterSecret
 from tests.certificate_service.adapters.house import MASTER, NOW, House
 
 OTHER_MASTER = MasterSecret(b"another master secret, 32 bytes!!")

@@ -1,0 +1,82 @@
+"""What pages ask the services, in as few calls as possible: things, and what stands beside their ids."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from flask import request
+
+from services.portal.house import house
+from services.portal.languages import best_text
+from services.portal.platform import Refused
+from services.portal.visitors import bearer, check_form, visitor
+from shared.errors import NotFound
+
+Thing = Mapping[str, Any]
+REFUSALS = (Refused, NotFound)
+
+
+def get(service: str, path: str, **query: Any) -> Any:
+    """As whoever looks at the page; guests ask without a token."""
+    token = bearer() if visitor().person else None
+    return house().platform.get(service, path, token, **query)
+
+
+def send(method: str, service: str, path: str, body: Any = None, *, version: int | None = None, key: str = "") -> Any:
+    """Change something for whoever sent the form: its token is checked, its request key makes a double click one."""
+    key = key or request.form.get("request_key", "")
+    return house().platform.send(method, service, path, bearer(), body, key=key or None, version=version)
+
+
+def checked_form() -> Mapping[str, str]:
+    """What was typed. Forbidden unless the form comes from our page."""
+    bearer()
+    check_form(request.form.get("form_token", ""))
+    return {name: text.strip() for name, text in request.form.items() if name not in {"form_token", "request_key"}}
+
+
+def by_id(service: str, kind: str, ids: Iterable[str]) -> dict[str, Thing]:
+    """Things by id, by one call; without those that are not there or not for the asker."""
+    wanted = sorted(set(ids))[:100]
+    if not wanted:
+        return {}
+    found = get(service, kind, ids=",".join(wanted), limit=100)
+    return {one["id"]: one for one in found["items"]}
+
+
+def courses(ids: Iterable[str]) -> dict[str, Thing]:
+    """Courses by id."""
+    return by_id("catalog", "courses", ids)
+
+
+def sessions(ids: Iterable[str]) -> dict[str, Thing]:
+    """Sessions by id."""
+    return by_id("catalog", "sessions", ids)
+
+
+def seats(ids: Iterable[str]) -> dict[str, Thing]:
+    """Seat counts by session."""
+    return by_id("enrolment", "seats", ids)
+
+
+def people(ids: Iterable[str]) -> dict[str, str]:
+    """Names by person id, for those who may read the directory; the others see none."""
+    wanted = set(ids)
+    if not wanted or not {"hr", "manager"} & set(visitor().roles):
+        return {}
+    found = get("directory", "people", limit=500)
+    return {one["id"]: full_name(one) for one in found["items"] if one["id"] in wanted}
+
+
+def full_name(person: Thing) -> str:
+    """Given and family name, or nothing when the person was erased."""
+    return " ".join(part for part in (person.get("given_name"), person.get("family_name")) if part)
+
+
+def title(course: Thing | None) -> str:
+    """A course's title in the visitor's language."""
+    return best_text(course["titles"], course["default_language"]) if course else ""
+
+
+def ids_of(things: Sequence[Thing], name: str) -> list[str]:
+    """What the things have under this name."""
+    return [one[name] for one in things if one.get(name)]

@@ -1,0 +1,118 @@
+"""The catalogue for everybody: find a course, judge it, apply for a session of it."""
+
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request
+
+from services.portal import asking, states
+from services.portal.forms import Form, Mistake, refused
+from services.portal.languages import _, _l
+from services.portal.platform import Refused
+from services.portal.visitors import require, visitor
+from shared.http.app import public
+
+pages = Blueprint("catalogue", __name__)
+_PAGE = 24
+CATEGORIES = (
+    ("digital", _l("Digital")),
+    ("green", _l("Green")),
+    ("both", _l("Digital and green")),
+    ("other", _l("Other")),
+)
+PILLARS = (
+    ("virtualisation", _l("Virtualisation")),
+    ("robotics_and_ai", _l("Robotics and AI")),
+    ("elasticity", _l("Elasticity")),
+    ("skills", _l("Skills")),
+)
+MODES = (
+    ("Presential", _l("On site")),
+    ("Online", _l("Online")),
+    ("Blended", _l("Blended")),
+    ("Project based", _l("Project based")),
+    ("Workbased", _l("At work")),
+)
+_FILTERS = ("q", "category", "pillar", "mode", "language", "eqf", "sort")
+
+
+@pages.get("/courses")
+@public
+def courses() -> Response:
+    """Search and filter the published courses."""
+    query = {name: request.args.get(name, "").strip() for name in _FILTERS}
+    wanted = {name: text for name, text in query.items() if text}
+    form = Form(query)
+    try:
+        found = asking.get("catalog", "courses", limit=_PAGE, cursor=request.args.get("cursor", ""), **wanted)
+    except Refused as error:
+        found, form = {"items": [], "next": None}, refused(query, error)
+    page = render_template(
+        "courses.html",
+        form=form,
+        query=wanted,
+        items=found["items"],
+        cursor=found["next"],
+        categories=CATEGORIES,
+        pillars=PILLARS,
+        modes=MODES,
+        shown=_shown(wanted),
+    )
+    return Response(page, 422 if form.has_mistakes else 200)
+
+
+@pages.get("/courses/<course_id>")
+@public
+def course(course_id: str) -> Response:
+    """One course with its sessions and their seats."""
+    return _course(course_id, Form())
+
+
+@pages.post("/courses/<course_id>/apply")
+@public
+def apply(course_id: str) -> Response:
+    """Apply for a seat in one of its sessions."""
+    person = require("worker")
+    form = asking.checked_form()
+    body: dict[str, Any] = {"session_id": form.get("session_id", ""), "worker": {"person_id": person.person_id}}
+    if form.get("employer_id"):
+        body["employer_id"] = form["employer_id"]
+    try:
+        made = asking.send("POST", "enrolment", "enrolments", body)
+    except Refused as error:
+        return _course(course_id, Form(form, [Mistake("", error.detail)]), 422)
+    return Response(status=303, headers={"Location": f"/learning/{made['id']}"})
+
+
+def _course(course_id: str, form: Form, status: int = 200) -> Response:
+    found = asking.get("catalog", f"courses/{course_id}")
+    sessions = asking.get("catalog", "sessions", course=course_id, limit=100)["items"]
+    shown = [one for one in sessions if one["status"] in {"open", "closed", "running"}]
+    seats = asking.seats(asking.ids_of(shown, "id"))
+    page = render_template(
+        "course.html",
+        form=form,
+        course=found,
+        sessions=[
+            {**one, "state": _availability(one, seats.get(one["id"])), "seats": seats.get(one["id"])} for one in shown
+        ],
+        can_apply="worker" in visitor().roles,
+        labels={**dict(CATEGORIES), **dict(PILLARS), **dict(MODES)},
+    )
+    return Response(page, status)
+
+
+def _availability(session: Any, seats: Any) -> states.State:
+    if seats is not None and session["status"] == "open":
+        return states.show(states.AVAILABILITY, seats["availability"])
+    return states.show(states.SESSION, session["status"])
+
+
+def _shown(wanted: dict[str, str]) -> list[tuple[str, str]]:
+    """The filters in use as words, each with the query that is left without it."""
+    labels = {"category": dict(CATEGORIES), "pillar": dict(PILLARS), "mode": dict(MODES)}
+    words = {"q": _("Search: %(text)s"), "language": _("Language: %(text)s"), "eqf": _("EQF level %(text)s")}
+    return [
+        (name, words[name] % {"text": value} if name in words else str(labels.get(name, {}).get(value, value)))
+        for name, value in wanted.items()
+        if name != "sort"
+    ]
