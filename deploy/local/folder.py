@@ -123,9 +123,7 @@ class Folder:
 
         Raise StackError when another number is asked for than the data was made with.
         """
-        file = self.path / "nodes.json"
-        older = 1 if self.kept_ports() else None
-        kept: int | None = _read(file).get("nodes", older)
+        kept = self.kept_nodes()
         if kept is not None and wanted not in {None, kept}:
             raise StackError(
                 f"The data in {self.path} was made by a stack with --nodes {kept}; it cannot run with --nodes {wanted}: "
@@ -133,7 +131,12 @@ class Folder:
             )
         if kept is None:
             kept = wanted or 1
-            _write(file, {"nodes": kept})
+            _write(self.path / "nodes.json", {"nodes": kept})
+        return kept
+
+    def kept_nodes(self) -> int | None:
+        """Return the number of nodes that the data was made with; None when there is none yet."""
+        kept: int | None = _read(self.path / "nodes.json").get("nodes", 1 if self.kept_ports() else None)
         return kept
 
     def kept_ports(self) -> dict[str, int]:

@@ -60,7 +60,7 @@ def _part(broker: Broker, cluster: Sequence[Broker], jars: str) -> Part:
         prepare=lambda: _prepare(broker, cluster, jars),
         healthy=lambda: _knows_itself(broker.port),
         answers=lambda: _metadata(broker.port) is not None,
-        settled=lambda: _is_whole(broker.port, len(cluster)),
+        settled=lambda: is_whole(broker.port, len(cluster)),
         hung_after=20,
         engine=True,
         within=60,
@@ -137,7 +137,7 @@ def _knows_itself(port: int) -> bool:
     return answer is not None and port in answer.ports
 
 
-def _is_whole(port: int, count: int) -> bool:
+def is_whole(port: int, count: int) -> bool:
     """Say whether all brokers live and every copy of every partition is up to date: the next one may be taken away."""
     answer = _metadata(port)
     return answer is not None and len(answer.ports) == count and not answer.behind

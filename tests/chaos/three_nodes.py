@@ -29,7 +29,7 @@ from rich.table import Table
 
 from clusterskills.client import Api, ApiError
 from clusterskills.demo.cast import Cast
-from deploy.local import stack
+from deploy.local import kafka, stack
 from deploy.local.processes import family, kill_now
 from shared.clock import new_id
 from shared.errors import Transient
@@ -70,9 +70,14 @@ class Site:
         os.kill(pid, signal.SIGCONT)
 
     def is_well(self) -> bool:
-        """Whether every part answers and MongoDB's set is whole."""
+        """Whether every part answers, MongoDB's set is whole and every copy in Kafka is up to date."""
         parts = stack.status(self.data)[1]
-        return all(part.alive and part.answers for part in parts) and len(self.members("PRIMARY", "SECONDARY")) == 3
+        brokers = [int(address.rsplit(":", 1)[1]) for address in self.world.facts["kafka"].split(",")]
+        return (
+            all(part.alive and part.answers for part in parts)
+            and len(self.members("PRIMARY", "SECONDARY")) == 3
+            and all(kafka.is_whole(port, 3) for port in brokers)
+        )
 
     def members(self, *states: str) -> list[str]:
         """The parts of MongoDB in one of these states."""
