@@ -24,14 +24,21 @@ class Life:
         self.twin = Running(part.spare, log) if part.spare else None
         self.pulse = self._new_pulse()
         self.well = threading.Event()
-        self.busy = False
-        """Whether it is being started, ended or replaced: then nobody looks after it."""
+        self._changing = threading.Lock()
         self.again_at = 0.0
         self._deaths = 0
 
     @property
     def part(self) -> Part:
         return self.running.part
+
+    def claim(self) -> bool:
+        """Have the start, end or replacement of its process to oneself; False when somebody else has. See `release`."""
+        return self._changing.acquire(blocking=False)
+
+    def release(self) -> None:
+        """Let others change it again."""
+        self._changing.release()
 
     def mourn(self) -> float:
         """Note that the process ended; return the pause before the next one, which is none at first."""

@@ -95,13 +95,17 @@ class Supervisor:
     # -- starting
 
     def _bring_up(self, life: Life) -> None:
+        if self._have_what(life) and self._start(life.running):
+            life.lives_again()
+            self._record(self._state)
+
+    def _have_what(self, life: Life) -> bool:
+        """Wait until what a part needs is well; False when everything is being stopped meanwhile."""
         for name in life.part.needs:
             while name in self._lives and not self._lives[name].well.wait(0.1):
                 if self._stopping.is_set():
-                    return
-        if self._start(life.running):
-            life.lives_again()
-            self._record(self._state)
+                    return False
+        return True
 
     def _start(self, running: Running) -> bool:
         """Start a process and wait until it is well; False when everything is being stopped meanwhile."""
@@ -120,29 +124,39 @@ class Supervisor:
     # -- looking after
 
     def _look_after(self, life: Life, pool: ThreadPoolExecutor) -> None:
-        if life.busy:
+        if not life.claim():
             return
-        if life.running.alive:
-            self._feel(life, pool)
-        elif not life.again_at:
-            self._mourn(life)
-        elif time.monotonic() >= life.again_at:
-            life.again_at, life.busy = 0.0, True
-            pool.submit(self._restart, life)
+        change = self._needed_change(life, pool)
+        if change is None:
+            life.release()
+        else:
+            pool.submit(self._change, life, change)
 
-    def _feel(self, life: Life, pool: ThreadPoolExecutor) -> None:
-        life.forgive()
-        life.pulse.feel(pool)
-        if life.pulse.hangs:
-            self._say(f"{life.name} has not answered for {life.pulse.silent_for:.0f} s; it is ended")
-            life.busy = True
-            pool.submit(self._end_hung, life)
+    def _needed_change(self, life: Life, pool: ThreadPoolExecutor) -> Callable[[Life], None] | None:
+        """Return what must be done to a part now; usually nothing."""
+        if life.running.alive:
+            life.forgive()
+            life.pulse.feel(pool)
+            return self._end_hung if life.pulse.hangs else None
+        if not life.again_at:
+            self._mourn(life)
+        if time.monotonic() < life.again_at:
+            return None
+        life.again_at = 0.0
+        return self._restart
+
+    def _change(self, life: Life, change: Callable[[Life], None]) -> None:
+        try:
+            change(life)
+        except StackError as error:
+            self._say(str(error))
+            life.running.stop()
+        finally:
+            life.release()
 
     def _end_hung(self, life: Life) -> None:
-        try:
-            life.running.kill()
-        finally:
-            life.busy = False
+        self._say(f"{life.name} has not answered for {life.pulse.silent_for:.0f} s; it is ended")
+        life.running.kill()
 
     def _mourn(self, life: Life) -> None:
         ending, pause = life.running.ending, life.mourn()
@@ -157,18 +171,11 @@ class Supervisor:
                 listener.close()
 
     def _restart(self, life: Life) -> None:
-        try:
-            dead = life.swap()
-            if dead is life.running:
-                dead.stop()  # children may have outlived it, and hold what the next one needs
+        if life.twin is None:
+            life.running.stop()  # children may have outlived it, and hold what the next one needs
             self._bring_up(life)
-            if dead is not life.running:
-                dead.stop()
-        except StackError as error:
-            self._say(str(error))
-            _end_both(life)
-        finally:
-            life.busy = False
+        elif self._have_what(life):
+            self._take_over(life, life.twin)
 
     def _note_silence(self) -> None:
         silent = {name for name, life in self._lives.items() if life.pulse.silent_for}
@@ -198,24 +205,26 @@ class Supervisor:
             self._record(self._state)
 
     def _replace(self, life: Life) -> None:
-        while life.busy and not self._stopping.wait(0.05):
-            pass
-        life.busy = True
+        while not life.claim():
+            if self._stopping.wait(0.05):
+                return
         try:
             if life.twin:
                 self._take_over(life, life.twin)
             else:
                 self._start_anew(life)
-            life.lives_again()
         finally:
-            life.busy = False
+            life.release()
         self._await_settled(life)
 
     def _take_over(self, life: Life, twin: Running) -> None:
-        """The new process is well before the old one is asked to go; it finishes what it has begun."""
+        """The new process is well before the old one, if it lives, is asked to go; it finishes what it has begun."""
         try:
             if self._start(twin):
-                life.swap().stop()
+                old = life.swap()
+                life.lives_again()
+                self._record(self._state)
+                old.stop()
         except StackError:
             twin.stop()
             raise
@@ -224,7 +233,8 @@ class Supervisor:
         """One that owns its data leaves, and comes back; others of its kind serve meanwhile."""
         life.part.leave()
         life.running.stop(patience=_ENGINE_PATIENCE)
-        self._start(life.running)
+        if self._start(life.running):
+            life.lives_again()
 
     def _await_settled(self, life: Life) -> None:
         settled = life.part.settled or life.part.healthy

@@ -110,7 +110,7 @@ def test_who_knocks_while_a_killed_process_is_replaced_waits_and_is_answered(tmp
         os.kill(killed, signal.SIGKILL)
         answers = [_read(knock) for knock in _knock_until(outer, lambda: stack_.pid("small") != killed)]
 
-        assert len(answers) > 10
+        assert answers
         assert set(answers) == {stack_.pid("small")}
 
 
