@@ -8,7 +8,7 @@ from services.enrolment_service.app import EnrolmentSettings
 from services.portal.settings import OidcSettings, PortalSettings
 from shared.auth.verify import AuthSettings
 from shared.bus.kafka import KafkaSettings
-from shared.http.settings import HttpSettings
+from shared.http.settings import CrowdSettings, HttpSettings
 from shared.settings import SettingRow, table
 from shared.storage.mongo import MongoSettings
 from shared.wiring.house import MetricsSettings
@@ -21,6 +21,8 @@ _READERS: tuple[tuple[str, type], ...] = (
     ("portal", MongoSettings),
     ("services", KafkaSettings),
     ("services", HttpSettings),
+    ("APIs", CrowdSettings),
+    ("portal", CrowdSettings),
     ("APIs", AuthSettings),
     ("workers", MetricsSettings),
     ("directory", DirectorySettings),

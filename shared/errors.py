@@ -125,6 +125,25 @@ class Unavailable(ServiceError):
         self.retry_after = retry_after
 
 
+class Overloaded(Unavailable):
+    """More requests wait already than are let in (503); nothing was begun."""
+
+    code = "OVERLOADED"
+
+
+class OutcomeUnknown(Unavailable):
+    """The commit was sent and nobody answered in time (503): it may have happened."""
+
+    code = "OUTCOME_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database did not say in time whether this was done: it may have happened. Send the request again with"
+            " the same Idempotency-Key: it then takes effect once, whatever happened to this one.",
+            retry_after=2,
+        )
+
+
 class NotYetKnown(Unavailable):
     """It names an aggregate of another service whose event has not come yet.
 
@@ -134,9 +153,13 @@ class NotYetKnown(Unavailable):
 
     code = "NOT_YET_KNOWN"
 
-    def __init__(self, topic: str, key: str, *, by_id: bool = True) -> None:
-        """`by_id` False: `key` is words, because it was asked for by something else, such as a partner's number."""
-        self.by_id = by_id
+    def __init__(self, topic: str, key: str, *, by_id: bool = True, otherwise: ServiceError | None = None) -> None:
+        """`by_id` False: `key` is words, because it was asked for by something else, such as a partner's number.
+
+        `otherwise`: what is answered instead of 404 when nothing can be on its way any more: a rule's own refusal, or,
+        where the aggregate is known, what holds without its next event.
+        """
+        self.by_id, self.otherwise = by_id, otherwise
         super().__init__(f"The {topic} {key} is not known here yet; try again in a moment.", code=self.code)
         self.topic = topic
         self.key = key

@@ -6,6 +6,7 @@ keys in `_NEVER` are masked in case somebody forgets.
 
 import logging
 import sys
+import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,10 +24,9 @@ _NEVER = frozenset(
     | {"token", "access_token", "authorization", "password", "secret", "client_secret", "cookie", "credential"}
 )
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
-# Chatty at INFO, and without a word about our own work. Kafka's client logs each failed attempt to reconnect, several
-# a second, as errors: our own lines say what waits for the broker.
+# Chatty at INFO, and without a word about our own work.
 _QUIET = {
-    "kafka": logging.CRITICAL,
+    "kafka": logging.ERROR,
     **dict.fromkeys(("pymongo", "httpx", "httpcore", "urllib3", "werkzeug", "opentelemetry"), logging.WARNING),
 }
 
@@ -40,6 +40,26 @@ class _Lines:
 
 
 _lines = _Lines()
+
+_SILENCE_SECONDS = 60.0
+
+
+class _Once(logging.Filter):
+    """Lets Kafka's client say the same thing once a minute: each attempt to reconnect is an error to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written. The same is what comes from the same line of code."""
+        if not record.name.startswith("kafka."):
+            return True
+        said, now = (record.pathname, record.lineno), time.monotonic()
+        if now - self._said.get(said, -_SILENCE_SECONDS) < _SILENCE_SECONDS:
+            return False
+        self._said[said] = now
+        return True
 
 
 def configure(service: str, level: str = "info", stream: TextIO | None = None) -> None:
@@ -75,6 +95,7 @@ def _configure_standard_library(level: int, shared: list[Processor], stream: Tex
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
+    handler.addFilter(_Once())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -7,6 +7,8 @@ configuration before this module is imported); whichever of them answers a scrap
 import os
 import socket
 import threading
+from collections.abc import Callable
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
@@ -61,8 +63,20 @@ def registry() -> CollectorRegistry:
     return together
 
 
-def serve(port: int, host: str = "127.0.0.1") -> WSGIServer:
-    """Answer scrapes on `port` (0 picks one: see `server_port`) from a background thread. Call after the fork."""
-    server = make_server(host, port, make_wsgi_app(registry()), server_class=_SharedPort, handler_class=_Quiet)
+def serve(port: int, host: str = "127.0.0.1", trouble: Callable[[], str | None] = lambda: None) -> WSGIServer:
+    """Answer scrapes on `port` (0 picks one: see `server_port`) from a background thread. Call after the fork.
+
+    `GET /health/live` there is 200, or 503 when `trouble` says why this process does its work no longer.
+    """
+    numbers = make_wsgi_app(registry())
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        if environ["PATH_INFO"] != "/health/live":
+            return numbers(environ, start_response)
+        reason = trouble()
+        start_response("503 Service Unavailable" if reason else "200 OK", [("Content-Type", "text/plain")])
+        return [(reason or "alive").encode()]
+
+    server = make_server(host, port, answer, server_class=_SharedPort, handler_class=_Quiet)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server

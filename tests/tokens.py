@@ -3,7 +3,8 @@
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +36,8 @@ class TestIssuer:
         self.published: list[Key] = [self.key]
         self.down = False
         self.fetches = 0
+        self._answers = threading.Event()
+        self._answers.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.issuer = f"http://127.0.0.1:{self._server.server_port}/realms/clusterskills"
         self.jwks_url = f"{self.issuer}/certs"
@@ -104,6 +107,15 @@ class TestIssuer:
         """The header that carries such a token."""
         return {"Authorization": f"Bearer {self.token(**options)}"}
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Take requests for the keys and answer none, until the block ends."""
+        self._answers.clear()
+        try:
+            yield
+        finally:
+            self._answers.set()
+
     def rotate(self, algorithm: str = "ES256") -> None:
         """Sign with a new key from now on and publish only that."""
         self.key = make_key(algorithm, f"test-{len(self.published) + self.fetches + 1}")
@@ -113,8 +125,13 @@ class TestIssuer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.fetches += 1
+                issuer._answers.wait(60)
                 keys = [key.as_dict(private=False) for key in issuer.published]
                 body = json.dumps({"keys": keys}).encode()
+                with suppress(OSError):  # who asked may be gone
+                    self._answer(body)
+
+            def _answer(self, body: bytes) -> None:
                 self.send_response(503 if issuer.down else 200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

@@ -10,7 +10,7 @@ from typing import Any
 from clusterskills import seed
 from clusterskills.client import Api, ApiError
 from clusterskills.demo.cast import Cast
-from clusterskills.demo.seeding import course_body, enlist
+from clusterskills.demo.seeding import course_body, enlist, when_known
 from deploy.identity import ids
 from deploy.identity.people import logins
 from shared.bus.tail import Witness
@@ -62,8 +62,18 @@ class Journey:
 
     def run(self) -> None:
         """All steps in order."""
+        self.publish()
+        self.teach()
+        self.certify()
+
+    def publish(self) -> str:
+        """From the draft to the published course; its id."""
         self._write_course()
         self._review_course()
+        return self._found.course_id
+
+    def teach(self) -> list[str]:
+        """From the session to the results; the enrolments of those who passed."""
         self._open_session()
         self._enlist_workers()
         self._apply()
@@ -72,6 +82,10 @@ class Journey:
         self._take_offer()
         self._start()
         self._record()
+        return list(self._found.graduates)
+
+    def certify(self) -> None:
+        """From the certificates to the revocation of one."""
         self._issue()
         self._pull()
         self._verify()
@@ -83,12 +97,19 @@ class Journey:
     def _write_course(self) -> None:
         trainer = self._person("trainer")
         body = course_body(self._course, {})
+        foreign = next(one.slug for one in seed.clusters() if one.slug != self._cluster)
+        self._refused(lambda: trainer.post("/v1/courses", body | {"awarding_body_id": ids.cluster_id(foreign)}), {422})
         begun = time.perf_counter()
-        made = trainer.post("/v1/courses", body | {"external_id": f"{self._course.external_id}-{self._run}"}).body
+        named = body | {"external_id": f"{self._course.external_id}-{self._run}"}
+        made = when_known(lambda: trainer.post("/v1/courses", named)).body
         trainer.post(f"/v1/courses/{made['id']}/submit")
         self._found.course_id = made["id"]
         self._done(
-            "A trainer writes a course by the API and asks for review", "trainer", "course.submitted", made["id"], begun
+            "A trainer writes a course by the API (under a foreign seal it is refused) and asks for review",
+            "trainer",
+            "course.submitted",
+            made["id"],
+            begun,
         )
 
     def _review_course(self) -> None:

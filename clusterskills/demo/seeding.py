@@ -1,5 +1,6 @@
 """Seed a running stack through its public API. Every step may be repeated: what is there already stays as it is."""
 
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from deploy.identity.people import logins
 T = TypeVar("T")
 _THREADS = 8
 _PEOPLE_PER_CLUSTER = 4
+_PATIENCE_SECONDS = 30.0
+_ON_ITS_WAY = frozenset({"UNKNOWN_ORGANISATION", "NOT_GRANTED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,15 @@ def seed_everything(cast: Cast, say: Callable[[str], None]) -> Seeded:
 
 
 def seed_organisations(cast: Cast) -> int:
-    """Organisations first, then who belongs to whom."""
+    """Organisations first, then who belongs to whom, and whose seal a provider may use."""
     bodies = [*_partnerships(), *_clusters(), *_companies()]
     operator = cast.program("platform-operator")
     _together(lambda body: _once(lambda: operator.post("/v1/organisations", body, key=f"seed-{body['id']}")), bodies)
     _together(
         lambda body: _once(lambda: operator.post("/v1/memberships", body, key=f"seed-{body['id']}")), _memberships()
+    )
+    _together(
+        lambda body: _once(lambda: operator.post("/v1/awarding-grants", body, key=f"seed-{body['id']}")), _grants()
     )
     return len(bodies)
 
@@ -104,11 +110,24 @@ def publish_course(cast: Cast, course: seed.Course, known: dict[str, str]) -> st
     """Write a course as its provider's system, and publish it as the cluster's quality office; returns its id."""
     cluster = _cluster_of(course)
     author, reviewer = cast.program(f"provider-{cluster}"), cast.program(f"quality-{cluster}")
-    made = author.put(f"/v1/courses/by-external-id/{course.external_id}", course_body(course, known)).body
+    body = course_body(course, known)
+    made = when_known(lambda: author.put(f"/v1/courses/by-external-id/{course.external_id}", body)).body
     if made["status"] == "draft":
         author.post(f"/v1/courses/{made['id']}/submit")
         reviewer.post(f"/v1/courses/{made['id']}/publish")
     return str(made["id"])
+
+
+def when_known(act: Callable[[], T]) -> T:
+    """Write a course; again while organisations and grants of just now have not come to the catalogue."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return act()
+        except ApiError as error:
+            codes = {violation["code"] for violation in error.problem.get("violations", [])}
+            if not codes or not codes <= _ON_ITS_WAY or time.monotonic() > until:
+                raise
 
 
 def course_body(course: seed.Course, known: dict[str, str]) -> dict[str, Any]:
@@ -234,6 +253,19 @@ def _memberships() -> list[dict[str, Any]]:
             "valid_from": "2024-01-01",
         }
         for member, group in pairs
+    ]
+
+
+def _grants() -> list[dict[str, Any]]:
+    """A seal that is not the provider's own is lent to the provider by whose it is."""
+    pairs = sorted({(c.awarding_body, c.provider) for c in seed.courses() if c.awarding_body != c.provider})
+    return [
+        {
+            "id": ids.organisation_id(f"grant {body} {provider}"),
+            "organisation_id": awarding_body_id(body),
+            "grantee_id": ids.organisation_id(provider),
+        }
+        for body, provider in pairs
     ]
 
 

@@ -21,7 +21,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "enrolment:approve": ("hr", "manager"),
     "teaching:write": ("trainer", "manager", PROVIDER),
     "certificate:read": ("worker", "trainer", "hr", "manager", PARTNER),
-    "certificate:manage": ("manager",),
+    "certificate:manage": ("hr", "manager"),
     "directory:read": ("hr", "manager", "operator", PARTNER),
     "directory:write": ("hr", "manager", "operator", PARTNER),
     "directory:names": (NAMES,),

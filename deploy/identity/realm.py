@@ -138,14 +138,17 @@ def _property(name: str, claim: str) -> Json:
 
 
 def _portal() -> Json:
-    addresses = ["${CLUSTERSKILLS_PUBLIC_URL}/*", "${CLUSTERSKILLS_PUBLIC_HTTPS_URL}/*"]
+    origins = ["${CLUSTERSKILLS_PUBLIC_URL}", "${CLUSTERSKILLS_PUBLIC_HTTPS_URL}"]
     return {
         **_client("portal", "The pages", [*_STANDARD, *PEOPLE_SCOPES]),
         "publicClient": True,
         "standardFlowEnabled": True,
-        "redirectUris": addresses,
-        "webOrigins": ["+"],
-        "attributes": {"pkce.code.challenge.method": "S256", "post.logout.redirect.uris": "+"},
+        "redirectUris": [f"{origin}/callback" for origin in origins],
+        "webOrigins": origins,
+        "attributes": {
+            "pkce.code.challenge.method": "S256",
+            "post.logout.redirect.uris": "##".join(f"{origin}/" for origin in origins),
+        },
     }
 
 

@@ -23,7 +23,12 @@ from deploy.local.processes import Identity
 
 NEEDED_BYTES = 2_000_000_000
 _FREED_WITHIN = 2.0
-_OWN_SECRETS = ("PERSON_KEY_SECRET", "CURSOR_SECRET", "EXTERNAL_REF_SECRET", "SESSION_SECRET")
+_OWN_SECRETS = (
+    *("PERSON_KEY_SECRET", "CURSOR_SECRET", "EXTERNAL_REF_SECRET", "SESSION_SECRET"),
+    # Used with compose; the embedded engines listen on the loopback address only.
+    *(f"MONGO_PASSWORD_{name}" for name in ("ADMIN", "CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT", "PORTAL")),
+    *(f"KAFKA_PASSWORD_{name}" for name in ("CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT")),
+)
 
 
 @dataclass(frozen=True, slots=True)

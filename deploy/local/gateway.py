@@ -74,6 +74,7 @@ def _environment(doorway: Doorway, listeners: tuple[Listener, Listener], probe: 
         "CLUSTERSKILLS_GATEWAY_DATA": str(doorway.data),
         "CLUSTERSKILLS_GATEWAY_HTTP": f"http://:{doorway.http_port}",
         "CLUSTERSKILLS_GATEWAY_HTTPS": f"https://localhost:{doorway.https_port}, https://127.0.0.1:{doorway.https_port}",
+        "CLUSTERSKILLS_PUBLIC_HTTPS_URL": doorway.https_url,
         "HOME": str(doorway.data),
     }
 

@@ -85,7 +85,7 @@ def _start(place: Place) -> tuple[str, ...]:
         *("start", "--optimized", "--import-realm", "--cache=local"),
         *("--http-enabled=true", "--http-host=127.0.0.1", f"--http-port={place.port}"),
         f"--http-management-port={place.management_port}",
-        *(f"--hostname={place.public_url}/auth", "--hostname-backchannel-dynamic=true", "--proxy-headers=xforwarded"),
+        *(f"--hostname={place.public_url}/auth", "--proxy-headers=xforwarded"),
     )
 
 

@@ -1,17 +1,48 @@
 """The event door: `on_<event>`, one action each."""
 
 from collections.abc import Callable
+from typing import Any
 
 from services.catalog_service.actions import Actions
-from shared.bus.inbox import Subscription
+from shared.bus.inbox import Handler, Subscription
+from shared.schemas import directory, enrolment
 from shared.schemas.enrolment import RosterCompleted
+from shared.schemas.event import Event
 from shared.storage.work import UnitOfWork
+
+_LEFT = (
+    enrolment.EnrolmentCancelled,
+    enrolment.EnrolmentNoShow,
+    enrolment.EnrolmentCompleted,
+    enrolment.EnrolmentFailed,
+)
 
 
 def subscriptions(acting: Callable[[UnitOfWork], Actions]) -> list[Subscription]:
-    """What happens here because of what happened elsewhere."""
+    """The local copies and who has a seat, rebuilt at will; and what happens here because of what happened elsewhere."""
 
     def on_roster_completed(event: RosterCompleted, work: UnitOfWork) -> None:
         acting(work).sessions.complete(event.session_id)
 
-    return [Subscription(name="reactions", handlers={RosterCompleted: on_roster_completed})]
+    def on_confirmed(event: enrolment.EnrolmentConfirmed, work: UnitOfWork) -> None:
+        acting(work).sessions.let_in(event.enrolment_id, event.session_id, event.person_id, event.cluster_id)
+
+    def on_left(event: enrolment.EnrolmentEvent, work: UnitOfWork) -> None:
+        acting(work).sessions.let_out(event.enrolment_id)
+
+    def copy(name: str) -> Handler:
+        return lambda event, work: getattr(acting(work).copies, name)(event)
+
+    copies: dict[type[Event], Handler] = {
+        directory.OrganisationRegistered: copy("put_organisation"),
+        directory.OrganisationChanged: copy("put_organisation"),
+        directory.OrganisationSuspended: copy("suspend_organisation"),
+        directory.AwardingGranted: copy("grant"),
+        directory.AwardingWithdrawn: copy("withdraw"),
+    }
+    seats: dict[type, Any] = {enrolment.EnrolmentConfirmed: on_confirmed, **dict.fromkeys(_LEFT, on_left)}
+    return [
+        Subscription(name="copies", handlers=copies, event_time=True),
+        Subscription(name="reactions", handlers={RosterCompleted: on_roster_completed}),
+        Subscription(name="participants", handlers=seats, event_time=True),
+    ]

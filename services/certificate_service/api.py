@@ -1,6 +1,6 @@
 """The certificate service's HTTP door: parse, one action, render."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from services.certificate_service.actions.certificates import Certificates, Filt
 from services.certificate_service.actions.publishing import CACHE_SECONDS, Publishing
 from services.certificate_service.actions.verifying import Verdict, Verifying
 from services.certificate_service.adapters.site import Site
-from services.certificate_service.domain import Certificate
+from services.certificate_service.domain import Certificate, Withheld
 from services.certificate_service.schemas import (
     CertificateQuery,
     CertificateView,
@@ -22,6 +22,7 @@ from services.certificate_service.schemas import (
     StatusView,
     VerificationBody,
     VerificationView,
+    WithheldView,
 )
 from shared.clock import Clock
 from shared.errors import Invalid, Violation
@@ -128,6 +129,16 @@ def _add_reading(door: Door, parts: Parts) -> None:
         cursor = call.feed.cursor(found.position) if call.feed else None
         return Reply(Page(items, cursor if found.more else None, {"pull": cursor}))
 
+    @door.get("/v1/certificates/withheld", scope=MANAGE, returns=WithheldView, paged=True)
+    def list_withheld(call: Call) -> Reply:
+        """Completions that are not certified now: their awarding body has ended its grant, or is suspended.
+
+        They are issued once it is granted again.
+        """
+        found = parts.reading().withheld(call.who, call.after, call.limit)
+        after = found[-1][0].enrolment_id if len(found) == call.limit else None
+        return Reply(call.page([_held_back(*one) for one in found], after))
+
     @door.get("/v1/certificates/<certificate_id>.json", scope=READ, produces=CREDENTIAL_TYPES)
     def read_signed(call: Call, certificate_id: str) -> Reply:
         """The signed credential, for who may see it."""
@@ -191,12 +202,14 @@ def _add_status(door: Door, parts: Parts) -> None:
 
 
 def _add_shares(door: Door, parts: Parts) -> None:
-    @door.post("/v1/certificates/<certificate_id>/shares", scope=READ, returns=ShareView)
+    def secret_and_address(share: Mapping[str, Any], certificate_id: str) -> dict[str, Any]:
+        secret = parts.reading().share_secret(certificate_id, share["id"])
+        return {"secret": secret, "url": f"{parts.site.credential_url(certificate_id)}?secret={secret}"}
+
+    @door.post("/v1/certificates/<certificate_id>/shares", scope=READ, returns=ShareView, unkept=secret_and_address)
     def share_certificate(call: Call, certificate_id: str) -> Reply:
         """A link by which whoever has it reads the whole credential. For the holder."""
-        share_id, secret = parts.writing(call.uow).share(call.who, certificate_id)
-        url = f"{parts.site.credential_url(certificate_id)}?secret={secret}"
-        return Reply({"id": share_id, "secret": secret, "url": url})
+        return Reply({"id": parts.writing(call.uow).share(call.who, certificate_id)})
 
     @door.delete("/v1/certificates/<certificate_id>/shares/<share_id>", scope=READ, returns=EndedView)
     def end_share(call: Call, certificate_id: str, share_id: str) -> Reply:
@@ -243,6 +256,11 @@ def _content(shown: Shown, parts: Parts) -> dict[str, Any]:
             "verify": parts.site.verify_url(certificate.id),
         },
     }
+
+
+def _held_back(award: Withheld, since: datetime) -> dict[str, Any]:
+    names = ("enrolment_id", "course_id", "course_version", "awarding_body_id", "reason")
+    return {**{name: getattr(award, name) for name in names}, "since": since}
 
 
 def _status(certificate: Certificate, now: datetime) -> dict[str, Any]:

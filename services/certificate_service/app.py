@@ -94,7 +94,7 @@ class Tools:
         issuing = Issuing(self.pen, self.names(), self.now)
         return house.plan(
             handlers.subscriptions(issuing, Copying(visibility), Store),
-            timers.timers(visibility, house.work, lambda act: decide(house.client, house.work, act)),
+            timers.timers(visibility, issuing, house.work, lambda act: decide(house.client, house.work, act)),
             partial(stamp, house.client, house.database, self.now),
         )
 

@@ -50,7 +50,8 @@ class Certificate:
     """A certificate as it was awarded, without the name: that stands only in the encrypted credential.
 
     `id` is the public, random id of the credential. `awarding_cluster_id` is the cluster in whose name the course was
-    offered. `employer_sees` is whether the employer's HR may see it; `employer_saw`, whether they ever could.
+    offered, `body_cluster_id` the home of the awarding body. `employer_sees` is whether the employer's HR may see it;
+    `employer_saw`, whether they ever could.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Certificate:
     employer_id: str | None
     awarding_body_id: str
     awarding_cluster_id: str
+    body_cluster_id: str | None = None
     course_title: str
     awarding_body: str
     status: str
@@ -100,6 +102,7 @@ class Course:
     id: str
     version: int
     cluster_id: str
+    provider_id: str
     awarding_body_id: str
     default_language: str
     titles: dict[str, str]
@@ -122,12 +125,31 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organisation:
-    """A legal entity; its name and country are public facts."""
+    """A legal entity; its name and country are public facts. `cluster_id`: the cluster that registered it."""
 
     id: str
     legal_name: str
     country: str
     homepage: str | None = None
+    cluster_id: str | None = None
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A completion that is not certified for now. `reason`: NOT_GRANTED or ORGANISATION_SUSPENDED, of the body.
+
+    `event` is what will be issued on: the type and the data of the last event that said that they passed.
+    """
+
+    enrolment_id: str
+    course_id: str
+    course_version: int
+    awarding_body_id: str
+    awarding_cluster_id: str
+    body_cluster_id: str | None
+    reason: str
+    event: tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +184,8 @@ class Person:
 class Holder:
     """Somebody for whom there may be certificates: their keys (wrapped), and which certificates are theirs.
 
+    `withheld` are enrolments whose award was held back; some may have been issued or dropped since.
+
     Destroying the keys and this mapping is the erasure. Whoever issues, or changes who may see, saves the holder in
     the same transaction, so that none of them can cross.
     """
@@ -169,6 +193,7 @@ class Holder:
     person_id: str
     keys: dict[str, bytes] = field(default_factory=dict)
     certificates: list[str] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
     merged_into: str | None = None
     erased: bool = False
 
@@ -195,6 +220,7 @@ def issue(
         employer_id=award.employer_id,
         awarding_body_id=body.id,
         awarding_cluster_id=course.cluster_id,
+        body_cluster_id=body.cluster_id,
         course_title=course.title,
         awarding_body=body.legal_name,
         status=ISSUED,
@@ -308,14 +334,15 @@ def hand_over(certificate: Certificate, person_id: str) -> Certificate:
 
 def erase_holder(holder: Holder) -> Holder:
     """Keys and mapping are gone for good."""
-    return replace(holder, keys={}, certificates=[], erased=True)
+    return replace(holder, keys={}, certificates=[], withheld=[], erased=True)
 
 
 def merge_holders(loser: Holder, winner: Holder) -> tuple[Holder, Holder]:
     """The loser's keys and certificates are the winner's from now on."""
     certificates = sorted({*winner.certificates, *loser.certificates})
-    kept = replace(winner, keys={**winner.keys, **loser.keys}, certificates=certificates)
-    return replace(loser, keys={}, certificates=[], merged_into=winner.person_id), kept
+    withheld = sorted({*winner.withheld, *loser.withheld})
+    kept = replace(winner, keys={**winner.keys, **loser.keys}, certificates=certificates, withheld=withheld)
+    return replace(loser, keys={}, certificates=[], withheld=[], merged_into=winner.person_id), kept
 
 
 # -- small things

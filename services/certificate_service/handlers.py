@@ -8,12 +8,15 @@ from services.certificate_service.actions.issuing import Issuing, Store
 from shared.bus.inbox import Handler, Subscription
 from shared.schemas.catalog import CoursePublished, CourseRevised
 from shared.schemas.directory import (
+    AwardingGranted,
+    AwardingWithdrawn,
     ConsentGiven,
     ConsentWithdrawn,
     EmploymentEnded,
     EmploymentStarted,
     OrganisationChanged,
     OrganisationRegistered,
+    OrganisationSuspended,
     PersonErased,
     PersonMerged,
 )
@@ -51,6 +54,9 @@ def _copies(copying: Copying, stores: Stores) -> Subscription:
             CourseRevised: _on(copying.course, stores),
             OrganisationRegistered: _on(copying.organisation, stores),
             OrganisationChanged: _on(copying.organisation, stores),
+            OrganisationSuspended: _on(copying.suspended, stores),
+            AwardingGranted: _on(copying.granted, stores),
+            AwardingWithdrawn: _on(copying.withdrawn, stores),
             PersonErased: _on(copying.erased, stores),
             EmploymentStarted: _on(copying.employment_started, stores),
             EmploymentEnded: _on(copying.employment_ended, stores),

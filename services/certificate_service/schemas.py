@@ -81,6 +81,17 @@ class CredentialQuery(Schema):
     secret = fields.String(validate=validate.Length(1, 200))
 
 
+class WithheldView(Schema):
+    """A completion that is not certified for now."""
+
+    enrolment_id = fields.String(required=True)
+    course_id = fields.String(required=True)
+    course_version = fields.Integer(required=True)
+    awarding_body_id = fields.String(required=True)
+    reason = fields.String(required=True, metadata={"description": "NOT_GRANTED or ORGANISATION_SUSPENDED"})
+    since = fields.AwareDateTime(required=True)
+
+
 class StatusView(Schema):
     """What anybody may know of a certificate."""
 
@@ -101,7 +112,7 @@ class VerifiedView(StatusView):
 
 
 class ShareView(Schema):
-    """A link that opens the credential until it is ended. The secret is told once."""
+    """A link that opens the credential until it is ended. Only the request that made it is told the secret."""
 
     id = fields.String(required=True)
     secret = fields.String(required=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from services.directory_service.domain.grant import PURPOSES as GRANTED
 from services.directory_service.domain.organisation import REGION_CATEGORIES, SIZE_CLASSES, TYPES
 from services.directory_service.domain.relations import PURPOSES
 
@@ -82,7 +83,7 @@ class OrganisationBody(OrganisationPatch):
 
 
 class OrganisationView(DirectoryResource):
-    """An organisation."""
+    """An organisation. Its registration number and figures are null for whoever is not of it or of its cluster."""
 
     cluster_id = fields.String(required=True, allow_none=True)
     type = fields.String(required=True)
@@ -95,7 +96,7 @@ class OrganisationView(DirectoryResource):
     headcount = fields.Integer(required=True, allow_none=True)
     turnover_eur = fields.Integer(required=True, allow_none=True)
     balance_sheet_eur = fields.Integer(required=True, allow_none=True)
-    group_linked = fields.Boolean(required=True)
+    group_linked = fields.Boolean(required=True, allow_none=True)
     size_class = fields.String(required=True, allow_none=True)
     homepage = fields.String(required=True, allow_none=True)
     status = fields.String(required=True)
@@ -125,11 +126,19 @@ class EndBody(Schema):
     valid_until = fields.Date(required=True)
 
 
+class OptionalEndBody(Schema):
+    """The last day."""
+
+    valid_until = fields.Date(metadata={"description": "Today if absent"})
+
+
 class MembershipView(DirectoryResource):
-    """A membership."""
+    """A membership. It holds in its period once `status` is started."""
 
     organisation_id = fields.String(required=True)
     group_id = fields.String(required=True)
+    status = fields.String(required=True, metadata={"description": "asked, started or declined"})
+    asked_by = fields.String(required=True, allow_none=True, metadata={"description": "group or organisation"})
     valid_from = fields.Date(required=True)
     valid_until = fields.Date(required=True, allow_none=True)
 
@@ -139,6 +148,41 @@ class MembershipQuery(Schema):
 
     organisation = _text(64)
     group = _text(64)
+
+
+class GrantBody(Schema):
+    """An organisation lends its seal or its name to another one's courses, or to one course."""
+
+    id = Id()
+    organisation_id = _text(64, required=True, metadata={"description": "Whose seal or name"})
+    purpose = _one_of(
+        GRANTED, load_default="award", metadata={"description": "award: its seal; provide: its name as the provider"}
+    )
+    grantee_id = _text(
+        64, metadata={"description": "A provider, or a cluster for all of its courses; else name a course"}
+    )
+    course_id = _text(64, metadata={"description": "One course; else name an organisation"})
+
+
+class GrantView(DirectoryResource):
+    """A grant."""
+
+    organisation_id = fields.String(required=True)
+    purpose = fields.String(required=True)
+    grantee_id = fields.String(required=True, allow_none=True)
+    course_id = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True)
+    given_at = fields.AwareDateTime(required=True)
+    withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class GrantQuery(Schema):
+    """Which grants."""
+
+    organisation = _text(64, metadata={"description": "Whose seal or name"})
+    grantee = _text(64)
+    course = _text(64)
+    status = _one_of(("given", "withdrawn"))
 
 
 class PersonPatch(Schema):

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from itertools import groupby, islice
 from typing import Any, TypeVar
 
 import msgspec
 from pymongo import ASCENDING, IndexModel
 
+from services.directory_service.domain.grant import GIVEN, Grant
 from services.directory_service.domain.kept import Kept
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
@@ -22,6 +24,7 @@ K = TypeVar("K", bound=Kept)
 _COLLECTIONS: Mapping[type[Kept], str] = {
     Organisation: "organisations",
     Membership: "memberships",
+    Grant: "awarding_grants",
     Person: "people",
     Employment: "employments",
     Consent: "consents",
@@ -41,7 +44,20 @@ SERVICE = Service(
         "memberships": [
             _index("group_id", "_id", name="group"),
             _index("organisation_id", "group_id", name="organisation"),
+            _index("home_id", "_id", name="home"),
             _index("organisation_id", "group_id", name="open_membership", unique=True, only=_OPEN),
+        ],
+        "awarding_grants": [
+            _index("home_id", "_id", name="home"),
+            _index("grantee_home_id", "_id", name="grantee_home"),
+            _index("organisation_id", "_id", name="organisation"),
+            _index("grantee_id", "_id", name="grantee"),
+            _index(
+                *("organisation_id", "purpose", "grantee_id", "course_id"),
+                name="given_grant",
+                unique=True,
+                only={"status": GIVEN},
+            ),
         ],
         "people": [
             _index("cluster_id", "_id", name="cluster"),
@@ -72,6 +88,7 @@ SERVICE = Service(
     },
     duplicates={
         "open_membership": lambda: Conflict("It is a member of this group already.", code="DUPLICATE_MEMBERSHIP"),
+        "given_grant": lambda: Conflict("This grant holds already.", code="DUPLICATE_GRANT"),
         "open_employment": lambda: Conflict("This person works there already.", code="DUPLICATE_EMPLOYMENT"),
         "given_consent": lambda: Conflict("This consent holds already.", code="DUPLICATE_CONSENT"),
     },
@@ -134,18 +151,16 @@ class Store:
         self, organisation_ids: Iterable[str], cluster_id: str | None, day: date, after: str | None, limit: int
     ) -> list[Person]:
         """Who works for any of these organisations on that day, by id; of one cluster unless it is None."""
-        match = {"organisation_id": {"$in": sorted(organisation_ids)}, **_holds(day)}
+        match: Document = {"organisation_id": {"$in": sorted(organisation_ids)}, **_holds(day)}
         if cluster_id is not None:
             match["cluster_id"] = cluster_id
         if after is not None:
             match["person_id"] = {"$gt": after}
-        steps: list[Document] = [
-            {"$match": match},
-            {"$group": {"_id": "$person_id"}},
-            {"$sort": {"_id": 1}},
-            {"$limit": limit},
-        ]
-        ids = [row["_id"] for row in self._work.collection("employments").aggregate(steps)]
+        # The index gives them in this order, and no more is read than fills the page.
+        rows = self._work.collection("employments").find(
+            match, {"person_id": 1}, sort=[("person_id", ASCENDING)], batch_size=limit + 1
+        )
+        ids = [person_id for person_id, _ in islice(groupby(row["person_id"] for row in rows), limit)]
         return list(self.known_people(ids).values())
 
     # -- relations
@@ -153,6 +168,11 @@ class Store:
     def memberships_of(self, organisation_id: str, group_id: str) -> list[Membership]:
         """All memberships of one organisation in one group, past ones too."""
         return self._find(Membership, {"organisation_id": organisation_id, "group_id": group_id})
+
+    def grants_like(self, grant: Grant) -> list[Grant]:
+        """The owner's grants that hold, to the same organisation or course."""
+        same = {"organisation_id": grant.organisation_id, "grantee_id": grant.grantee_id, "course_id": grant.course_id}
+        return self._find(Grant, {**same, "status": GIVEN})
 
     def employments_of(self, person_id: str, organisation_id: str | None = None) -> list[Employment]:
         """All employments of a person, past ones too."""

@@ -47,9 +47,9 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
     )
     def apply(call: Call) -> Reply:
         """Ask for a seat. The answer tells the status, the place in the queue, and every reason against it."""
-        actions = on_work(call.uow)
-        person = actions.worker(call.who, *worker_of(call))
-        stored, place = actions.apply(call.who, call.body["session_id"], person, call.body["employer_id"])
+        actions, employer_id = on_work(call.uow), call.body["employer_id"]
+        person = actions.worker(call.who, *worker_of(call), employer_id)
+        stored, place = actions.apply(call.who, call.body["session_id"], person, employer_id)
         return _enrolment(stored, place, created=True)
 
     @door.get(
@@ -63,8 +63,8 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         """Enrolments that the caller may see, newest first. The place in the queue stands in the single one."""
         filters = {name: call.query.get(name) for name in schemas.EnrolmentQuery().fields}
         found = reading().search(call.who, filters, after=call.after, limit=call.limit)
-        last = found[-1].value.id if found and len(found) == call.limit else None
-        return Reply(call.page([_view(stored, None) for stored in found], last))
+        items = [_view(stored, None) for stored in found.items]
+        return Reply(call.page(items, found.position if found.more else None))
 
     @door.get("/v1/enrolments/<enrolment_id>", scope="enrolment:read", returns=schemas.EnrolmentView)
     def read_enrolment(call: Call, enrolment_id: str) -> Reply:

@@ -1,58 +1,57 @@
 """The clock door: what is due now, one action each."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from services.enrolment_service.actions import Actions
-from shared.bus.worker import Timer
+from shared.bus.timers import CHUNK, Timer, Turns, walk
 
-T = TypeVar("T")
-Decide = Callable[[Callable[[Actions], T]], T]
-CHUNK = 200
+Decide = Callable[[Callable[[Actions], int]], int]
 
 
-def timers(decide: Callable[[Callable[[Actions], int]], int], reading: Callable[[], Actions]) -> list[Timer]:
+def timers(decide: Decide, reading: Callable[[], Actions]) -> list[Timer]:
     """`decide` commits one action alone; `reading` looks what is due."""
 
-    def care() -> int:
-        """Queues move, news of availability goes out, cancelled sessions lose their enrolments."""
-        due = reading().store.seats.needing_care(CHUNK)
-        return sum(_until_done(decide, lambda a, s=s: a.care(s)) for s in due)  # type: ignore[misc]
+    def restless(after: str, limit: int) -> Sequence[str]:
+        return reading().store.seats.needing_care(limit, after)
 
-    def sweep() -> int:
-        """Claims whose process died or froze between claim and commit."""
+    def stale(after: str) -> Iterable[tuple[str, tuple[str, Any]]]:
         actions = reading()
-        stale = actions.store.seats.stale_claims(actions.now(), CHUNK)
-        return sum(decide(lambda a, s=s, c=c: a.give_back(s, c)) for s, c in stale)  # type: ignore[misc]
+        claims = actions.store.seats.stale_claims(actions.now(), CHUNK, after)
+        return ((session_id, (session_id, claim)) for session_id, claim in claims)
 
-    def expire() -> int:
-        """Offers whose time is over."""
+    def expired(after: str, limit: int) -> Sequence[str]:
         actions = reading()
-        expired = actions.store.expired_offers(actions.now(), CHUNK)
-        return sum(decide(lambda a, e=e: a.expire_offer(e)) for e in expired)  # type: ignore[misc]
+        return actions.store.expired_offers(actions.now(), after, limit)
 
-    def lapse() -> int:
-        """Applications that nobody approved before their session closed."""
-        sessions = reading().store.closed_with_applications(CHUNK)
-        return sum(decide(lambda a, s=s: a.lapse_some(s, CHUNK)) for s in sessions)  # type: ignore[misc]
+    def closed(after: str) -> Iterable[tuple[str, str | None]]:
+        return reading().store.closed_with_applications(after)
 
-    def forget() -> int:
-        """Open enrolments of people who were erased."""
+    def begun(after: str) -> Iterable[tuple[str, str | None]]:
         actions = reading()
-        due = actions.store.erasures.due(actions.now(), CHUNK)
-        return sum(_until_done(decide, lambda a, p=p: a.end_of_erased(p)) for p in due)  # type: ignore[misc]
+        return actions.store.queues(actions.now(), after)
 
+    def erased(after: str, limit: int) -> Sequence[str]:
+        actions = reading()
+        return actions.store.erasures.due(actions.now(), after, limit)
+
+    # Queues move, news of availability goes out, cancelled sessions lose their enrolments.
+    care = Turns("care", walk(restless), lambda s: decide(lambda actions: actions.care(s)), repeat=True)
+    # Claims whose process died or froze between claim and commit.
+    sweep = Turns("sweep", stale, lambda claim: decide(lambda actions: actions.give_back(*claim)))
+    # Offers whose time is over.
+    expire = Turns("expire", walk(expired), lambda e: decide(lambda actions: actions.expire_offer(e)))
+    # Applications that nobody approved before their session closed.
+    lapse = Turns("lapse", closed, lambda s: decide(lambda actions: actions.lapse_some(s, CHUNK)), repeat=True)
+    # Those who wait for a seat in a session that has begun.
+    queues = Turns("queues", begun, lambda s: decide(lambda actions: actions.end_queue(s)), repeat=True)
+    # What is left of people who were erased.
+    forget = Turns("forget", walk(erased), lambda p: decide(lambda actions: actions.end_of_erased(p)), repeat=True)
     return [
         Timer("care", 0.3, care),
         Timer("sweep", 3.0, sweep),
         Timer("expire", 5.0, expire),
         Timer("lapse", 10.0, lapse),
+        Timer("queues", 10.0, queues),
         Timer("forget", 1.0, forget),
     ]
-
-
-def _until_done(decide: Callable[[Callable[[Actions], int]], int], act: Callable[[Actions], int]) -> int:
-    done = 0
-    while moved := decide(act):
-        done += moved
-    return done

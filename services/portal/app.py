@@ -70,7 +70,7 @@ def _furnish(ours: PortalSettings, clock: Clock) -> House:
         partnerships=Partnerships.read(ours.partnerships_file),
         seal=seal,
         sessions=Sessions(open_database(client, mongo, _NAME), seal, clock),
-        provider=Provider(oidc, http, RemoteKeys(oidc.oidc_jwks_url), clock),
+        provider=Provider(oidc, http, RemoteKeys(oidc.oidc_jwks_url, patience_seconds=2), clock),
         catalog=Catalog(http, ours.catalog_url),
         certificates=Certificates(http, ours.certificate_url),
         documents=Documents(http, documented),

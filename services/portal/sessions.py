@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -17,7 +18,8 @@ from pymongo import IndexModel
 from services.portal.sealed import Seal
 from shared.clock import Clock
 from shared.errors import NotFound, Unavailable
-from shared.storage.mongo import REQUEST_SECONDS, MongoCollection, MongoDatabase, within
+from shared.storage.mongo import MongoCollection, MongoDatabase, within
+from shared.storage.patience import Patience
 
 SIGN_IN_LIFETIME: Final = timedelta(minutes=10)
 IDLE: Final = timedelta(hours=1)
@@ -81,19 +83,19 @@ class Sessions:
         self._sign_ins = database["sign_ins"]
         self._sessions = database["sessions"]
         self._indexed = False
+        self._patience = Patience.with_(database.client)
 
     def prepare(self) -> None:
         """Make the indexes that remove what is over; once per process is enough."""
         if not self._indexed:
-            with within(REQUEST_SECONDS):
-                for collection in (self._sign_ins, self._sessions):
-                    collection.create_indexes([_TTL])
+            for collection in (self._sign_ins, self._sessions):
+                self._patience.repeat(partial(collection.create_indexes, [_TTL]))
             self._indexed = True
 
     def check(self) -> None:
         """Raise PyMongoError unless the database answers."""
         self.prepare()
-        with within(REQUEST_SECONDS):
+        with within(1.0):
             self._sessions.database.command("ping")
 
     def begin(self, state: str, browser: str, sign_in: SignIn) -> None:
@@ -104,8 +106,8 @@ class Sessions:
     def take(self, state: str, browser: str) -> SignIn:
         """The sign-in of that state, once, if this browser began it. NotFound otherwise, and nothing is used up."""
         mine = {"_id": self._seal.digest("sign-in", state), "browser": self._seal.digest("browser", browser)}
-        with within(REQUEST_SECONDS):
-            found = self._sign_ins.find_one_and_delete({**mine, "expires_at": {"$gt": self._now()}})
+        alive = {"expires_at": {"$gt": self._now()}}
+        found = self._patience.repeat(lambda: self._sign_ins.find_one_and_delete(mine | alive))
         return self._read(found, state, SignIn)
 
     def open(self, signed_in: SignedIn) -> str:
@@ -119,14 +121,7 @@ class Sessions:
 
     def find(self, session_id: str) -> SignedIn:
         """What this session holds, and keep it alive. NotFound when there is none or it is over."""
-        now = self._now()
-        key = {"_id": self._seal.digest("session", session_id)}
-        with within(REQUEST_SECONDS):
-            found = self._sessions.find_one({**key, "expires_at": {"$gt": now}, "ends_at": {"$gt": now}})
-            signed_in = self._read(found, session_id, SignedIn)
-            if found and found["expires_at"] < now + IDLE - _TOUCH_EVERY:
-                self._sessions.update_one(key, {"$set": {"expires_at": _next_end(now, found["ends_at"])}})
-        return signed_in
+        return self._patience.repeat(lambda: self._find(session_id, self._now()))
 
     def renew(self, session_id: str, stale: Tokens, ask: Callable[[str], Tokens]) -> Tokens:
         """New tokens in place of stale ones. Of all requests that want them at once, in whatever process, one asks.
@@ -136,9 +131,8 @@ class Sessions:
         key, until = {"_id": self._seal.digest("session", session_id)}, self._now() + _RENEWING
         mine = {**key, "$or": [{"renewing_until": None}, {"renewing_until": {"$lt": self._now()}}]}
         for _ in range(_LOOKS):
-            with within(REQUEST_SECONDS):
-                claimed = self._sessions.update_one(mine, {"$set": {"renewing_until": until}}).modified_count
-            if claimed:
+            claim = partial(self._sessions.update_one, mine, {"$set": {"renewing_until": until}})
+            if self._patience.repeat(claim).modified_count:
                 return self._renew(session_id, stale, ask)
             time.sleep(_BETWEEN_LOOKS)
             if (tokens := self.find(session_id).tokens) != stale:
@@ -156,21 +150,30 @@ class Sessions:
             changes["box"] = self._seal.close(session_id, msgspec.json.encode(replace(signed_in, tokens=tokens)))
             return tokens
         finally:
-            with within(REQUEST_SECONDS):
-                self._sessions.update_one({"_id": self._seal.digest("session", session_id)}, {"$set": changes})
+            key = {"_id": self._seal.digest("session", session_id)}
+            self._patience.repeat(lambda: self._sessions.update_one(key, {"$set": changes}))
 
     def close(self, session_id: str) -> None:
         """End a session; nothing happens when there is none."""
-        with within(REQUEST_SECONDS):
-            self._sessions.delete_one({"_id": self._seal.digest("session", session_id)})
+        key = {"_id": self._seal.digest("session", session_id)}
+        self._patience.repeat(lambda: self._sessions.delete_one(key))
+
+    def _find(self, session_id: str, now: datetime) -> SignedIn:
+        key = {"_id": self._seal.digest("session", session_id)}
+        found = self._sessions.find_one({**key, "expires_at": {"$gt": now}, "ends_at": {"$gt": now}})
+        signed_in = self._read(found, session_id, SignedIn)
+        if found and found["expires_at"] < now + IDLE - _TOUCH_EVERY:
+            self._sessions.update_one(key, {"$set": {"expires_at": _next_end(now, found["ends_at"])}})
+        return signed_in
 
     def _insert(
         self, collection: MongoCollection, purpose: str, secret: str, thing: Any, facts: dict[str, Any]
     ) -> None:
         self.prepare()
         box = self._seal.close(secret, msgspec.json.encode(thing))
-        with within(REQUEST_SECONDS):
-            collection.insert_one({"_id": self._seal.digest(purpose, secret), "box": box, **facts})
+        document = {"_id": self._seal.digest(purpose, secret), "box": box, **facts}
+        # An upsert, because it may be repeated after an answer that did not come.
+        self._patience.repeat(lambda: collection.replace_one({"_id": document["_id"]}, document, upsert=True))
 
     def _read(self, document: dict[str, Any] | None, secret: str, kind: type[T]) -> T:
         if document is None:

@@ -85,8 +85,10 @@ def require(*roles: str) -> Person:
 
 
 def check_form(token: str) -> None:
-    """Refuse a form that was not sent from our page (Forbidden)."""
-    if not hmac.compare_digest(token.encode("utf-8", "replace"), visitor().form_token.encode()):
+    """Refuse a form that was not sent from our page (Forbidden): by what it brings back, and by what the browser says."""
+    ours = urlsplit(house().origin())
+    elsewhere = request.headers.get("Origin") not in {None, f"{ours.scheme}://{ours.netloc}"}
+    if elsewhere or not hmac.compare_digest(token.encode("utf-8", "replace"), visitor().form_token.encode()):
         raise Forbidden("This form does not come from our page.", code="FORM_REFUSED")
 
 

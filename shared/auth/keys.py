@@ -18,6 +18,7 @@ ALGORITHMS: Final = ("RS256", "ES256", "Ed25519", "EdDSA")
 REFRESH_SECONDS: Final = 300.0
 _RETRY_SECONDS: Final = 5.0
 _FETCH_TIMEOUT_SECONDS: Final = 2.0
+_FIRST_PATIENCE_SECONDS: Final = 2.5
 # Ed25519 is the newer name (RFC 9864) of what EdDSA with this curve has been.
 # Certificates are not looked at, and the algorithm is pinned below.
 _NOT_THE_KEY: Final = frozenset({"x5c", "x5t", "x5t#S256", "x5u", "alg", "use", "key_ops"})
@@ -45,56 +46,69 @@ class _Known:
 
 class RemoteKeys:
     """A JWKS address. Keys once seen keep serving while the provider is down; its answer is asked again every five
-    minutes (in the background) and when an unknown key id comes (at most every five seconds)."""
+    minutes and when an unknown key id comes (at most every five seconds).
 
-    def __init__(self, url: str, *, retry_seconds: float = _RETRY_SECONDS, refresh_seconds: float = REFRESH_SECONDS):
+    Asking happens in a thread of its own. Only who comes before any key is known waits for it; afterwards nobody does,
+    whatever key ids strangers make up, unless `patience_seconds` says so: for tokens that the provider itself handed us.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        retry_seconds: float = _RETRY_SECONDS,
+        refresh_seconds: float = REFRESH_SECONDS,
+        patience_seconds: float = 0.0,
+    ) -> None:
         self._url = url
         self._retry_seconds = retry_seconds
         self._refresh_seconds = refresh_seconds
+        self._patience_seconds = patience_seconds
         self._known: _Known | None = None
         self._tried_at = -retry_seconds
         self._last_try_failed = False
-        self._fetching = threading.Lock()
+        self._asking = False
+        self._settled = threading.Condition()
         self.generation = 0
 
     def find(self, kid: str | None) -> Key | None:
         known = self._known
         if known is None:
-            known = self._first()
+            self._ask(_FIRST_PATIENCE_SECONDS)
         elif time.monotonic() - known.fetched_at > self._refresh_seconds:
-            self._refresh_in_background()
-        key = _pick(known, kid)
-        return key or self._find_again(kid)
-
-    def _first(self) -> _Known:
-        self._fetch_unless_just_tried()
-        if self._known is None:
-            raise Unavailable("The identity provider does not answer; try again in a moment.", retry_after=2)
-        return self._known
-
-    def _find_again(self, kid: str | None) -> Key | None:
-        self._fetch_unless_just_tried()
-        found = _pick(self._known, kid) if self._known else None
-        if found is None and self._last_try_failed:
+            self._ask(0)
+        found = self._pick(kid)
+        if found is None and known is not None:
+            self._ask(self._patience_seconds)
+            found = self._pick(kid)
+        if found is None and (self._known is None or self._asking or self._last_try_failed):
             # It may be a new key of theirs: whoever cannot ask must not say that the token is bad.
-            raise Unavailable("The identity provider does not answer; try again in a moment.", retry_after=2)
+            raise Unavailable("The identity provider does not answer; try again in a moment.", retry_after=1)
         return found
 
-    def _refresh_in_background(self) -> None:
-        if time.monotonic() - self._tried_at >= self._retry_seconds and not self._fetching.locked():
-            threading.Thread(target=self._fetch_unless_just_tried, name="jwks", daemon=True).start()
+    def _pick(self, kid: str | None) -> Key | None:
+        return _pick(self._known, kid) if self._known else None
 
-    def _fetch_unless_just_tried(self) -> None:
-        with self._fetching:
-            if time.monotonic() - self._tried_at < self._retry_seconds:
-                return
-            self._tried_at = time.monotonic()
-            try:
-                self._keep(_download(self._url))
-                self._last_try_failed = False
-            except (httpx.HTTPError, ValueError) as error:
-                self._last_try_failed = True
-                log.warning("keys not fetched", url=self._url, error=type(error).__name__)
+    def _ask(self, patience: float) -> None:
+        """Begin to ask, unless that is under way or was done just now; wait for the end as long as `patience` says."""
+        with self._settled:
+            if not self._asking and time.monotonic() - self._tried_at >= self._retry_seconds:
+                self._asking = True
+                threading.Thread(target=self._fetch, name="jwks", daemon=True).start()
+            if patience:
+                self._settled.wait_for(lambda: not self._asking, patience)
+
+    def _fetch(self) -> None:
+        failed = True
+        try:
+            self._keep(_download(self._url))
+            failed = False
+        except (httpx.HTTPError, ValueError) as error:
+            log.warning("keys not fetched", url=self._url, error=type(error).__name__)
+        finally:
+            with self._settled:
+                self._asking, self._last_try_failed, self._tried_at = False, failed, time.monotonic()
+                self._settled.notify_all()
 
     def _keep(self, keys: Mapping[str, Key]) -> None:
         changed = self._known is None or _prints(self._known.by_kid) != _prints(keys)

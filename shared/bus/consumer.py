@@ -45,17 +45,18 @@ class Consumer:
         inbox: Inbox,
         *,
         superseded: Callable[[], bool] = lambda: False,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """`superseded` says that another generation is in use now: `run` returns then."""
+        """`superseded` says that another generation is in use now: `run` returns then. `alive` is told of each turn."""
         self._settings, self._group, self._topics, self._inbox = settings, group, topics, inbox
-        self._superseded = superseded
+        self._superseded, self._alive = superseded, alive
         self._stop = threading.Event()
         self._kafka: KafkaConsumer | None = None
         self._swept_at = self._looked_at = self._member_at = self._heard_at = 0.0
-        self.caught_up_at = 0.0
+        self.caught_up: dict[TopicPartition, float] = {}
+        """When all that the log held was last taken in, in epoch seconds, of each partition of our topics; 0: never."""
         self.lag: int | None = None
-        self._aim: dict[TopicPartition, int] = {}
-        self._aimed_at = 0.0
+        self._aim: dict[TopicPartition, tuple[int, float]] = {}
         self._taken: dict[TopicPartition, OffsetAndMetadata] = {}
         self._assigned_anew = False
         self._committed_at = 0.0
@@ -65,6 +66,7 @@ class Consumer:
         self._stop = stop
         try:
             while not stop.is_set() and not self._superseded_now():
+                self._alive()
                 self.guarded_turn(stop)
         finally:
             self.close()
@@ -148,6 +150,7 @@ class Consumer:
     def _take(self, consumer: KafkaConsumer, batch: Batch, records: list[Incoming]) -> None:
         pause = _FIRST_PAUSE
         while True:
+            self._alive()
             try:
                 self._inbox.take(records)
                 break
@@ -213,22 +216,28 @@ class Consumer:
                 raise KafkaTimeoutError("The broker has not all of our topics; a new client makes them.")
             return
         ends = consumer.end_offsets(partitions, timeout_ms=_ANSWER_MS)
-        self._note_progress(consumer, ends)
-        self.lag = sum(max(0, end - consumer.position(partition)) for partition, end in ends.items())
+        places = {partition: _place(consumer, partition) for partition in ends}
+        self._note_progress(places, ends, time.time())
+        self.caught_up = dict.fromkeys(self._partitions(consumer), 0.0) | self.caught_up
+        self.lag = sum(max(0, end - places[partition]) for partition, end in ends.items())
 
-    def _note_progress(self, consumer: KafkaConsumer, ends: dict[TopicPartition, int]) -> None:
+    def _note_progress(self, places: dict[TopicPartition, int], ends: dict[TopicPartition, int], now: float) -> None:
         """We are caught up with a moment when all that the log held then is taken in, however much came since."""
-        reached = all(consumer.position(p) >= end for p, end in self._aim.items() if p in ends)
-        if self._aim and reached:
-            self.caught_up_at = self._aimed_at
-        if not self._aim or reached:
-            self._aim, self._aimed_at = ends, time.time()
-        if all(consumer.position(p) >= end for p, end in ends.items()):
-            self.caught_up_at = time.time()
+        for partition, end in ends.items():
+            aim, aimed_at = self._aim.setdefault(partition, (end, now))
+            if places[partition] >= end:
+                self.caught_up[partition] = now
+            elif places[partition] >= aim:
+                self.caught_up[partition] = aimed_at
+            if places[partition] >= min(aim, end):
+                self._aim[partition] = (end, now)
+
+    def _partitions(self, consumer: KafkaConsumer) -> set[TopicPartition]:
+        return {TopicPartition(topic, number) for topic in self._topics for number in partitions_of(consumer, topic)}
 
     def _has_all(self, consumer: KafkaConsumer) -> bool:
         """Whether every partition of every topic is ours: a topic that was just made is assigned a moment later."""
-        every = {TopicPartition(topic, number) for topic in self._topics for number in partitions_of(consumer, topic)}
+        every = self._partitions(consumer)
         return {partition.topic for partition in every} == set(self._topics) and every <= consumer.assignment()
 
     # -- opening and closing
@@ -273,7 +282,15 @@ def _incoming(record: Any) -> Incoming:
     )
 
 
+def _place(consumer: KafkaConsumer, partition: TopicPartition) -> int:
+    """The next record's offset. Raises KafkaTimeoutError when the broker does not say where we are."""
+    place: int | None = consumer.position(partition, timeout_ms=_ANSWER_MS)
+    if place is None:
+        raise KafkaTimeoutError(f"No place in {partition}.")
+    return place
+
+
 def _offsets(batch: Batch) -> dict[TopicPartition, OffsetAndMetadata]:
-    return {
-        partition: OffsetAndMetadata(records[-1].offset + 1, "", -1) for partition, records in batch.items() if records
-    }
+    """The place after the last record, with that one's epoch: by it the client sees that the log was cut since."""
+    last = {partition: records[-1] for partition, records in batch.items() if records}
+    return {partition: OffsetAndMetadata(at.offset + 1, "", at.leader_epoch) for partition, at in last.items()}

@@ -9,17 +9,20 @@ from typing import Any
 
 from pymongo import ASCENDING, DeleteOne, IndexModel, InsertOne, UpdateOne
 
-from shared.storage.mongo import Document, MongoDatabase
+from shared.storage.mongo import Document, MongoCollection, MongoDatabase
 from shared.storage.work import UnitOfWork
 
 COLLECTION = "held_events"
 KEYS = "held_keys"
 DEAD, BEHIND, AWAITING = "dead", "behind", "awaiting"
 _SURE_SECONDS = 1.0
+COUNTED = 10_000
+"""Up to here events are counted; more is told as so many."""
 _LARGEST = 2**63
 """What MongoDB can store as a whole number."""
 INDEXES = [
     IndexModel([("consumer", ASCENDING), ("state", ASCENDING), ("tried_at", ASCENDING)], name="by_state"),
+    IndexModel([("state", ASCENDING), ("_id", ASCENDING)], name="of_all_consumers"),
     IndexModel([("aggregate", ASCENDING), ("order", ASCENDING)], name="by_aggregate"),
     IndexModel([("consumer", ASCENDING), ("awaits", ASCENDING)], name="by_awaited"),
 ]
@@ -75,19 +78,21 @@ class Held:
         self._doubts = 0
         self._lock = threading.Lock()  # partitions are assigned in another thread
 
-    def look(self) -> dict[str, int]:
-        """Counts by state; remembers for a second when there is nothing at all, unless `doubt` comes in between.
+    def look(self) -> bool:
+        """Whether something awaits what has not come; remembers for a second when nothing is set aside at all, unless
+        `doubt` comes in between.
 
         Only its own consumer sets aside events of partitions that it has. Who had them before may have done so, too:
         before it lost them, which is before we look, or in a transaction that a freeze held up. That one is about an
         event which is delivered to us as well, so that one of the two inbox rows is refused and we doubt.
         """
         doubts, begun = self._doubts, time.monotonic()
-        counts = self.counts()
+        awaiting = self._has({"state": AWAITING})
+        nothing = not awaiting and not self._has({})
         with self._lock:
-            if not any(counts.values()) and doubts == self._doubts:
+            if nothing and doubts == self._doubts:
                 self._nothing_until = begun + _SURE_SECONDS
-        return counts
+        return awaiting
 
     def doubt(self) -> None:
         """Somebody may have set something aside: ask again from now on."""
@@ -155,11 +160,11 @@ class Held:
         return None if row is None else _from_document(row)
 
     def counts(self) -> dict[str, int]:
-        """How many are dead, behind and awaiting."""
-        groups = self._events.aggregate(
-            [{"$match": {"consumer": self._consumer}}, {"$group": {"_id": "$state", "n": {"$sum": 1}}}]
-        )
-        return {DEAD: 0, BEHIND: 0, AWAITING: 0} | {row["_id"]: row["n"] for row in groups}
+        """How many are dead, behind and awaiting, each counted to `COUNTED`."""
+        return _counts(self._events, {"consumer": self._consumer}, "by_state")
+
+    def _has(self, what: Document) -> bool:
+        return self._events.find_one({"consumer": self._consumer, **what}, {"_id": 1}) is not None
 
     def _gate(self, aggregate: str) -> str:
         return f"{self._consumer}/{aggregate}"
@@ -187,6 +192,16 @@ class Held:
                 "value": record.value,
             },
         }
+
+
+def counts_of_all(database: MongoDatabase) -> dict[str, int]:
+    """How many events of all consumers are dead, behind and awaiting, each counted to `COUNTED`."""
+    return _counts(database[COLLECTION], {}, "of_all_consumers")
+
+
+def _counts(events: MongoCollection, whose: Document, index: str) -> dict[str, int]:
+    states = (DEAD, BEHIND, AWAITING)
+    return {state: events.count_documents({**whose, "state": state}, limit=COUNTED, hint=index) for state in states}
 
 
 def list_dead(database: MongoDatabase, *, after: str = "", limit: int = 50) -> list[HeldEvent]:

@@ -28,7 +28,12 @@ log = get_logger(__name__)
 
 COLLECTION = "inbox"
 _RACES = 20
-_DUPLICATES = 3
+_PAUSES = (0.0, 0.005, 0.02, 0.08)
+"""Before each further attempt at what was refused as a duplicate, in seconds: what somebody else inserted can be read
+only when a majority has it in its journal."""
+_LAST_PAUSES = (0.2, 0.4, 0.8, 1.6)
+"""And before an event that stands alone is set aside for it: a majority may lag for seconds."""
+_RELEASE_PAUSES = (*_PAUSES, *_LAST_PAUSES, *[0.0] * _RACES)
 RETRY_AWAITING = timedelta(seconds=2)
 
 Handler = Callable[[Any, UnitOfWork], None]
@@ -115,7 +120,7 @@ class Inbox:
 
         What a batch brings is tried with that batch; this is for what came by another way or to another process.
         """
-        self._awaiting = self.held.look()[AWAITING] > 0
+        self._awaiting = self.held.look()
         return self._try_all(self.held.awaiting(self._clock() - RETRY_AWAITING)) if self._awaiting else 0
 
     def release(self, aggregate: str, *, discard: str | None = None) -> int:
@@ -133,7 +138,8 @@ class Inbox:
             except (Raced, Duplicate) as refused:
                 last = refused
                 # Out of step with whoever else works on this key: the consumer, another release.
-                time.sleep(random.uniform(0.0, 0.002 * attempt))  # noqa: S311 (no secret)
+                pause = 0.002 * attempt if isinstance(refused, Raced) else _RELEASE_PAUSES[attempt]
+                time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 (no secret)
         if isinstance(last, Duplicate):
             raise last
         raise Transient(f"{aggregate} is busy; try again.")
@@ -183,7 +189,7 @@ class Inbox:
 
     def _take(self, items: list[_Item]) -> None:
         """Optimistic: that nothing came before is not asked, the inbox's unique ids refuse what did."""
-        duplicates = 0
+        pauses = iter(_PAUSES if len(items) > 1 else _PAUSES + _LAST_PAUSES)
         for _ in range(_RACES):
             try:
                 return self._take_once(items)
@@ -191,10 +197,11 @@ class Inbox:
                 items = self._fresh(items)
             except Duplicate as refused:
                 # It came before, or somebody inserted the same in between: decide again on what is there now.
-                duplicates += 1
+                pause = next(pauses, None)
+                if pause is None:
+                    return self._bisect(self._fresh(items), refused)
+                time.sleep(pause)
                 items = self._fresh(items)
-                if duplicates == _DUPLICATES:
-                    return self._bisect(items, refused)
             except Exception as error:
                 if isinstance(error, Transient) or is_outage(error):
                     raise

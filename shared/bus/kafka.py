@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NoReturn
+from functools import lru_cache, partial
+from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -12,14 +12,18 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 from kafka.structs import TopicPartition
 
+from shared.bus.client import Loyal, opened, release
 from shared.logs import get_logger
 from shared.schemas.codec import headers
 from shared.settings import setting
 from shared.storage.mongo import Document
+from shared.storage.places import Places
 from shared.storage.relay import LogLost
 
 log = get_logger(__name__)
 _LOG_QUESTIONS, _LOG_PAUSE = 4, 0.5
+_LOOK_SECONDS = 30.0
+_FAILURES = (KafkaError, AssertionError, OSError, TypeError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,7 @@ class KafkaSettings:
 def ensure_topics(settings: KafkaSettings, names: Iterable[str]) -> None:
     """Create the topics that are missing. They keep everything: Kafka is the log. Raises KafkaError when it is away."""
     options = {name: value for name, value in settings.client().items() if name != "metrics_enabled"}
-    admin = KafkaAdminClient(**options, request_timeout_ms=10_000)
+    admin = opened(KafkaAdminClient, **options, request_timeout_ms=10_000)
     try:
         present = set(admin.list_topics())
         missing = sorted(set(names) - present)
@@ -103,18 +107,19 @@ class KafkaPublisher:
 
     Of each partition a prefix arrives: one batch is under way at a time, and the first failure stops the producer
     before it sends another. Left alone it would give up one batch and send the next: n+1 without n. For the same reason
-    it does not try again by itself: a broker that comes back may have lost its log, and would get n+1 first. So each
-    new producer first looks whether the log still reaches as far as it was acknowledged. What is sent twice by that,
-    consumers drop.
+    it neither tries again nor connects again by itself: a broker that comes back may have lost its log, and would get
+    n+1 first. So each new producer first looks whether the log still reaches as far as it was acknowledged, by whatever
+    process. What is sent twice by that, consumers drop.
     """
 
-    def __init__(self, settings: KafkaSettings, *, delivery_timeout_ms: int = 15_000) -> None:
-        self._settings = settings
+    def __init__(self, settings: KafkaSettings, places: Places, *, delivery_timeout_ms: int = 15_000) -> None:
+        self._settings, self._places = settings, places
         self._delivery_timeout_ms = delivery_timeout_ms
         self._producer: KafkaProducer | None = None
         self._partitions: dict[str, int] = {}
         self._reached: dict[TopicPartition, int] = {}
         self._hurried = False
+        self._look_at = 0.0
 
     def publish(self, rows: Sequence[Document]) -> list[str]:
         """See `Publisher.publish`: acknowledged ids, per aggregate a prefix of what was given. Raises LogLost."""
@@ -123,10 +128,32 @@ class KafkaPublisher:
             if self._hurried:
                 return []
             sent = self._send_all(producer, rows)
-        except (KafkaError, AssertionError, OSError, TypeError, ValueError, RuntimeError) as error:
+        except _FAILURES as error:
             self._discard(error)
             return []
         return self._acknowledged(rows, sent)
+
+    def watch(self) -> None:
+        """See `Publisher.watch`: asks at first, when a connection was lost, and each half minute."""
+        if self._hurried or (time.monotonic() < self._look_at and not self._is_lost()):
+            return
+        try:
+            self._drop_if_lost()
+            self._reached = self._noted()
+            if self._producer is None and self._reached:
+                self._open([])
+            else:
+                self._require_log()
+            self._look_at = time.monotonic() + _LOOK_SECONDS
+        except _FAILURES as error:
+            self._look_at = time.monotonic() + _LOG_PAUSE
+            self._discard(error)
+
+    def forget(self, topics: Iterable[str]) -> None:
+        """See `Publisher.forget`."""
+        gone = set(topics)
+        self._places.forget(gone)
+        self._reached = {part: offset for part, offset in self._reached.items() if part.topic not in gone}
 
     def hurry(self) -> None:
         """Called by another thread, once and for all: what is not acknowledged by now counts as not sent."""
@@ -142,12 +169,17 @@ class KafkaPublisher:
             _close(producer)
 
     def _open(self, rows: Sequence[Document]) -> KafkaProducer:
+        self._drop_if_lost()
         unknown = {row["topic"] for row in rows} - self._partitions.keys()
+        if self._producer is None:
+            self._reached = self._noted()
         if self._producer is None or unknown:
             ensure_topics(self._settings, {row["topic"] for row in rows} | {part.topic for part in self._reached})
         if self._producer is None:
             self._require_log()
-            self._producer = KafkaProducer(
+            self._producer = opened(
+                KafkaProducer,
+                Loyal,
                 **self._settings.client(),
                 acks="all",
                 enable_idempotence=False,
@@ -160,6 +192,7 @@ class KafkaPublisher:
                 request_timeout_ms=min(10_000, self._delivery_timeout_ms - 1_000),
                 delivery_timeout_ms=self._delivery_timeout_ms,
             )
+            manager_of(self._producer).on_loss = partial(_stop_sending, self._producer)
         for topic in unknown:
             self._partitions[topic] = len(self._producer.partitions_for(topic))
         return self._producer
@@ -168,7 +201,7 @@ class KafkaPublisher:
         """Ask where the log ends. After an election that may be told too low for a moment: ask again then."""
         if not self._reached:
             return
-        consumer = KafkaConsumer(**self._settings.client(), enable_auto_commit=False)
+        consumer = opened(KafkaConsumer, **self._settings.client(), enable_auto_commit=False)
         try:
             for _ in range(_LOG_QUESTIONS):
                 there = {part for part in self._reached if part.partition in partitions_of(consumer, part.topic)}
@@ -179,11 +212,21 @@ class KafkaPublisher:
                 time.sleep(_LOG_PAUSE)
         finally:
             close_consumer(consumer)
-        self._lost(short)
+        raise LogLost(short)
 
-    def _lost(self, topics: Iterable[str]) -> NoReturn:
-        self._reached = {part: offset for part, offset in self._reached.items() if part.topic not in topics}
-        raise LogLost(topics)
+    def _noted(self) -> dict[TopicPartition, int]:
+        return {TopicPartition(*place): offset for place, offset in self._places.all().items()}
+
+    def _is_lost(self) -> bool:
+        return self._producer is not None and bool(manager_of(self._producer).lost)
+
+    def _drop_if_lost(self) -> None:
+        """A producer whose connection is gone, perhaps long ago, makes room for one that asks about the log."""
+        if self._is_lost():
+            log.info("broker_connection_was_lost")
+            self._partitions.clear()
+            producer, self._producer = self._producer, None
+            _abort(producer)
 
     def _send_all(self, producer: KafkaProducer, rows: Sequence[Document]) -> list[Any]:
         def stop(_error: BaseException) -> None:
@@ -214,7 +257,7 @@ class KafkaPublisher:
 
     def _acknowledged(self, rows: Sequence[Document], futures: list[Any]) -> list[str]:
         """The acknowledged ids up to the first failure of each aggregate; a failure costs the producer its life."""
-        acknowledged, broken = [], set()
+        acknowledged, broken, before = [], set(), dict(self._reached)
         for row, future in zip(rows, futures, strict=True):
             aggregate = (row["topic"], row["key"])
             if future.succeeded() and aggregate not in broken:
@@ -225,12 +268,13 @@ class KafkaPublisher:
         if broken:
             failed = next(future for future in futures if not future.succeeded())
             self._discard(failed.exception)
+        self._places.note({part: at for part, at in self._reached.items() if before.get(part) != at})
         return acknowledged
 
     def _note(self, sent: Any) -> None:
         """How far the log of its partition reaches. An earlier place than before is one in another log."""
         if sent.offset < self._reached.get(sent.topic_partition, -1):
-            self._lost({sent.topic})
+            raise LogLost({sent.topic})
         self._reached[sent.topic_partition] = sent.offset
 
     def _discard(self, error: BaseException | None) -> None:
@@ -239,6 +283,11 @@ class KafkaPublisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             _abort(producer)
+
+
+def manager_of(producer: KafkaProducer) -> Any:
+    """What keeps a producer's connections."""
+    return producer._sender._client._manager  # noqa: SLF001 (no public way; the version is pinned)
 
 
 class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -262,7 +311,8 @@ def open_consumer(
 
     `assigned` is called whenever partitions become ours, before any record of them.
     """
-    consumer = KafkaConsumer(
+    consumer = opened(
+        KafkaConsumer,
         **settings.client(),
         group_id=group,
         auto_offset_reset="earliest",
@@ -325,3 +375,5 @@ def close_consumer(consumer: KafkaConsumer, timeout_ms: int = 3000) -> None:
         consumer.close(autocommit=False, timeout_ms=timeout_ms)
     except Exception as error:  # noqa: BLE001 (it raises what it likes)
         log.warning("kafka_close_failed", error=type(error).__name__)
+    finally:
+        release(consumer._client)  # noqa: SLF001 (its own close() stops half-way when it raises)

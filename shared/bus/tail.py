@@ -8,6 +8,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
+from shared.bus.client import opened
 from shared.bus.kafka import KafkaSettings, close_consumer, ensure_topics
 from shared.schemas.codec import Undecodable, UnknownType, decode
 from shared.schemas.event import Envelope
@@ -31,7 +32,7 @@ def follow(
     """
     try:
         ensure_topics(settings, topics)
-        consumer = KafkaConsumer(**settings.client(), auto_offset_reset="earliest", enable_auto_commit=False)
+        consumer = opened(KafkaConsumer, **settings.client(), auto_offset_reset="earliest", enable_auto_commit=False)
     except KafkaError as error:
         raise BrokerAway(f"Kafka at {settings.kafka_bootstrap} does not answer ({type(error).__name__}).") from error
     try:

@@ -6,37 +6,36 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from pymongo.errors import PyMongoError
 
 from shared import metrics
 from shared.bus.consumer import Consumer
 from shared.bus.generations import Generations, ReadModel
+from shared.bus.held import AWAITING, DEAD, counts_of_all
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
+from shared.bus.progress import Progress, Pulse, places
 from shared.bus.rebuild import group_name
-from shared.errors import ServiceError, Unavailable
+from shared.bus.timers import Leased, Timer
+from shared.errors import Unavailable
 from shared.logs import get_logger
 from shared.storage.lease import Lease
-from shared.storage.mongo import Mongo, MongoDatabase
+from shared.storage.mongo import Document, Mongo, MongoDatabase
+from shared.storage.places import Places
 from shared.storage.relay import Relay
 
 log = get_logger(__name__)
 
 GRACE_SECONDS = 6.0
+_LOOK_SECONDS = 0.5
+_TURN_SECONDS, _TIMER_SECONDS = 120.0, 300.0
+"""How long a thread may work without a sign of life: longer than all time limits inside one turn together."""
 _PATIENT_SECONDS = 2.0
 PROGRESS = "consumer_progress"
 FRESH_SECONDS = 30.0
 """What depends on consents and employments is not shown when their events are older than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """Something that is due every so often. `action` does what is due now and returns how much that was."""
-
-    name: str
-    seconds: float
-    action: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,41 +86,73 @@ class Worker:
         self._stop = threading.Event()
         self._generations = plan.generations()
         self._consumers: dict[str, Consumer] = {}
-        self.relay = Relay(plan.client, plan.database, KafkaPublisher(plan.kafka), stamp=plan.stamp)
+        self.progress = Progress()
+        self.relay = Relay(
+            plan.client, plan.database, KafkaPublisher(plan.kafka, Places(plan.database)), stamp=plan.stamp
+        )
 
     def run(self) -> None:
-        """Work until a signal says stop, then finish what is under way within `GRACE_SECONDS`."""
+        """Work until a signal says stop, then finish what is under way within `GRACE_SECONDS`.
+
+        A thread that died or hangs ends the process, too: SystemExit says which. Whoever started us starts us anew.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         threads = self.start()
-        while not self._stop.wait(0.5):
-            pass
+        trouble = self._watch(threads)
         log.info("worker_stops")
+        self._stop.set()
         asked = time.monotonic()
         _join(threads, asked + _PATIENT_SECONDS)
         self.relay.hurry()
         _join(threads, asked + GRACE_SECONDS)
         log.info("worker_stopped", unfinished=[thread.name for thread in threads if thread.is_alive()])
+        if trouble:
+            raise SystemExit(f"The worker ended itself: {trouble}.")
 
     def start(self) -> list[threading.Thread]:
         """Start all threads (daemons: a hanging client cannot keep the process)."""
-        jobs: list[tuple[str, Callable[[], None]]] = [("relay", lambda: self.relay.run(self._stop))]
-        jobs += [(f"consumer-{s.name}", lambda s=s: self._consume(s)) for s in self._plan.subscriptions]  # type: ignore[misc]
-        jobs += [(f"timer-{t.name}", lambda t=t: self._time(t)) for t in self._plan.timers]  # type: ignore[misc]
-        jobs.append(("gauges", self._gauge))
-        threads = [threading.Thread(target=job, name=name, daemon=True) for name, job in jobs]
-        for thread in threads:
-            thread.start()
+        jobs: list[tuple[str, float, Callable[[Pulse], None]]] = [("relay", _TURN_SECONDS, self._relay)]
+        jobs += [(f"consumer-{s.name}", _TURN_SECONDS, partial(self._consume, s)) for s in self._plan.subscriptions]
+        jobs += [(f"timer-{t.name}", _TIMER_SECONDS, partial(self._time, t)) for t in self._plan.timers]
+        jobs.append(("gauges", _TURN_SECONDS, self._gauge))
+        threads = [self._thread(*job) for job in jobs]
         log.info("worker_started", service=self._plan.service, threads=[thread.name for thread in threads])
         return threads
+
+    def _thread(self, name: str, limit: float, job: Callable[[Pulse], None]) -> threading.Thread:
+        pulse = self.progress.pulse(name, limit)
+        thread = threading.Thread(target=job, args=(pulse,), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _relay(self, pulse: Pulse) -> None:
+        self.relay.run(self._stop, pulse.beat)
+
+    def trouble(self) -> str | None:
+        """What keeps this process from its work for good, if anything: for the liveness route."""
+        return self.progress.trouble
+
+    def _watch(self, threads: Sequence[threading.Thread]) -> str | None:
+        """Until somebody says stop (None), or a thread died or hangs: then which."""
+        looked = time.monotonic()
+        while not self._stop.wait(_LOOK_SECONDS):
+            now = time.monotonic()
+            trouble = self.progress.look(threads, now - looked)
+            if trouble and not self._stop.is_set():
+                log.error("worker_gives_up", reason=trouble, threads=places(threads))
+                return trouble
+            looked = now
+        return None
 
     def stop(self) -> None:
         """Ask all threads to finish."""
         self._stop.set()
 
-    def _consume(self, subscription: Subscription) -> None:
+    def _consume(self, subscription: Subscription, pulse: Pulse) -> None:
         """Consume for the present generation; when another one takes over, for that."""
         while not self._stop.is_set():
+            pulse.beat()
             try:
                 generation = self._generations.present(subscription.name)
                 inbox = self._plan.inbox(subscription, generation)
@@ -135,21 +166,22 @@ class Worker:
                 subscription.topics,
                 inbox,
                 superseded=_Superseded(self._generations, subscription.name, generation),
+                alive=pulse.beat,
             )
             self._consumers[subscription.name] = consumer
             consumer.run(self._stop)
 
-    def _time(self, timer: Timer) -> None:
+    def _time(self, timer: Timer, pulse: Pulse) -> None:
+        leased = Leased(timer, self._plan.database)
         while not self._stop.wait(timer.seconds):
-            try:
-                timer.action()
-            except (PyMongoError, ServiceError) as error:
-                log.warning("timer_failed", timer=timer.name, error=type(error).__name__)
-            except Exception:
-                log.exception("timer_failed", timer=timer.name)
+            pulse.beat()
+            leased.take()
+            pulse.rest()
+        leased.end()
 
-    def _gauge(self) -> None:
+    def _gauge(self, pulse: Pulse) -> None:
         while not self._stop.wait(2.0):
+            pulse.beat()
             try:
                 self._measure()
             except PyMongoError as error:
@@ -162,12 +194,30 @@ class Worker:
         for name, consumer in list(self._consumers.items()):
             if consumer.lag is not None:
                 metrics.CONSUMER_LAG.labels(topic=name).set(consumer.lag)
-            caught_up = datetime.fromtimestamp(consumer.caught_up_at, UTC) if consumer.caught_up_at else None
-            progress = {"caught_up_at": caught_up, "lag": consumer.lag}
-            self._plan.database[PROGRESS].update_one({"_id": name}, {"$set": progress}, upsert=True)
-        held = {row["_id"]: row["n"] for row in self._plan.database["held_events"].aggregate(_BY_STATE)}
-        metrics.AWAITING.set(held.get("awaiting", 0))
-        metrics.DEAD_LETTERS.set(held.get("dead", 0))
+            note_progress(self._plan.database, name, consumer.lag, dict(consumer.caught_up))
+        held = counts_of_all(self._plan.database)
+        metrics.AWAITING.set(held[AWAITING])
+        metrics.DEAD_LETTERS.set(held[DEAD])
+
+
+def note_progress(
+    database: MongoDatabase, consumer: str, lag: int | None, caught_up: Mapping[tuple[str, int], float]
+) -> None:
+    """Say how far one process's consumer is: for each partition of its topics the epoch seconds of `caught_up`.
+
+    The consumer has caught up with a moment when each partition has, whichever process has it. What was once true
+    stays so: a process that has just begun and knows nothing takes nothing back.
+    """
+    fields = {f"partitions.{topic}-{number}": at for (topic, number), at in caught_up.items()}
+    moments = {name: datetime.fromtimestamp(at, UTC) for name, at in fields.items()}
+    kept = {name: {"$max": [f"${name}", moment]} for name, moment in moments.items()}
+    slowest = {"$min": [f"${name}" for name in moments]}
+    known = {"$cond": [{"$gt": [slowest, datetime.fromtimestamp(0, UTC)]}, slowest, None]}
+    progress: list[Document] = [
+        {"$set": {**kept, "lag": lag}},
+        {"$set": {"caught_up_at": {"$max": ["$caught_up_at", known]}}},
+    ]
+    database[PROGRESS].update_one({"_id": consumer}, progress, upsert=True)
 
 
 def is_behind(database: MongoDatabase, now: datetime, seconds: float, consumer: str | None = None) -> bool:
@@ -192,9 +242,6 @@ def require_fresh(database: MongoDatabase, consumer: str, now: datetime, seconds
 def _join(threads: Sequence[threading.Thread], until: float) -> None:
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-
-
-_BY_STATE = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]
 
 
 class _Superseded:

@@ -27,6 +27,7 @@ from shared.http.render import to_json
 from shared.http.response import to_response
 from shared.http.route import Route
 from shared.http.settings import HttpSettings
+from shared.storage.patience import Patience
 from shared.storage.writes import Answer, Writes
 
 _ALWAYS: Final = (
@@ -148,12 +149,14 @@ def make_app(
     origins: Origins | None = None,
     translate: Translate | None = None,
     may_come: Callable[[NotYetKnown], bool] = lambda _error: True,
+    gone: Callable[[], bool] = lambda: False,
 ) -> ServiceApp:
     """Join a service's doors to an application.
 
     `translate` makes a ServiceError of an error of the storage (None: not one of its). `group_writes` runs the writes
     of routes with `group=True`. `origins` says which browser origins a cluster allows. `may_come` says whether what is not known
-    here yet may still come (503), or was never there (404).
+    here yet may still come (503), or was never there (404). `gone` says whether the database is away, rather than slow:
+    reads do not wait for it then.
     """
     app = ServiceApp(service, origins=origins, translate=translate)
     app.doors = (doors,) if isinstance(doors, Door) else tuple(doors)
@@ -166,6 +169,7 @@ def make_app(
         strangers=RateLimit(settings.anonymous_requests_per_second),
         trusted_proxies=settings.trusted_proxies,
         may_come=may_come,
+        patience=Patience(gone, settings.request_seconds),
     )
     routes = [route for door in app.doors for route in door]
     for route in routes:

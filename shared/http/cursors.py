@@ -1,4 +1,5 @@
-"""Cursors: a signed position in one list. They never expire, and are of no use in another list or with other filters."""
+"""Cursors: a signed position in one list. They never expire, and are of no use in another list, with other filters or
+to somebody else."""
 
 import base64
 import hashlib
@@ -9,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from shared.auth.caller import Caller
 from shared.errors import Invalid, Violation
 
 _SIGNATURE_BYTES = 16
@@ -55,11 +57,12 @@ class Feed:
         return self.cursors.sign(position, self.scope)
 
 
-def scope_of(path: str, filters: Mapping[str, Any]) -> str:
-    """Names a list: its path and the filters as the caller wrote them, in any order."""
-    return f"{path}?{orjson.dumps(filters, option=orjson.OPT_SORT_KEYS, default=str).decode()}"
+def scope_of(path: str, filters: Mapping[str, Any], caller: Caller | None) -> str:
+    """Names a list: its path, the filters as they were written, in any order, and who reads it, for which employer."""
+    who = caller and (caller.subject, caller.acting_organisation)
+    return f"{path}?{orjson.dumps([filters, who], option=orjson.OPT_SORT_KEYS, default=str).decode()}"
 
 
 def _bad_cursor() -> Invalid:
-    message = "This is not a cursor of this list with these filters; start again without one."
+    message = "This is not your cursor of this list with these filters; start again without one."
     return Invalid(message, violations=[Violation(field="cursor", code="BAD_CURSOR", message=message)])

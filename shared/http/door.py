@@ -6,7 +6,7 @@ from typing import Protocol, TypedDict, TypeVar, Unpack
 from shared.auth.caller import Caller
 from shared.http.call import Call, Page, Reply, Upload
 from shared.http.limits import JsonLimits
-from shared.http.route import Hints, IfMatch, Route, SchemaLike, View, make_route
+from shared.http.route import Hints, IfMatch, Route, SchemaLike, Unkept, View, make_route
 from shared.http.scopes import PUBLIC
 
 __all__ = ["PUBLIC", "Call", "Caller", "Door", "Page", "Reply", "Upload"]
@@ -37,6 +37,7 @@ class Options(TypedDict, total=False):
     max_body: int
     limits: JsonLimits
     hints: Hints
+    unkept: Unkept
     errors: tuple[int, ...]
 
 
@@ -51,6 +52,8 @@ class Door:
     - `if_match`: "required" (428 without; PATCH has it of itself) or "honoured"; the view compares `call.if_match`.
     - `plain`: a POST that opens no unit of work. `group`: may be committed together with others.
     - `hints`: from the call and path params to what it will read, so that a group loads it in one go.
+    - `unkept`: from the answer's body and path params to fields that every answer tells, a replayed one too, and that
+      are never kept under an Idempotency-Key: secrets.
     - `accepts`, `produces`: media types beside JSON. Multipart: `call.files`; other bytes: `call.raw`, `call.media_type`.
     - `max_body`, `limits`: bytes, and depth, string and list length of JSON, where the route needs more than usual.
     - `errors`: statuses that this view answers beyond those that follow from the rest (for OpenAPI).

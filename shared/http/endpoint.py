@@ -7,9 +7,10 @@ wrong at once.
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import orjson
 from flask import Request, Response, request
 from marshmallow import Schema
 from werkzeug.urls import iri_to_uri
@@ -24,6 +25,7 @@ from shared.errors import (
     PreconditionRequired,
     TooManyRequests,
     Unauthenticated,
+    Unavailable,
     Violation,
 )
 from shared.http import idempotency
@@ -44,8 +46,8 @@ from shared.http.problems import Malformed
 from shared.http.ratelimit import RateLimit, address_of
 from shared.http.render import to_json
 from shared.http.response import to_response
-from shared.http.route import MULTIPART, Route
-from shared.storage.mongo import REQUEST_SECONDS, within
+from shared.http.route import MULTIPART, Route, Unkept
+from shared.storage.patience import Patience
 from shared.storage.writes import Answer, IdempotencyKey, Write, Writes
 
 ACTING: Final = "Acting-Organisation"
@@ -67,6 +69,7 @@ class Kit:
     strangers: RateLimit
     trusted_proxies: int
     may_come: Callable[[NotYetKnown], bool]
+    patience: Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def make_endpoint(route: Route, kit: Kit) -> Callable[..., Response]:
         except NotYetKnown as error:
             if kit.may_come(error):
                 raise
-            raise NotFound(f"No {error.topic} {error.key}.") from error
+            raise error.otherwise or NotFound(f"No {error.topic} {error.key}.") from error
 
     def respond(ids: dict[str, str]) -> Response:
         now = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 (the proxy costs at each use)
@@ -99,7 +102,7 @@ def make_endpoint(route: Route, kit: Kit) -> Callable[..., Response]:
         client = _admit(now, route, kit, passage)
         call, key = _read(now, route, kit, passage, client)
         answer = _run(route, kit, call, key, ids)
-        return _respond(answer, now)
+        return _respond(answer if route.unkept is None else _told(route.unkept, answer, ids), now)
 
     return endpoint
 
@@ -109,7 +112,7 @@ def _admit(now: Request, route: Route, kit: Kit, passage: Passage) -> str:
     environ = now.environ
     try:
         caller = _identify(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_ACTING_ORGANISATION"), kit.verifier)
-    except Unauthenticated:
+    except (Unauthenticated, Unavailable):
         _count(kit.strangers, _address(environ, kit), passage)
         raise
     passage.caller = caller
@@ -226,7 +229,7 @@ def _feed(
 ) -> Feed | None:
     cursor, limit = query.pop("cursor"), query.pop("limit")
     filters = {name: values for name, values in written.items() if name not in {"cursor", "limit"}}
-    scope = scope_of(now.path, filters)
+    scope = scope_of(now.path, filters, passage_of(now).caller)
     try:
         return Feed(kit.cursors, scope, limit, None if cursor is None else kit.cursors.read(cursor, scope))
     except Invalid as error:
@@ -243,7 +246,7 @@ def _wanted(now: Request, route: Route) -> str:
 
 def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: dict[str, str]) -> Answer:
     if not route.writes:
-        return _read_only(route, call, ids)
+        return _read_only(route, kit, call, ids)
     writes = kit.group_writes if route.group and kit.group_writes else kit.writes
     if writes is None:
         raise RuntimeError(f"{route.name} writes, but the app was made without writes")
@@ -259,12 +262,11 @@ def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: di
         return _run_when_known(writes, write, error)
 
 
-def _read_only(route: Route, call: Call, ids: dict[str, str]) -> Answer:
+def _read_only(route: Route, kit: Kit, call: Call, ids: dict[str, str]) -> Answer:
     if route.method != "GET":
         # A POST that writes nothing may ask others over HTTP, which takes its own time.
         return _answer(route, route.view(call, **ids))
-    with within(REQUEST_SECONDS):
-        return _answer(route, route.view(call, **ids))
+    return kit.patience.repeat(lambda: _answer(route, route.view(call, **ids)))
 
 
 def _run_when_known(writes: Writes, write: Write, error: NotYetKnown) -> Answer:
@@ -294,6 +296,12 @@ def _answer(route: Route, reply: Reply) -> Answer:
     if reply.media_type is not None:
         headers.append(("Content-Type", reply.media_type))
     return Answer(reply.status or route.status, _body(route, reply.body), tuple(headers))
+
+
+def _told(unkept: Unkept, answer: Answer, ids: dict[str, str]) -> Answer:
+    """The answer with what must not be kept, made anew each time."""
+    body = orjson.loads(answer.body)
+    return replace(answer, body=to_json({**body, **unkept(body, **ids)}))
 
 
 def _body(route: Route, body: Any) -> bytes:

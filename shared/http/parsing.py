@@ -28,6 +28,7 @@ _MOST_PARAMETERS: Final = 200
 EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
 LATEST: Final = datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC)
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
+_OFFSET: Final = re.compile(r"[+-](?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})$")
 _PATH_VALUE: Final = re.compile(r"[^\x00-\x1f\x7f\ufffd]{1,256}")
 _UTF8: Final = frozenset({"", "utf-8", "utf8", "us-ascii"})
 
@@ -70,9 +71,9 @@ def read_body(request: Request, limit: int) -> bytes:
         raw = request.get_data()
     except RequestEntityTooLarge as error:
         raise too_large from error
-    except TimeoutError as error:
-        raise SlowRequest("The body did not come in time.") from error
     except ClientDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):
+            raise SlowRequest("The body did not come in time.") from error
         raise Malformed("The body ends before its announced length.") from error
     except Exception as error:
         # Whatever the server's reader says of chunks or the connection: it is about what came in.
@@ -187,9 +188,23 @@ def _bounds(field: fields.Field[Any]) -> list[Any]:
 
 
 def _strictness(field: fields.Field[Any], json: bool) -> list[Any]:
+    if isinstance(field, fields.AwareDateTime):
+        return [_only_clock_offsets(field)]
     if json:
         return [_only_json(field)] if isinstance(field, fields.Integer | fields.Float | fields.Boolean) else []
     return [_only_digits(field)] if isinstance(field, fields.Integer) else []
+
+
+def _only_clock_offsets(field: fields.Field[Any]) -> Any:
+    """Python would read +14:60 as 15 hours."""
+
+    def check(value: Any) -> Any:
+        found = _OFFSET.search(value) if isinstance(value, str) else None
+        if found and (int(found["hours"]) > 23 or int(found["minutes"]) > 59):
+            raise field.make_error("invalid", input=value, obj_type="datetime")
+        return value
+
+    return check
 
 
 def _only_digits(field: fields.Field[Any]) -> Any:

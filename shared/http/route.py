@@ -1,8 +1,8 @@
 """One route as it was declared. Everything that can be made once is made here, nothing per request."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from marshmallow import Schema, fields, validate
 
@@ -17,6 +17,7 @@ View = Callable[..., Reply]
 SchemaLike = Schema | type[Schema]
 IfMatch = Literal["required", "honoured"] | None
 Hints = Callable[..., Iterable[Hint]]
+Unkept = Callable[..., Mapping[str, Any]]
 
 MIB: Final = 1024 * 1024
 MULTIPART: Final = "multipart/form-data"
@@ -66,6 +67,7 @@ class Route:
     max_body: int
     limits: JsonLimits
     hints: Hints | None
+    unkept: Unkept | None
     errors: tuple[int, ...]
     takes_key: bool = field(default=False)
 
@@ -106,6 +108,7 @@ def make_route(
     max_body: int = MIB,
     limits: JsonLimits | None = None,
     hints: Hints | None = None,
+    unkept: Unkept | None = None,
     errors: tuple[int, ...] = (),
 ) -> Route:
     """Check a declaration and make what each request of it will need."""
@@ -134,6 +137,7 @@ def make_route(
         max_body=max_body,
         limits=limits or JsonLimits(),
         hints=hints,
+        unkept=unkept,
         errors=errors,
         takes_key=method in _WRITES,
     )

@@ -25,4 +25,22 @@ class HttpSettings:
         example="200",
         default=200,
     )
+    request_seconds: float = setting(
+        "REQUEST_SECONDS",
+        "How long a request waits for a database that hangs or elects, in seconds; one that is gone is told at once",
+        example="15",
+        default=15.0,
+    )
     log_level: str = setting("LOG_LEVEL", "debug, info, warning or error", example="info", default="info")
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdSettings:
+    """What gunicorn's worker needs to know."""
+
+    waiting_requests: int = setting(
+        "WAITING_REQUESTS",
+        "Requests that may wait for a thread in one process; further ones are refused at the door",
+        example="128",
+        default=128,
+    )

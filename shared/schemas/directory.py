@@ -1,4 +1,7 @@
-"""Events of the directory: organisations, memberships, people, employments, consents. No names of people, ever."""
+"""Events of the directory: organisations and their grants, memberships, people, employments, consents.
+
+No names of people, ever.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +13,11 @@ from shared.schemas.event import Event
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganisationFacts(Event):
     """A legal entity: `type` cluster, partnership, sme, large_company, training_provider, support_organisation,
-    public_authority. Legal names are public facts."""
+    public_authority. Legal names are public facts.
+
+    `cluster_id` is the home: the cluster that registered it, its own id for a cluster, None for a partnership and in
+    events older than the field. `status`: active or suspended.
+    """
 
     KEY: ClassVar[str] = "organisation_id"
     organisation_id: str
@@ -22,6 +29,8 @@ class OrganisationFacts(Event):
     size_class: str | None = None
     sector: str | None = None
     homepage: str | None = None
+    cluster_id: str | None = None
+    status: str = "active"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,15 @@ class MembershipEvent(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipAsked(MembershipEvent):
+    """One side (`asked_by` group or organisation) asks; it starts when the other one accepts."""
+
+    TYPE: ClassVar[str] = "membership.asked.v1"
+    asked_by: str
+    valid_from: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipStarted(MembershipEvent):
     """From this day on."""
 
@@ -67,10 +85,40 @@ class MembershipStarted(MembershipEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipEnded(MembershipEvent):
-    """Until this day."""
+    """Until this day; or what was asked for was declined or taken back, and never started."""
 
     TYPE: ClassVar[str] = "membership.ended.v1"
     valid_until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwardingEvent(Event):
+    """An organisation lends its seal (`purpose` award) or its name as provider (provide).
+
+    To an organisation's courses (`grantee_id`: a provider, or a cluster for all of its courses) or to one course
+    (`course_id`); one of the two is given.
+    """
+
+    KEY: ClassVar[str] = "grant_id"
+    grant_id: str
+    organisation_id: str
+    purpose: str
+    grantee_id: str | None = None
+    course_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwardingGranted(AwardingEvent):
+    """From now on."""
+
+    TYPE: ClassVar[str] = "awarding.granted.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwardingWithdrawn(AwardingEvent):
+    """No longer; what was issued before stands."""
+
+    TYPE: ClassVar[str] = "awarding.withdrawn.v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ class EnrolmentRejected(EnrolmentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentLapsed(EnrolmentEvent):
-    """No approval came by the date."""
+    """No approval came by the date, or they waited for a seat until the session started."""
 
     TYPE: ClassVar[str] = "enrolment.lapsed.v1"
 

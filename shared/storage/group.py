@@ -10,23 +10,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.clock import Clock, utc_now
-from shared.errors import Conflict, KeyReused, ServiceError
+from shared.errors import Conflict, KeyReused, OutcomeUnknown, ServiceError, Unavailable
 from shared.logs import get_logger
-from shared.storage import idempotency
-from shared.storage.mongo import REQUEST_SECONDS, Mongo, MongoDatabase, is_outage, within
+from shared.storage import abandoned, idempotency
+from shared.storage.gathering import Gathering
+from shared.storage.mongo import SELECT_SECONDS, Mongo, MongoDatabase, is_gone, is_outage, within
+from shared.storage.patience import REQUEST_SECONDS
 from shared.storage.transaction import commit
-from shared.storage.work import Asked, Duplicate, Raced, UnitOfWork
+from shared.storage.work import Asked, Blocked, Duplicate, Raced, UnitOfWork
 from shared.storage.writes import Answer, Write
 
 log = get_logger(__name__)
 
 GROUP_SIZE = 32
-_GATHER_SECONDS, _PATIENCE, _LONGEST_REST = 0.02, 0.75, 15
-_ROUNDS = 4
 _PAUSES = (0.0, 0.005, 0.02, 0.08)
 """Before each attempt at what lost a race, in seconds: the winner's change can be read only when a majority has it in
 its journal, a few milliseconds after it has refused ours."""
-_LAST_TRY_SECONDS = 0.3
+_LEAST_SECONDS = 1.0
+"""What is begun with has at least so much time, and what waits is refused so much before its deadline."""
+_ASK_EVERY = 0.1
+_AGAIN_AFTER = 0.02
+_BLOCKED_AFTER = 0.2
+"""Two groups that write the same are through in milliseconds. What is locked for longer must not hold up the others."""
+_MOST_ROUNDS = 1_000
+"""No act asks so many questions one after the other, however much data it has; one that never stops is told so."""
 _STOP: Any = None
 
 Resolver = Callable[[UnitOfWork, Sequence[Any]], Mapping[Hashable, Any]]
@@ -40,53 +47,34 @@ def _latch() -> threading.Lock:
     return latch
 
 
+Outcome = Answer | BaseException
+"""What came of a write: its answer, its error, or a question (Asked) or lock (Blocked) that the others do not wait for."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     write: Write
+    until: float
     memo: Mapping[Hashable, Any] = field(default_factory=dict)
+    alone: bool = False
+    taken: threading.Lock = field(default_factory=threading.Lock)
     decided: threading.Lock = field(default_factory=_latch)
-    since: float = field(default_factory=time.monotonic)
-    until: float = 0.0
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
-    answer: Answer | None = None
-    error: BaseException | None = None
-    asked: Hashable = None
+    outcome: Outcome | None = None
+    in_doubt: bool = False
+
+    def take(self) -> bool:
+        """To begin with it, or to give it up: whoever comes first."""
+        return self.taken.acquire(blocking=False)
+
+    def given_up(self, why: str) -> Unavailable:
+        """What its client is told when nothing is under way for it."""
+        return OutcomeUnknown() if self.in_doubt else Unavailable(f"{why}; nothing was changed.", retry_after=2)
 
     @property
-    def undecided(self) -> bool:
-        """Whether there is no outcome yet, and no question that must be answered apart."""
-        return self.answer is None and self.error is None and self.asked is None
-
-
-@dataclass(slots=True)
-class _Patience:
-    """How many writes the next group waits for, and how long.
-
-    Who was in flight a moment ago comes again, if they come in a loop. Who does not is not waited for the next times;
-    and to wait as long as a group takes gains nothing (docs/decisions/0006).
-    """
-
-    expected: int = 1
-    longest: float = 0.0
-    in_vain: int = 0
-    rest: int = 0
-
-    @property
-    def seconds(self) -> float:
-        """How long the next group waits."""
-        return 0.0 if self.rest else self.longest
-
-    def came(self, number: int) -> None:
-        """So many came: after the first wait in vain one group does not wait, then three, seven, at most fifteen."""
-        if self.rest:
-            self.rest -= 1
-        else:
-            self.in_vain = 0 if number >= self.expected else min(2 * self.in_vain + 1, _LONGEST_REST)
-            self.rest = self.in_vain
-
-    def took(self, seconds: float, in_flight: int) -> None:
-        """The group took so long, and so many writes were in flight when it ended."""
-        self.expected, self.longest = in_flight, min(_PATIENCE * seconds, _GATHER_SECONDS)
+    def left(self) -> float:
+        """Seconds until its deadline."""
+        return self.until - time.monotonic()
 
 
 class GroupCommit:
@@ -108,10 +96,12 @@ class GroupCommit:
         aliases: Callable[[], Mapping[str, str]] = dict,
         duplicates: Mapping[str, Callable[[], ServiceError]] | None = None,
         size: int = GROUP_SIZE,
+        seconds: float = REQUEST_SECONDS,
     ) -> None:
         """`resolvers` answer questions in the group, from the database. `apart` answers those that others must not wait
         for, such as one to another service: in the request's own thread, and the act runs again in a later group.
-        `duplicates` names, per unique index, the error that its refusal means to the caller.
+        `duplicates` names, per unique index, the error that its refusal means to the caller. `seconds` is the deadline of
+        a write while MongoDB is slow or electing; when it is gone, that is said at once.
         """
         self._client, self._database, self._source, self._clock = client, database, source, clock
         self._resolvers = dict(resolvers or {})
@@ -123,7 +113,7 @@ class GroupCommit:
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
         self._size = size
-        self._outage: tuple[float, Exception | None] = (0.0, None)
+        self._seconds = seconds
 
     def run(self, write: Write) -> Answer:
         """Commit the write with whatever else waits; see `Writes.run`."""
@@ -141,19 +131,45 @@ class GroupCommit:
             thread.join(timeout=5)
 
     def _wait(self, write: Write) -> Answer:
-        waiting = self._once(write, {})
-        while waiting.asked is not None:
-            answer = self._apart[type(waiting.asked)](waiting.asked)
-            waiting = self._once(write, {**waiting.memo, waiting.asked: answer})
-        if waiting.error is not None or waiting.answer is None:
-            raise waiting.error or _undecided_yet()
-        return waiting.answer
+        until = time.monotonic() + self._seconds
+        memo: dict[Hashable, Any] = {}
+        alone = in_doubt = False
+        while True:
+            item = _Waiting(write, until, memo, alone, in_doubt=in_doubt)
+            outcome, in_doubt = self._once(item), item.in_doubt
+            if isinstance(outcome, Answer):
+                return outcome
+            if isinstance(outcome, Asked):
+                memo = {**memo, outcome.question: self._apart[type(outcome.question)](outcome.question)}
+            elif isinstance(outcome, Blocked):
+                alone = self._when_free(item)
+            else:
+                raise outcome
 
-    def _once(self, write: Write, memo: Mapping[Hashable, Any]) -> _Waiting:
-        waiting = _Waiting(write, memo)
-        self._queue.put(waiting)
-        with waiting.decided:
-            return waiting
+    def _when_free(self, item: _Waiting) -> bool:
+        """Wait a moment for a lock; what a dead process holds is ended."""
+        if item.left <= 0:
+            raise item.given_up("Something else holds what this changes")
+        abandoned.end_idle(self._client)
+        time.sleep(_AGAIN_AFTER)
+        return True
+
+    def _once(self, item: _Waiting) -> Outcome:
+        """The outcome of one try: with others, or in the request's own thread."""
+        if item.alone:
+            self._run_group([item])
+        else:
+            self._queue.put(item)
+            self._until_decided(item)
+        return item.outcome or _undecided_yet()
+
+    def _until_decided(self, item: _Waiting) -> None:
+        """Who waits while MongoDB is gone, or until the deadline, goes away, unless the work on it has begun."""
+        seconds = SELECT_SECONDS
+        while not item.decided.acquire(timeout=seconds):
+            seconds = _ASK_EVERY
+            if (is_gone(self._client) or item.left < _LEAST_SECONDS) and item.take():
+                raise item.given_up("The database does not answer at the moment")
 
     # -- the thread
 
@@ -167,12 +183,12 @@ class GroupCommit:
                     self._thread = thread
 
     def _serve(self) -> None:
-        patience = _Patience()
-        while (group := self._next_group(patience.expected, patience.seconds)) is not None:
-            patience.came(len(group))
+        gathering = Gathering()
+        while (group := self._next_group(gathering.expected, gathering.seconds)) is not None:
+            gathering.came(len(group))
             begun = time.monotonic()
             self._run_group(group)
-            patience.took(time.monotonic() - begun, min(len(group) + self._queue.qsize(), self._size))
+            gathering.took(time.monotonic() - begun, min(len(group) + self._queue.qsize(), self._size))
 
     def _next_group(self, expected: int, patience: float) -> list[_Waiting] | None:
         """Whoever waits; when they are fewer than expected, whoever comes within `patience` seconds, too."""
@@ -190,106 +206,121 @@ class GroupCommit:
                 self._queue.put(_STOP)
                 break
             group.append(item)
-        return group
+        return [item for item in group if item.take()]
 
     def _run_group(self, group: list[_Waiting]) -> None:
-        self._refuse_after_outage(group)
-        budget = max(0.2, REQUEST_SECONDS - (time.monotonic() - group[0].since))
-        for item in group:
-            item.until = time.monotonic() + budget
         try:
-            with within(budget):
-                self._attempt(_undecided(group))
+            while waiting := _undecided(group):
+                self._try(waiting)
         except BaseException as raised:  # noqa: BLE001 (each request gets it, and the next group its thread)
             error = raised if isinstance(raised, Exception) else RuntimeError(f"{type(raised).__name__} in a group")
-            if is_outage(error):
-                self._outage = (time.monotonic(), error)
             for item in _undecided(group):
-                item.error = error
+                item.outcome = error
         finally:
             for item in group:
                 item.decided.release()
 
-    def _refuse_after_outage(self, group: list[_Waiting]) -> None:
-        """Who already waited while the group before found MongoDB gone has no time left to find out again."""
-        seen_at, error = self._outage
+    def _try(self, group: list[_Waiting]) -> None:
+        """Until the first deadline: one who has waited for long must not take the others' time away."""
+        try:
+            with within(max(_LEAST_SECONDS, min(item.left for item in group))):
+                self._attempt(group)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            self._after_outage(_undecided(group), error)
+
+    def _after_outage(self, group: list[_Waiting], error: Exception) -> None:
+        """Refuse whoever has no time left, or everybody when MongoDB is gone. The others are tried again.
+
+        After a commit whose outcome nobody knows only those with a key are: what it kept is found then.
+        """
+        gone = is_gone(self._client)
         for item in group:
-            if item.since < seen_at:
-                item.error = error
+            item.in_doubt = item.in_doubt or isinstance(error, OutcomeUnknown)
+            if gone or item.left <= 0 or (item.in_doubt and item.write.key is None):
+                item.outcome = OutcomeUnknown() if item.in_doubt else error
+        time.sleep(_AGAIN_AFTER)
 
     # -- one group
 
     def _attempt(self, group: list[_Waiting]) -> None:
         """Decide all, commit once; when the transaction is refused, each one alone."""
-        if not group:
-            return
-        work = self._new_work()
+        work = self._new_work(group)
         try:
             _preload(work, group)
             decided = self._decide(work, group)
-            commit(self._client, work)
+            commit(self._client, work, blocked_after=_BLOCKED_AFTER)
         except Exception as refused:
             for item in group:
-                _forget(item)  # it may have been refused because of another row that is not written now
+                item.outcome = None  # it may have been refused because of another row that is not written now
             if is_outage(refused):
                 raise
-            if len(group) == 1:
-                self._retry_alone(group[0], refused)
-            else:
-                for item in group:
-                    self._attempt([item])
+            self._part(group, refused)
             return
         for item, answer in decided:
-            item.answer = answer
+            item.outcome = answer
+
+    def _part(self, group: list[_Waiting], refused: Exception) -> None:
+        """The transaction was refused. Whose fault it was turns out when each is tried alone."""
+        if isinstance(refused, Blocked):
+            for item in group:
+                item.outcome = refused
+        elif len(group) == 1:
+            self._retry_alone(group[0], refused)
+        else:
+            for item in group:
+                self._attempt([item])
 
     def _retry_alone(self, item: _Waiting, refused: Exception) -> None:
         for pause in _PAUSES:
-            # When little of the group's time is left, it is for the tries, not for the pauses.
-            time.sleep(max(0.0, min(pause, item.until - _LAST_TRY_SECONDS - time.monotonic())))
+            time.sleep(pause)
             if isinstance(refused, Duplicate) and refused.index in self._duplicates:
                 self._refuse_duplicate(item, refused)
             elif not isinstance(refused, Raced | Duplicate):
-                item.error = refused
+                item.outcome = refused
             else:
                 refused = self._once_more(item)
-            if not item.undecided:
+            if item.outcome is not None:
                 return
-        item.error = Conflict("Too many changes to the same thing at once; try again in a moment.", code="BUSY")
+        item.outcome = Conflict("Too many changes to the same thing at once; try again in a moment.", code="BUSY")
 
     def _refuse_duplicate(self, item: _Waiting, refused: Duplicate) -> None:
         """It is there already. When the same request made it, in another process, its answer is this one's, too."""
         try:
-            item.answer = idempotency.kept_answer(self._new_work(), item.write.key) if item.write.key else None
-            item.error = None if item.answer else self._duplicates[refused.index]()
+            kept = idempotency.kept_answer(self._new_work([item]), item.write.key) if item.write.key else None
+            item.outcome = kept or self._duplicates[refused.index]()
         except KeyReused as reused:
-            item.error = reused
+            item.outcome = reused
 
     def _once_more(self, item: _Waiting) -> Exception:
         """Decide on fresh state and commit. The item has its outcome then, or the refusal is returned."""
-        work = self._new_work()
+        work = self._new_work([item])
         try:
             decided = self._decide(work, [item])
-            commit(self._client, work)
+            commit(self._client, work, blocked_after=_BLOCKED_AFTER)
         except Exception as again:
-            _forget(item)
+            item.outcome = None
             if is_outage(again):
                 raise
             return again
         for _, answer in decided:
-            item.answer = answer
+            item.outcome = answer
         return _undecided_yet()
 
     def _decide(self, work: UnitOfWork, group: list[_Waiting]) -> list[tuple[_Waiting, Answer]]:
         decided: list[tuple[_Waiting, Answer]] = []
         undecided = group
-        for _ in range(_ROUNDS):
+        for _ in range(_MOST_ROUNDS):
             questions: list[tuple[_Waiting, Hashable]] = []
             for item in undecided:
                 self._decide_one(work, item, decided, questions)
             if not questions:
-                break
+                return decided
             self._resolve(work, [question for _, question in questions])
             undecided = [item for item, _ in questions]
+        for item in undecided:
+            item.outcome = _undecided_yet()
         return decided
 
     def _decide_one(
@@ -307,18 +338,18 @@ class GroupCommit:
             decided.append((item, answer))
         except Asked as asked:
             if type(asked.question) in self._apart:
-                item.asked = asked.question
+                item.outcome = asked
             else:
                 questions.append((item, asked.question))
         except Exception as error:
             if is_outage(error):
                 raise
-            item.error = error
+            item.outcome = error
 
     def _answer(self, work: UnitOfWork, item: _Waiting) -> Answer:
         write = item.write
         # The time budget again: the request's own context does not have the one of this thread.
-        with within(max(0.05, item.until - time.monotonic())):
+        with within(max(_LEAST_SECONDS, item.left)):
             if write.key is None:
                 return write.act(work)
             answer = idempotency.kept_answer(work, write.key)
@@ -332,24 +363,22 @@ class GroupCommit:
         for question in questions:
             kinds[type(question)].append(question)
         for kind, alike in kinds.items():
-            work.memo.update(self._resolvers[kind](work, alike))
+            answers = self._resolvers[kind](work, alike)
+            work.memo.update({question: answers[question] for question in alike})
 
-    def _new_work(self) -> UnitOfWork:
-        return UnitOfWork(self._database, self._clock, self._source, self._aliases())
+    def _new_work(self, group: list[_Waiting]) -> UnitOfWork:
+        work = UnitOfWork(self._database, self._clock, self._source, self._aliases())
+        work.alone = group[0].alone
+        return work
 
 
 def _undecided(group: list[_Waiting]) -> list[_Waiting]:
-    return [item for item in group if item.undecided]
-
-
-def _forget(item: _Waiting) -> None:
-    """Nothing of what was found out about it holds: its transaction was refused."""
-    item.error = item.asked = None
+    return [item for item in group if item.outcome is None]
 
 
 def _preload(work: UnitOfWork, group: list[_Waiting]) -> None:
     """Load what the hints name: one query for the whole group, and another for what that leads to."""
-    for _ in range(_ROUNDS):
+    while True:
         hints = [hint for item in group if item.write.hints for hint in item.write.hints(work)]
         hints += [(idempotency.COLLECTION, "_id", item.write.key.record_id) for item in group if item.write.key]
         if not work.load(hints):

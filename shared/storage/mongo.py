@@ -9,11 +9,18 @@ import pymongo
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from shared.errors import ServiceError, Unavailable
+from shared.errors import OutcomeUnknown, ServiceError, Unavailable
 from shared.settings import setting
 
 Document = dict[str, Any]
@@ -21,11 +28,12 @@ Mongo = MongoClient[Document]
 MongoDatabase = Database[Document]
 MongoCollection = Collection[Document]
 
-REQUEST_SECONDS = 1.2
-"""A request that waits for MongoDB gives up in time for a 503 within two seconds.
+SELECT_SECONDS = 1.2
+"""So long the driver looks for a server before it says that there is none: in time for a 503 within two seconds.
 
 While no server can be had, PyMongo looks at the clock only every half second (its MIN_HEARTBEAT_INTERVAL): 1.7 s at most.
 """
+APP_NAME = "clusterskills"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +46,32 @@ class MongoSettings:
     )
 
 
-def connect(url: str) -> Mongo:
+def connect(url: str, **options: Any) -> Mongo:
     """A client that writes to and reads from the majority. Call it after the fork: clients never cross one."""
-    return MongoClient(
+    client: Mongo = MongoClient(
         url,
         tz_aware=True,
         w="majority",
         journal=True,
         readConcernLevel="majority",
-        serverSelectionTimeoutMS=int(REQUEST_SECONDS * 1000),
-        connectTimeoutMS=int(REQUEST_SECONDS * 1000),
+        serverSelectionTimeoutMS=int(SELECT_SECONDS * 1000),
+        connectTimeoutMS=int(SELECT_SECONDS * 1000),
         maxPoolSize=64,
-        appname="clusterskills",
+        appname=APP_NAME,
+        **options,
     )
+    _look_for_servers_briefly(client)
+    return client
+
+
+def _look_for_servers_briefly(client: Mongo) -> None:
+    """Within a time budget (`pymongo.timeout`) the driver would look for a server until that is over.
+
+    But the budget is for a server that is slow; that there is none must be said soon. There is no public way to tell it.
+    """
+    topology: Any = client._get_topology()  # noqa: SLF001
+    in_budget = topology.get_server_selection_timeout
+    topology.get_server_selection_timeout = lambda: min(SELECT_SECONDS, in_budget())
 
 
 def open_database(client: Mongo, settings: MongoSettings, service: str) -> MongoDatabase:
@@ -79,9 +100,18 @@ def within(seconds: float) -> Iterator[None]:
         yield
 
 
+def is_gone(client: Mongo) -> bool:
+    """Whether no server is there: each refuses connections. One that is frozen, or electing, is there.
+
+    As the driver last saw it. It looks again whenever somebody asks for a server.
+    """
+    servers = client.topology_description.server_descriptions().values()
+    return all(isinstance(s.error, AutoReconnect) and not isinstance(s.error, NetworkTimeout) for s in servers)
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether the error says that MongoDB cannot be reached or cannot serve now, rather than that we are wrong."""
-    if isinstance(error, ConnectionFailure | NetworkTimeout | ExecutionTimeout):
+    if isinstance(error, ConnectionFailure | NetworkTimeout | ExecutionTimeout | OutcomeUnknown):
         return True
     return isinstance(error, PyMongoError) and (
         error.timeout

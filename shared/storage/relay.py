@@ -36,8 +36,16 @@ class Publisher(Protocol):
     def publish(self, rows: Sequence[Document]) -> list[str]:
         """Send in the given order; the ids that the broker acknowledged. Of each aggregate these are a prefix.
 
-        Raises LogLost, once, when the broker lost what it had acknowledged.
+        Raises LogLost when the broker lost what it had acknowledged, again and again until it is told to `forget`.
         """
+        ...
+
+    def watch(self) -> None:
+        """Called while there is nothing to send. Raises LogLost as `publish` does."""
+        ...
+
+    def forget(self, topics: Iterable[str]) -> None:
+        """All that was sent of these topics is marked unsent: the log may begin anew."""
         ...
 
     def hurry(self) -> None:
@@ -79,9 +87,10 @@ class Relay:
         self._refused = False
         self._lost: set[str] = set()
 
-    def run(self, stop: threading.Event) -> None:
-        """Relay until `stop`; survives the loss of MongoDB and of the broker."""
+    def run(self, stop: threading.Event, alive: Callable[[], None] = lambda: None) -> None:
+        """Relay until `stop`; survives the loss of MongoDB and of the broker. `alive` is told of each turn."""
         while not stop.is_set():
+            alive()
             try:
                 self._turn(stop)
             except PyMongoError as error:
@@ -102,9 +111,12 @@ class Relay:
             self._send_again()
         stamped = self._stamp(self._lease) if self._stamp else 0
         rows = self._outbox.unsent(self._batch)
-        if not rows or not self._lease.held:
+        if not self._lease.held:
             return stamped
         try:
+            if not rows:
+                self._publisher.watch()
+                return stamped
             acknowledged = self._publisher.publish(rows)
         except LogLost as lost:
             self._lost |= set(lost.topics)
@@ -127,6 +139,7 @@ class Relay:
     def _send_again(self) -> None:
         """Mark what was lost unsent. Until that is done nothing else is sent: when MongoDB fails, the next step tries."""
         again = self._outbox.replay({"topic": {"$in": sorted(self._lost)}})
+        self._publisher.forget(self._lost)
         log.error("broker_lost_its_log", topics=sorted(self._lost), events_sent_again=again)
         self._lost.clear()
 

@@ -44,6 +44,13 @@ class Raced(Exception):
     """Somebody else changed a document in between: decide again on fresh state."""
 
 
+class Blocked(Exception):
+    """Somebody else's open transaction holds a document that this needs. Nothing was written; others need not wait.
+
+    Raised, or given as the answer to a question.
+    """
+
+
 class Duplicate(Exception):
     """A unique index refused it. `index` is the index's name."""
 
@@ -83,6 +90,8 @@ class UnitOfWork:
         self._after: list[Callable[[], None]] = []
         self._found: dict[tuple[str, str, Any], Any] = {}
         self.memo: dict[Hashable, Any] = {}
+        self.alone = False
+        """Whether it holds one request, in that request's own thread: nobody waits for it."""
 
     # -- reading
 
@@ -141,11 +150,14 @@ class UnitOfWork:
         """The answer to a question that is put to the database for many at once (a seat, say).
 
         Raises Asked when nobody has answered yet: the runner collects the questions of all that wait, has them
-        answered together, and runs the act again.
+        answered together, and runs the act again. Raises Blocked when that is what was answered.
         """
         if question not in self.memo:
             raise Asked(question)
-        return self.memo[question]
+        answer = self.memo[question]
+        if isinstance(answer, Blocked):
+            raise answer
+        return answer
 
     # -- changing
 

@@ -15,7 +15,8 @@ from shared.bus import held
 from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
-from shared.bus.worker import Plan, Timer, Worker, is_behind
+from shared.bus.timers import Timer
+from shared.bus.worker import Plan, Worker, is_behind
 from shared.clock import Clock, made_at, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
@@ -26,7 +27,7 @@ from shared.logs import get_logger
 from shared.storage import idempotency, outbox
 from shared.storage.group import GroupCommit, Resolver
 from shared.storage.lease import Lease
-from shared.storage.mongo import MongoSettings, connect, ensure_collection, open_database, translate, within
+from shared.storage.mongo import MongoSettings, connect, ensure_collection, is_gone, open_database, translate, within
 from shared.storage.work import UnitOfWork
 
 log = get_logger(__name__)
@@ -118,6 +119,7 @@ class House:
             apart=apart,
             aliases=self.generations.aliases,
             duplicates=self.service.duplicates,
+            seconds=self.http_settings.request_seconds,
         )
         self._writes = writes
         self._serve_metrics()
@@ -132,19 +134,22 @@ class House:
             origins=origins,
             translate=translate,
             may_come=self.may_come,
+            gone=lambda: is_gone(self.client),
         )
         app.extensions["house"] = self
         return app
 
     def may_come(self, missing: NotYetKnown) -> bool:
-        """Whether the event of what nobody here knows may be on its way: its id is young, or our events lag."""
+        """Whether the event of what nobody here knows may be on its way: its id is young, it is set aside, or our
+        events lag."""
         now = self.clock()
-        made = made_at(missing.key)
+        made = None if missing.otherwise else made_at(missing.key)  # the youth of what is known says nothing
         if not missing.by_id or (made is not None and abs(now - made) < _LATEST_EVENT):
             return True
         try:
             with within(0.5):
-                set_aside = self.database[held.COLLECTION].find_one({}, {"_id": 1})
+                its_own = {"aggregate": f"{missing.topic}/{missing.key}"}
+                set_aside = self.database[held.COLLECTION].find_one(its_own, {"_id": 1})
                 return set_aside is not None or is_behind(self.database, now, _LAG_SECONDS)
         except PyMongoError:
             return True
@@ -178,17 +183,19 @@ class House:
 
     def run_worker(self, plan: Plan) -> None:
         """Work until SIGTERM."""
-        self._serve_metrics()
+        worker = Worker(plan)
+        self._serve_metrics(worker.trouble)
         self._prepared.wait()
         collector.settle()
-        Worker(plan).run()
+        worker.run()
 
     def checks(self) -> list[Check]:
         """What the readiness route reports."""
         if not self._prepared.is_set():
             return [Check("database", ok=False, detail="The indexes are not there yet.")]
         try:
-            self.client.admin.command("ping")
+            with within(1.0):
+                self.client.admin.command("ping")
         except PyMongoError as error:
             return [Check("database", ok=False, detail=type(error).__name__)]
         return [Check("database", ok=True)]
@@ -202,10 +209,10 @@ class House:
             else:
                 ensure_collection(self.database, collection.name)
 
-    def _serve_metrics(self) -> None:
+    def _serve_metrics(self, trouble: Callable[[], str | None] = lambda: None) -> None:
         ours = self.settings(MetricsSettings)
         if ours.metrics_port:
-            metrics.serve(ours.metrics_port, ours.metrics_host)
+            metrics.serve(ours.metrics_port, ours.metrics_host, trouble)
 
     def _prepare(self) -> None:
         """Index as soon as MongoDB is there; until then the process is not ready."""

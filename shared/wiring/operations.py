@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from shared.bus.held import BEHIND, HeldEvent, list_dead
+from shared.bus.held import BEHIND, COUNTED, HeldEvent, counts_of_all, list_dead
 from shared.bus.inbox import Inbox
 from shared.bus.worker import PROGRESS, Plan
 from shared.errors import Conflict, NotFound
@@ -130,14 +130,11 @@ class _Desk:
 
     def lag(self) -> dict[str, Any]:
         waiting, oldest = self._outbox.backlog()
-        states = {row["_id"]: row["n"] for row in self._database["held_events"].aggregate(_BY_STATE)}
         return {
             "outbox_waiting": waiting,
             "outbox_oldest_seconds": oldest,
             "consumers": [_progress(row) for row in self._database[PROGRESS].find()],
-            "dead": states.get("dead", 0),
-            "behind": states.get("behind", 0),
-            "awaiting": states.get("awaiting", 0),
+            **counts_of_all(self._database),
         }
 
     def audit(self, call: Call) -> Page:
@@ -154,7 +151,7 @@ class _Desk:
             "aggregate": event.aggregate,
             "event_id": event.id,
             "reason": event.reason,
-            "waiting_behind": self._database["held_events"].count_documents(behind),
+            "waiting_behind": self._database["held_events"].count_documents(behind, limit=COUNTED),
             "held_at": event.held_at,
         }
 
@@ -167,9 +164,6 @@ class _Desk:
                 if (event := inbox.held.find(held_id)) is not None:
                     return inbox, event
         raise NotFound(f"No dead letter {letter_id}.")
-
-
-_BY_STATE = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}]
 
 
 def _progress(row: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shared import logs
-from tests.benchmarks import enrolling, events, outage, size
+from tests.benchmarks import enrolling, events, outage, size, trouble
 from tests.benchmarks.result import Result, show, write
 from tests.benchmarks.world import World, open_sessions, world
 
@@ -42,6 +42,8 @@ _BENCHMARKS: dict[str, Callable[[World], list[Result]]] = {
     "relay": events.relay,
     "consume": events.consume,
     "outage": outage.outage,
+    "stall": trouble.stall,
+    "overload": trouble.overload,
     "growth": size.growth,
     "memory": size.memory,
 }

@@ -22,6 +22,7 @@ from shared.schemas.enrolment import EnrolmentConfirmed
 from shared.schemas.event import Event, event_id
 from shared.storage.mongo import TRANSACTION, MongoDatabase
 from shared.storage.outbox import INDEXES
+from shared.storage.places import Places
 from shared.storage.relay import Relay
 from shared.storage.work import UnitOfWork
 from tests.benchmarks.enrolling import CLIENTS, PATH
@@ -55,7 +56,7 @@ def relay(world: World, count: int = COUNT) -> list[Result]:
     with _database(world) as database:
         raw = _raw_relay(world, database, _fill(database, count))
         _fill(database, count)
-        ours = Relay(world.mongo, database, KafkaPublisher(world.kafka))
+        ours = Relay(world.mongo, database, KafkaPublisher(world.kafka, Places(database)))
         ours.step()  # opens the producer and the topic
         done = ours.sent
         begun = time.perf_counter()
@@ -71,7 +72,7 @@ def consume(world: World, count: int = COUNT) -> list[Result]:
     """Events per second from the topic to an effect with its inbox row."""
     with _database(world) as database:
         kind = _fill(database, count)
-        sender = Relay(world.mongo, database, KafkaPublisher(world.kafka))
+        sender = Relay(world.mongo, database, KafkaPublisher(world.kafka, Places(database)))
         while sender.step():
             pass
         sender._publisher.close()

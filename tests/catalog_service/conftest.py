@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from services.catalog_service.app import create_app
-from tests.catalog_service.office import Office
+from tests.catalog_service.office import PROVIDER, Office
 from tests.stack import Stack
 from tests.tokens import TestIssuer
 
@@ -38,6 +39,9 @@ def office(environment: dict[str, str], issuer: TestIssuer) -> Iterator[Office]:
         app = create_app()
         house = app.extensions["house"]
         house.ensure_indexes({})
-        yield Office(app, house, issuer)
+        office = Office(app, house, issuer)
+        office.registered(PROVIDER, "a cluster elsewhere")
+        office.caught_up(ago=-timedelta(hours=1))
+        yield office
         house.client.drop_database(house.database.name)
         house.close()

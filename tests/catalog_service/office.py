@@ -2,17 +2,19 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.catalog_service import handlers, timers
 from services.catalog_service.actions import Actions
 from services.catalog_service.store import Store
 from shared.bus.inbox import Inbox
-from shared.clock import new_id
+from shared.clock import new_id, utc_now
 from shared.schemas.codec import decode_data
+from shared.schemas.directory import AwardingGranted, AwardingWithdrawn, OrganisationRegistered
 from shared.schemas.enrolment import RosterCompleted
+from shared.schemas.event import Event
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.house import House
@@ -84,6 +86,7 @@ class Office:
     app: Any
     house: House
     issuer: TestIssuer
+    sequences: dict[str, int] = field(default_factory=dict)
 
     def call(self, method: str, path: str, who: Headers | None = None, body: Any = None, **headers: str) -> Answer:
         """One request; header names are written with underscores."""
@@ -100,8 +103,42 @@ class Office:
     # -- who
 
     def cluster(self) -> str:
-        """A cluster that nobody knows yet."""
-        return str(uuid.uuid4())
+        """A new cluster, which may name PROVIDER, of elsewhere, as the provider of its courses and as their body."""
+        cluster_id = str(uuid.uuid4())
+        self.registered(cluster_id, cluster_id)
+        for purpose in ("provide", "award"):
+            self.granted(PROVIDER, purpose, grantee_id=cluster_id)
+        return cluster_id
+
+    def registered(self, organisation_id: str, cluster_id: str, **facts: Any) -> str:
+        """Let the directory's event of an organisation come in."""
+        known = {"type": "training_provider", "legal_name": "Musterakademie", "country": "DE", **facts}
+        self.take(OrganisationRegistered(organisation_id=organisation_id, cluster_id=cluster_id, **known))
+        return organisation_id
+
+    def granted(self, organisation_id: str, purpose: str = "award", **to: str) -> AwardingGranted:
+        """Let an organisation lend its seal or its name."""
+        event = AwardingGranted(grant_id=str(uuid.uuid4()), organisation_id=organisation_id, purpose=purpose, **to)
+        self.take(event)
+        return event
+
+    def withdrawn(self, grant: AwardingGranted) -> None:
+        """Let it be lent no longer."""
+        self.take(AwardingWithdrawn(**{f.name: getattr(grant, f.name) for f in fields(grant)}))
+
+    def take(self, *events: Event) -> None:
+        """Let events of other services come in, each the next one of its aggregate."""
+        for event in events:
+            aggregate = f"{event.topic}/{event.key}"
+            sequence = self.sequences[aggregate] = self.sequences.get(aggregate, 0) + 1
+            record = incoming(event, sequence)
+            for subscription in handlers.subscriptions(acting):
+                Inbox(self.house.client, self.house.database, "/catalog", subscription).take([record])
+
+    def caught_up(self, ago: timedelta = timedelta()) -> None:
+        """The copies were seen to be up to date so long ago."""
+        change = {"$set": {"caught_up_at": utc_now() - ago, "lag": 0}}
+        self.house.database["consumer_progress"].update_one({"_id": "copies"}, change, upsert=True)
 
     def trainer(self, cluster_id: str, name: str = "trainer") -> dict[str, str]:
         """Somebody who writes courses."""

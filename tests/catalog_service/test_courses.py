@@ -1,5 +1,6 @@
 """Courses over HTTP: written, reviewed, published, revised, retired."""
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.schemas.catalog import CoursePublished
@@ -177,12 +178,13 @@ def test_the_providers_own_id_makes_then_updates_then_revises(office: Office) ->
 
 
 def test_an_external_id_counts_per_provider(office: Office) -> None:
-    trainer = office.trainer(office.cluster())
+    cluster_id = office.cluster()
+    trainer, another = office.trainer(cluster_id), office.registered(str(uuid.uuid4()), cluster_id)
     office.done("/v1/courses", trainer, course_body(external_id="7"))
 
     taken = office.call("POST", "/v1/courses", trainer, course_body(external_id="7"))
     assert (taken.status, taken.body["code"]) == (409, "EXTERNAL_ID_TAKEN")
-    assert office.done("/v1/courses", trainer, course_body(external_id="7", provider_id="another"))["version"] == 1
+    assert office.done("/v1/courses", trainer, course_body(external_id="7", provider_id=another))["version"] == 1
 
 
 def test_two_requests_for_one_external_id_at_once_make_one_course(office: Office) -> None:

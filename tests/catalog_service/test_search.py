@@ -20,7 +20,7 @@ def shelf(office: Office) -> dict[str, str]:
         mode="Online",
         eqf_level=6,
         workload_hours=40,
-        provider_id="ecole",
+        provider_id=office.registered("ecole", cluster_id),
     )
     both = office.course(
         cluster_id,

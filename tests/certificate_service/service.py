@@ -24,6 +24,8 @@ from shared.bus.worker import Plan
 from shared.clock import new_id, utc_now
 from shared.schemas.catalog import CoursePublished, Outcome
 from shared.schemas.directory import (
+    AwardingGranted,
+    AwardingWithdrawn,
     ConsentGiven,
     ConsentWithdrawn,
     EmploymentEnded,
@@ -315,7 +317,7 @@ def published(course_id: str = COURSE, version: int = 1, **facts: Any) -> Course
     return CoursePublished(**(defaults | facts))
 
 
-def registered(organisation_id: str) -> OrganisationRegistered:
+def registered(organisation_id: str, cluster_id: str = HOST) -> OrganisationRegistered:
     """An awarding body."""
     return OrganisationRegistered(
         organisation_id=organisation_id,
@@ -323,6 +325,23 @@ def registered(organisation_id: str) -> OrganisationRegistered:
         legal_name="Musterakademie Süd",
         country="DE",
         homepage="https://south.example",
+        cluster_id=cluster_id,
+    )
+
+
+def granted(organisation_id: str, **to: str) -> AwardingGranted:
+    """A seal is lent."""
+    return AwardingGranted(grant_id=new_id(), organisation_id=organisation_id, purpose="award", **to)
+
+
+def withdrawn(grant: AwardingGranted) -> AwardingWithdrawn:
+    """It is lent no longer."""
+    return AwardingWithdrawn(
+        grant_id=grant.grant_id,
+        organisation_id=grant.organisation_id,
+        purpose=grant.purpose,
+        grantee_id=grant.grantee_id,
+        course_id=grant.course_id,
     )
 
 

@@ -22,6 +22,7 @@ from tests.certificate_service.service import (
     left,
     withdrew,
 )
+from tests.leftovers import holding
 
 
 def test_the_public_reads_status_course_and_body_and_no_name(service: Service) -> None:
@@ -119,6 +120,25 @@ def test_a_share_link_opens_the_credential_until_it_is_ended(service: Service) -
     assert ended.json == {"id": share["id"], "ended": True}
     assert "credentialSubject" not in service.get(path, secret=share["secret"]).json
     assert share["secret"] not in repr(list(service.house.database["shares"].find()))
+
+
+def test_the_secret_of_a_share_link_is_kept_nowhere_and_told_again_to_the_same_request(service: Service) -> None:
+    person = service.person()
+    certificate = service.issue(person)
+    headers = {**service.worker(person), "Idempotency-Key": new_id()}
+    first, again = (service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=headers) for _ in range(2))
+    secret = first.json["secret"]
+    kept = [
+        repr(document)
+        for name in service.house.database.list_collection_names()
+        for document in service.house.database[name].find()
+    ]
+
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json == first.json
+    assert any(first.json["id"] in document and "idempotency" not in document for document in kept)
+    assert not [document for document in kept if secret in document]
+    assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=secret).json
 
 
 def test_only_the_holder_shares(service: Service) -> None:
@@ -269,6 +289,23 @@ def test_an_erased_one_can_still_be_revoked(service: Service) -> None:
     verdict = service.verify(url=certificate_url(certificate.id))
     assert set(failed_checks(verdict)) == {"context", "revocation"}
     assert verdict["certificate"]["summary"] == "revoked, holder erased"
+
+
+def test_why_a_certificate_was_suspended_or_revoked_is_nowhere_any_more_when_its_holder_is_erased(
+    service: Service,
+) -> None:
+    person, reason = service.person(), "nobody-should-keep-this"
+    certificate = service.issue(person)
+    keyed = [service.manager() | {"Idempotency-Key": f"{verb}-{person}"} for verb in ("suspend", "revoke")]
+    assert service.act(certificate.id, "suspend", keyed[0], reason=reason).status_code == 200
+    assert service.act(certificate.id, "revoke", keyed[1], reason=reason).status_code == 200
+    shown = service.get(f"/v1/certificates/{certificate.id}", service.manager()).json["reason"]
+
+    service.feed(erased(person))
+    assert service.act(certificate.id, "revoke", reason=reason).status_code == 409
+
+    assert shown == reason
+    assert holding(service.house.database, reason) == []
 
 
 # -- keys and lists

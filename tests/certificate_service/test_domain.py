@@ -37,6 +37,7 @@ COURSE = Course(
     id="c1",
     version=2,
     cluster_id="host",
+    provider_id="school",
     awarding_body_id="school",
     default_language="de",
     titles={"de": "Löten", "en": "Soldering"},

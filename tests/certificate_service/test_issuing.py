@@ -18,6 +18,7 @@ from tests.certificate_service.service import (
     corrected,
     erased,
     failed_checks,
+    granted,
     merged,
     published,
     registered,
@@ -70,7 +71,7 @@ def test_what_names_an_unknown_course_or_body_waits_for_it(service: Service) -> 
     course, school = new_id(), new_id()
     event = completed(service.person(), course_id=course)
     service.feed(event)
-    service.feed(published(course, awarding_body_id=school))
+    service.feed(published(course, provider_id=school, awarding_body_id=school))
     service.inbox("issuing").release(f"enrolment/{event.enrolment_id}")
     assert service.of_enrolment(event.enrolment_id) is None
 
@@ -320,6 +321,7 @@ def test_one_broken_enrolment_event_does_not_hold_the_awarding_body_up(service: 
 def test_issuing_reads_the_copies_that_are_in_use_after_a_rebuild(service: Service) -> None:
     """The consumer began before the rebuild and must not go on reading what nobody keeps up to date."""
     inbox, course, person = service.inbox("issuing"), new_id(), service.person()
+    service.feed(granted(SCHOOL, course_id=course))
     database: Any = service.house.database
     model = service.plan.read_models[0]
     service.plan.ensure_indexes(model.aliases(2))

@@ -97,7 +97,7 @@ def test_consent_while_a_certificate_is_issued_is_never_overlooked(service: Serv
 def test_first_certificates_of_a_body_at_once_share_one_key(service: Service) -> None:
     for round_ in range(3):
         school, course = f"{SCHOOL}-{round_}", f"course-of-{round_}"
-        service.feed(registered(school), published(course, awarding_body_id=school))
+        service.feed(registered(school), published(course, provider_id=school, awarding_body_id=school))
         events = [completed(service.person(), course_id=course) for _ in range(4)]
         _together(*(_taking(service, "issuing", event) for event in events))
 

@@ -14,8 +14,10 @@ from rich.table import Table
 
 from deploy.local.engines import Engines
 from shared import logs
-from tests.chaos import scenarios, three_nodes
+from tests.chaos import lost_log, scenarios, three_nodes
 from tests.chaos.arena import Arena, play
+from tests.chaos.checker import Verdict
+from tests.chaos.desk import seat_desk_is_hurt
 from tests.chaos.probe import Counts
 
 
@@ -31,8 +33,28 @@ class Row:
     def name(self) -> str:
         return self.scenario.__name__
 
+    def play(self, engines: Engines, seconds: float) -> Counts:
+        """Hurt for about so long, and count."""
+        return play(self.scenario, Arena(engines, replication=min(3, self.brokers)), seconds)
 
-ROWS = (
+
+@dataclass(frozen=True, slots=True)
+class DeskRow:
+    """The seat desk, whose history is judged. 80 operations a second are usual: 100,000 in full length."""
+
+    name: str = seat_desk_is_hurt.__name__
+    seconds: float = 1_250.0
+    brokers: int = 1
+
+    def play(self, engines: Engines, seconds: float) -> Counts:
+        """Play as many operations as are usual in that time. Raises AssertionError when the history is impossible."""
+        recorder, verdict = seat_desk_is_hurt(engines, int(80 * seconds))
+        print(recorder, file=sys.stderr)
+        assert verdict == Verdict(), "\n".join((*verdict.violations, *verdict.unjudged))
+        return Counts(events=len(recorder))
+
+
+ROWS: tuple[Row | DeskRow, ...] = (
     Row(scenarios.mongod_is_killed),
     Row(scenarios.relay_is_killed),
     Row(scenarios.consumer_is_killed),
@@ -41,6 +63,10 @@ ROWS = (
     Row(scenarios.consumer_dies_in_its_transaction),
     Row(scenarios.kafka_is_away),
     Row(scenarios.kafka_loses_its_data, 20),
+    Row(lost_log.log_is_cut),
+    Row(lost_log.partition_is_gone),
+    Row(lost_log.offsets_are_gone),
+    Row(lost_log.power_is_cut_while_nobody_writes),
     Row(scenarios.relay_freezes),
     Row(scenarios.wakeup_is_lost, 20),
     Row(scenarios.transactions_overlap, 30),
@@ -51,6 +77,7 @@ ROWS = (
     Row(scenarios.names_come_late, 30),
     Row(scenarios.read_model_is_rebuilt, 30),
     Row(scenarios.one_broker_of_three_is_killed, 30, brokers=3),
+    DeskRow(),
 )
 
 
@@ -81,13 +108,13 @@ class Result:
     failure: str = ""
 
 
-def run(row: Row, seconds: float) -> Result:
+def run(row: Row | DeskRow, seconds: float) -> Result:
     """One scenario on engines of its own."""
     started = time.monotonic()
     failure, counts = "", Counts(lost=1)
     try:
         with Engines.start(brokers=row.brokers) as engines:
-            counts = play(row.scenario, Arena(engines, replication=min(3, row.brokers)), seconds)
+            counts = row.play(engines, seconds)
     except Exception as error:  # noqa: BLE001 (the other scenarios are still wanted)
         failure = f"{type(error).__name__}: {error}"
     took = time.monotonic() - started

@@ -24,6 +24,7 @@ from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.bus.rebuild import group_name
 from shared.bus.worker import Plan, Worker
 from shared.storage.mongo import connect
+from shared.storage.places import Places
 from shared.storage.relay import Relay
 from tests.chaos.probe import CONSUMER, EFFECTS, counting
 
@@ -106,7 +107,8 @@ def _live(member: Member, log: Path) -> None:
         return
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     if member.role == "relay":
-        Relay(plan.client, plan.database, KafkaPublisher(plan.kafka), lease_seconds=member.lease_seconds).run(stop)
+        publisher = KafkaPublisher(plan.kafka, Places(plan.database))
+        Relay(plan.client, plan.database, publisher, lease_seconds=member.lease_seconds).run(stop)
     else:
         (subscription,) = plan.subscriptions
         group = group_name(plan.database, CONSUMER, 1)

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from deploy.identity import people
+from deploy.identity.realm import REALM_FILE
 from deploy.local import services
 from deploy.local.folder import Folder
 from deploy.local.gateway import CADDYFILE
@@ -31,7 +33,50 @@ def test_every_service_of_the_embedded_stack_is_in_compose_too() -> None:
     ours = {service.name for service in services.SERVICES}
     workers = {f"{service.name}-worker" for service in services.SERVICES if service.has_worker}
 
-    assert parts == ours | workers | {"mongo", "kafka", "keycloak", "gateway"}
+    assert parts == ours | workers | {"mongo", "mongo-users", "kafka", "keycloak", "gateway", "tls"}
+
+
+_ITS_OWN = {
+    "directory": {"CURSOR_SECRET", "EXTERNAL_REF_SECRET", "MONGO_PASSWORD_DIRECTORY", "KAFKA_PASSWORD_DIRECTORY"},
+    "catalog": {"CURSOR_SECRET", "MONGO_PASSWORD_CATALOG", "KAFKA_PASSWORD_CATALOG"},
+    "enrolment": {
+        *("CURSOR_SECRET", "EXTERNAL_REF_SECRET", "MONGO_PASSWORD_ENROLMENT", "KAFKA_PASSWORD_ENROLMENT"),
+        "SECRET_NAMES_ENROLMENT",
+    },
+    "certificate": {
+        *("CURSOR_SECRET", "PERSON_KEY_SECRET", "MONGO_PASSWORD_CERTIFICATE", "KAFKA_PASSWORD_CERTIFICATE"),
+        "SECRET_NAMES_CERTIFICATE",
+    },
+    "portal": {"SESSION_SECRET", "MONGO_PASSWORD_PORTAL"},
+    "gateway": set[str](),
+    "tls": set[str](),
+}
+
+
+@pytest.mark.parametrize("service", _ITS_OWN)
+def test_each_process_gets_its_own_secrets_and_no_other(service: str) -> None:
+    found = [part for name, part in _compose()["services"].items() if name in {service, f"{service}-worker"}]
+
+    assert found
+    for part in found:
+        demanded = re.findall(r"\$\{CLUSTERSKILLS_(\w+):\?\}", str(part.get("environment", {})))
+        assert set(demanded) == _ITS_OWN[service]
+        assert "env_file" not in part
+
+
+def test_keycloak_gets_what_the_realm_file_names_and_its_administrators_password() -> None:
+    part = _compose()["services"]["keycloak"]
+    named = set(re.findall(r"\$\{(\w+)\}", REALM_FILE.read_text()))
+
+    assert set(part["environment"]) == named | {"KC_BOOTSTRAP_ADMIN_USERNAME", "KC_BOOTSTRAP_ADMIN_PASSWORD"}
+    assert "env_file" not in part
+
+
+def test_plain_http_is_published_for_this_machine_only() -> None:
+    ports = [port for part in _compose()["services"].values() for port in part.get("ports", [])]
+
+    assert len(ports) == 2
+    assert next(port for port in ports if port.endswith(":80")).startswith("127.0.0.1:")
 
 
 def test_every_variable_that_compose_demands_is_a_secret_the_launcher_makes(tmp_path: Path) -> None:

@@ -115,3 +115,49 @@ def _scopes(claims: dict[str, Any]) -> set[str]:
 
 def _scopes_of(role: str) -> set[str]:
     return {scope for scope, roles in people.SCOPES.items() if role in roles}
+
+
+def test_the_discovery_document_does_not_repeat_a_forged_host(stack: Stack) -> None:
+    address = "/auth/realms/clusterskills/.well-known/openid-configuration"
+    forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    answers = [httpx.get(f"{stack.url}{address}", headers=forged), httpx.get(f"{stack.url}{address}")]
+
+    assert answers[0].json() == answers[1].json()
+    assert "evil.example" not in answers[0].text
+    assert answers[0].json()["token_endpoint"].startswith(f"{stack.url}/auth/")
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+@pytest.mark.parametrize("endpoint", ["token", "userinfo"])
+def test_no_page_of_another_origin_may_read_what_the_provider_answers(stack: Stack, method: str, endpoint: str) -> None:
+    address = f"{stack.url}/auth/realms/clusterskills/protocol/openid-connect/{endpoint}"
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    form = {"grant_type": "authorization_code", "client_id": "portal", "code": "x"}
+    answer = httpx.request(method, address, headers=asked, data=form if method == "POST" else None, timeout=30)
+
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+def test_the_provider_leads_back_to_the_pages_own_addresses_only(stack: Stack) -> None:
+    address = f"{stack.url}/auth/realms/clusterskills/protocol/openid-connect/auth"
+    asked = {
+        "client_id": "portal",
+        "response_type": "code",
+        "scope": "openid",
+        "code_challenge_method": "S256",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    }
+    back = [f"{stack.url}/callback", f"{stack.https_url}/callback"]
+    elsewhere = [f"{stack.url}/callback/x", f"{stack.url}/", f"{stack.url}/verify?x=1", "https://evil.example/callback"]
+    found = [httpx.get(address, params={**asked, "redirect_uri": uri}, timeout=30) for uri in (*back, *elsewhere)]
+
+    assert [answer.status_code for answer in found] == [200, 200, 400, 400, 400, 400]
+
+
+def test_signing_out_leads_back_to_the_start_page_only(stack: Stack) -> None:
+    address = f"{stack.url}/auth/realms/clusterskills/protocol/openid-connect/logout"
+    asked = {"client_id": "portal"}
+    places = (f"{stack.url}/", f"{stack.https_url}/", f"{stack.url}/verify", "https://evil.example/")
+    found = [httpx.get(address, params={**asked, "post_logout_redirect_uri": uri}, timeout=30) for uri in places]
+
+    assert [answer.status_code for answer in found] == [302, 302, 400, 400]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.schemas.codec import decode_data
 from shared.storage.mongo import MongoDatabase
 from tests.tokens import TestIssuer
 
@@ -113,6 +114,12 @@ class Desk:
         """A person works somewhere from today on."""
         body = {"person_id": person_id, "organisation_id": organisation_id}
         return self.made("/v1/employments", self.portal(cluster_id), body)
+
+    def told(self, key: str) -> Any:
+        """The last event of an aggregate."""
+        row = self.database["outbox"].find_one({"key": key}, sort=[("sequence", -1)])
+        assert row is not None
+        return decode_data(row["type"], row["data"])
 
     def events(self, key: str) -> list[str]:
         """Types of the events of an aggregate, in order."""

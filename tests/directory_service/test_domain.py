@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.directory_service.domain import access, organisation, person, relations
+from services.directory_service.domain import access, grant, organisation, person, relations
 from services.directory_service.domain.access import Actor
+from services.directory_service.domain.grant import Grant
 from services.directory_service.domain.kept import require_version
 from services.directory_service.domain.organisation import SIZE_CLASSES, Organisation, size_of
 from services.directory_service.domain.person import Person
@@ -24,6 +25,16 @@ PARTNERSHIP = Organisation(id="p1", cluster_id=None, type="partnership", legal_n
 PERSON = Person(id="w1", cluster_id="c1", given_name="Jana", family_name="Keller")
 JOB = Employment(id="e1", person_id="w1", organisation_id="o1", cluster_id="c1", valid_from=DAY)
 MEMBERSHIP = Membership(id="m1", organisation_id="o1", group_id="c1", valid_from=DAY)
+BOTH = frozenset({"group", "organisation"})
+GRANT = Grant(
+    id="g1",
+    organisation_id="o1",
+    home_id="c1",
+    grantee_id="o2",
+    grantee_home_id="c2",
+    given_at=NOW,
+    given_by="s1",
+)
 CONSENT = Consent(
     id="k1",
     person_id="w1",
@@ -189,14 +200,68 @@ def test_periods_overlap_when_both_hold_on_some_day(
 
 
 def test_a_membership_begins_once_at_a_time_and_ends_once() -> None:
-    begun, events = relations.start_membership(MEMBERSHIP, COMPANY, CLUSTER, ())
+    begun, events = relations.ask_membership(MEMBERSHIP, COMPANY, CLUSTER, (), BOTH)
     with pytest.raises(Conflict):
-        relations.start_membership(replace(MEMBERSHIP, id="m2"), COMPANY, CLUSTER, [begun])
+        relations.ask_membership(replace(MEMBERSHIP, id="m2"), COMPANY, CLUSTER, [begun], BOTH)
     ended, more = relations.end_membership(begun, DAY)
     with pytest.raises(IllegalTransition):
         relations.end_membership(ended, DAY)
 
     assert [event.TYPE for event in [*events, *more]] == ["membership.started.v1", "membership.ended.v1"]
+
+
+@pytest.mark.parametrize("side", ["group", "organisation"])
+def test_a_membership_starts_when_the_other_side_accepts(side: str) -> None:
+    (other,) = BOTH - {side}
+    asked, events = relations.ask_membership(MEMBERSHIP, COMPANY, CLUSTER, (), {side})
+    with pytest.raises(Forbidden):
+        relations.accept_membership(asked, {side})
+    started, more = relations.accept_membership(asked, {other})
+    with pytest.raises(IllegalTransition):
+        relations.accept_membership(started, {other})
+    with pytest.raises(IllegalTransition):
+        relations.decline_membership(started, DAY)
+
+    assert (asked.asked_by, asked.counts(DAY), started.counts(DAY)) == (side, False, True)
+    assert [event.TYPE for event in [*events, *more]] == ["membership.asked.v1", "membership.started.v1"]
+
+
+def test_a_declined_membership_never_counts_and_may_be_asked_for_again() -> None:
+    asked, _ = relations.ask_membership(MEMBERSHIP, COMPANY, CLUSTER, (), {"group"})
+    with pytest.raises(Conflict):
+        relations.ask_membership(MEMBERSHIP, COMPANY, CLUSTER, [asked], {"group"})
+    with pytest.raises(IllegalTransition):
+        relations.end_membership(asked, DAY)
+    declined, events = relations.decline_membership(asked, DAY)
+    with pytest.raises(IllegalTransition):
+        relations.accept_membership(declined, {"organisation"})
+
+    assert not declined.counts(DAY)
+    assert [event.TYPE for event in events] == ["membership.ended.v1"]
+    assert relations.ask_membership(MEMBERSHIP, COMPANY, CLUSTER, [declined], BOTH)[0].counts(DAY)
+
+
+def test_a_grant_is_given_once_and_withdrawn_once() -> None:
+    given, events = grant.give(GRANT, COMPANY, ())
+    with pytest.raises(Conflict):
+        grant.give(replace(GRANT, id="g2"), COMPANY, [given])
+    withdrawn, more = grant.withdraw(given, "s1", NOW)
+    with pytest.raises(IllegalTransition):
+        grant.withdraw(withdrawn, "s1", NOW)
+
+    assert grant.give(replace(GRANT, id="g2"), COMPANY, [withdrawn])[0].status == "given"
+    assert grant.give(replace(GRANT, id="g3", purpose="provide"), COMPANY, [given])[0].status == "given"
+    assert [event.TYPE for event in [*events, *more]] == ["awarding.granted.v1", "awarding.withdrawn.v1"]
+
+
+def test_a_grant_is_for_an_organisation_or_a_course_and_of_somebody_active() -> None:
+    with pytest.raises(Invalid) as both:
+        grant.give(replace(GRANT, course_id="k1"), COMPANY, ())
+    with pytest.raises(Invalid) as neither:
+        grant.give(replace(GRANT, grantee_id=None), replace(COMPANY, status="suspended"), ())
+
+    assert codes(both) == [("grantee_id", "ONE_OF_TWO")]
+    assert codes(neither) == [("grantee_id", "ONE_OF_TWO"), ("organisation_id", "ORGANISATION_SUSPENDED")]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +274,7 @@ def test_a_membership_begins_once_at_a_time_and_ends_once() -> None:
 )
 def test_who_cannot_belong_to_whom(member: Organisation, group: Organisation, code: str) -> None:
     with pytest.raises(Invalid) as refused:
-        relations.start_membership(replace(MEMBERSHIP, valid_until=DAY - timedelta(1)), member, group, ())
+        relations.ask_membership(replace(MEMBERSHIP, valid_until=DAY - timedelta(1)), member, group, (), BOTH)
 
     assert [found for _, found in codes(refused)] == ["DATE_ORDER", code]
 
@@ -303,14 +368,42 @@ def test_who_sees_and_changes_relations() -> None:
     assert access.sees_membership(actor("cluster"), MEMBERSHIP)
     assert not access.sees_membership(actor("cluster", cluster_id="c2"), MEMBERSHIP)
     assert not access.sees_membership(actor("self"), MEMBERSHIP)
-    assert access.may_change_membership(actor("cluster"), "c1")
-    assert not access.may_change_membership(hr, "c1")
+    assert access.sees_membership(actor("cluster", cluster_id="c2"), replace(MEMBERSHIP, home_id="c2"))
     assert access.sees_employment(actor("self", person_id="w1"), JOB)
     assert access.may_change_employment(hr, JOB)
     assert not access.may_change_employment(actor("self", person_id="w1"), JOB)
     assert access.sees_consent(hr, CONSENT)
     assert not access.sees_consent(replace(hr, organisation_ids=frozenset()), CONSENT)
     assert access.sees_consent(actor("self", person_id="w1"), CONSENT)
+
+
+def test_who_speaks_for_which_side_of_a_membership() -> None:
+    foreign = replace(MEMBERSHIP, home_id="c2")
+    hr = actor("employer", cluster_id="c2", organisation_ids=frozenset({"o1"}))
+
+    assert access.sides_of(actor("cluster"), foreign) == {"group"}
+    assert (
+        access.sides_of(actor("cluster", cluster_id="c2"), foreign) == access.sides_of(hr, foreign) == {"organisation"}
+    )
+    assert access.sides_of(actor("cluster"), replace(foreign, home_id="c1")) == BOTH
+    assert access.sides_of(actor("platform", cluster_id=None), foreign) == BOTH
+    assert access.sides_of(actor("cluster"), replace(foreign, group_id="p1")) == frozenset()
+    assert access.sides_of(actor("self", organisation_ids=frozenset({"o1"})), foreign) == frozenset()
+
+
+def test_who_lends_a_seal_and_who_sees_that() -> None:
+    people = actor("employer", cluster_id="c9", organisation_ids=frozenset({"o1"}))
+    grantee = actor("employer", cluster_id="c2", organisation_ids=frozenset({"o2"}))
+
+    assert access.may_change_grant(actor("cluster"), GRANT)
+    assert access.may_change_grant(people, GRANT)
+    assert not access.may_change_grant(replace(people, reach="self"), GRANT)
+    assert not access.may_change_grant(actor("cluster", cluster_id="c2"), GRANT)
+    assert not access.may_change_grant(actor("employer"), GRANT)
+    assert access.sees_grant(actor("cluster", cluster_id="c2"), GRANT)
+    assert access.sees_grant(grantee, GRANT)
+    assert not access.may_change_grant(grantee, GRANT)
+    assert not access.sees_grant(actor("cluster", cluster_id="c3"), GRANT)
 
 
 def test_an_employer_has_no_voice_in_consent() -> None:

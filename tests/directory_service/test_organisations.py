@@ -174,7 +174,7 @@ def test_only_clusters_belong_to_a_partnership(desk: Desk) -> None:
     refused = desk.call("POST", "/v1/memberships", desk.operator(), enter)
     assert refused.codes == [("organisation_id", "MEMBER_NOT_CLUSTER")]
     assert desk.made("/v1/memberships", desk.operator(), {**enter, "organisation_id": cluster_id})["version"] == 1
-    assert desk.call("POST", "/v1/memberships", desk.portal(cluster_id), enter).codes == [
+    assert desk.call("POST", "/v1/memberships", desk.portal(desk.cluster()), enter).codes == [
         ("group_id", "UNKNOWN_REFERENCE")
     ]
 
@@ -196,3 +196,101 @@ def test_memberships_are_listed_for_both_sides_only(desk: Desk) -> None:
 
     assert listed(desk.portal(cluster_id)) == listed(desk.hr(cluster_id, company)) == listed(desk.operator()) == [made]
     assert listed(desk.portal(desk.cluster())) == []
+
+
+def test_a_foreign_company_is_no_member_before_it_or_its_cluster_accepts(desk: Desk) -> None:
+    home, other = desk.cluster(), desk.cluster()
+    company = desk.company(other)
+    asked = join(desk, home, company).body
+    path = f"/v1/memberships/{asked['id']}"
+    job = {"person_id": desk.person(home), "organisation_id": company}
+
+    assert (asked["status"], asked["asked_by"]) == ("asked", "group")
+    assert desk.call("POST", "/v1/employments", desk.portal(home), job).codes == [
+        ("organisation_id", "NOT_CLUSTER_MEMBER")
+    ]
+    assert desk.call("POST", f"{path}/accept", desk.portal(home)).status == 403
+    assert desk.call("POST", f"{path}/accept", desk.portal(desk.cluster())).status == 404
+    assert desk.call("POST", f"{path}/accept", desk.portal(other)).body["status"] == "started"
+    assert desk.call("POST", "/v1/employments", desk.portal(home), job).status == 201
+    assert desk.events(asked["id"]) == ["membership.asked.v1", "membership.started.v1"]
+
+
+def test_an_organisation_asks_itself_and_the_cluster_accepts(desk: Desk) -> None:
+    home, other = desk.cluster(), desk.cluster()
+    company = desk.company(other)
+    body = {"organisation_id": company, "group_id": home}
+    asked = desk.made("/v1/memberships", desk.hr(other, company), body)
+    path = f"/v1/memberships/{asked['id']}"
+
+    assert (asked["status"], asked["asked_by"]) == ("asked", "organisation")
+    assert desk.call("POST", f"{path}/accept", desk.portal(other)).status == 403
+    assert desk.call("POST", f"{path}/accept", desk.portal(home)).body["status"] == "started"
+
+
+@pytest.mark.parametrize("side", ["group", "home cluster", "organisation"])
+def test_either_side_ends_a_membership(desk: Desk, side: str) -> None:
+    home, other = desk.cluster(), desk.cluster()
+    company = desk.company(other)
+    path = f"/v1/memberships/{join(desk, home, company).body['id']}"
+    desk.call("POST", f"{path}/accept", desk.portal(other))
+    who = {"group": desk.portal(home), "home cluster": desk.portal(other), "organisation": desk.hr(other, company)}
+
+    assert desk.call("POST", f"{path}/end", desk.portal(desk.cluster()), {}).status == 404
+    ended = desk.call("POST", f"{path}/end", who[side], {})
+
+    assert (ended.status, ended.body["valid_until"]) == (200, ended.body["valid_from"])
+
+
+def test_what_was_asked_for_is_declined_and_may_be_asked_for_again(desk: Desk) -> None:
+    home, other = desk.cluster(), desk.cluster()
+    company = desk.company(other)
+    asked = join(desk, home, company).body
+    path = f"/v1/memberships/{asked['id']}"
+
+    assert join(desk, home, company).body["code"] == "DUPLICATE_MEMBERSHIP"
+    assert desk.call("POST", f"{path}/end", desk.portal(other), {}).body["code"] == "ILLEGAL_TRANSITION"
+    assert desk.call("POST", f"{path}/decline", desk.hr(other, company)).body["status"] == "declined"
+    assert desk.call("POST", f"{path}/accept", desk.portal(other)).body["code"] == "ILLEGAL_TRANSITION"
+    assert desk.events(asked["id"]) == ["membership.asked.v1", "membership.ended.v1"]
+    assert join(desk, home, company).status == 201
+
+
+FIGURES = {
+    "registration_id": "DE123456789",
+    "headcount": 38,
+    "turnover_eur": 6_200_000,
+    "balance_sheet_eur": 3_000_000,
+    "group_linked": False,
+}
+
+
+def test_figures_are_for_the_company_and_its_cluster_what_is_public_for_everybody(desk: Desk) -> None:
+    home, other = desk.cluster(), desk.cluster()
+    company = desk.company(home, nuts2="DE11", sector="25.62", homepage="https://werk.example", **FIGURES)
+    neighbour = desk.company(home)
+    strangers = [desk.portal(other), desk.hr(other, desk.company(other)), desk.hr(home, neighbour)]
+    strangers.append(desk.worker(home, new_uuid()))
+
+    def seen(who: dict[str, str]) -> list[Any]:
+        one = desk.call("GET", f"/v1/organisations/{company}", who).body
+        listed = desk.call("GET", f"/v1/organisations?cluster={home}", who).body["items"]
+        return [one, *(item for item in listed if item["id"] == company)]
+
+    for who in (desk.portal(home), desk.hr(home, company), desk.operator()):
+        assert [{name: found[name] for name in FIGURES} for found in seen(who)] == [FIGURES, FIGURES]
+    for who in strangers:
+        for found in seen(who):
+            assert [name for name in FIGURES if found[name] is not None] == []
+            public = [found[name] for name in ("legal_name", "type", "country", "nuts2", "sector", "size_class")]
+            assert public == ["Werk GmbH", "sme", "DE", "DE11", "25.62", "small"]
+
+
+def test_a_change_of_a_suspended_organisation_does_not_tell_that_it_is_active(desk: Desk) -> None:
+    cluster_id = desk.cluster()
+    company, portal = desk.company(cluster_id), desk.portal(cluster_id)
+    desk.call("POST", f"/v1/organisations/{company}/suspend", portal)
+    desk.call("PATCH", f"/v1/organisations/{company}", portal, {"legal_name": "Neu"}, If_Match='"2"')
+
+    told = desk.told(company)
+    assert (told.TYPE, told.status, told.cluster_id) == ("organisation.changed.v1", "suspended", cluster_id)

@@ -1,5 +1,9 @@
 """Employments and consents over HTTP."""
 
+from typing import Any
+
+import pytest
+
 from tests.directory_service.desk import Desk, new_uuid
 
 
@@ -50,7 +54,8 @@ def test_the_employer_must_be_of_the_persons_cluster_or_its_member(desk: Desk) -
 
     refused = desk.call("POST", "/v1/employments", desk.portal(home), body)
     assert refused.codes == [("organisation_id", "NOT_CLUSTER_MEMBER")]
-    desk.made("/v1/memberships", desk.portal(home), {"organisation_id": company, "group_id": home})
+    asked = desk.made("/v1/memberships", desk.portal(home), {"organisation_id": company, "group_id": home})
+    assert desk.call("POST", f"/v1/memberships/{asked['id']}/accept", desk.portal(other)).status == 200
     assert desk.call("POST", "/v1/employments", desk.portal(home), body).status == 201
 
 
@@ -74,7 +79,8 @@ def test_hr_writes_employments_of_the_own_employer_only(desk: Desk) -> None:
 
     made = desk.call("POST", "/v1/employments", hr, {"person_id": person, "organisation_id": mine})
     assert made.status == 201
-    assert desk.call("POST", "/v1/employments", hr, {"person_id": person, "organisation_id": other}).status == 404
+    refused = desk.call("POST", "/v1/employments", hr, {"person_id": person, "organisation_id": other})
+    assert refused.codes == [("person_id", "UNKNOWN_REFERENCE")]
     assert [job["id"] for job in desk.call("GET", "/v1/employments", hr).body["items"]] == [made.body["id"]]
 
 
@@ -117,6 +123,21 @@ def test_a_worker_speaks_only_for_themselves(desk: Desk) -> None:
     worker = desk.worker(cluster_id, other)
     given = desk.made("/v1/consents", desk.portal(cluster_id), {"person_id": person, "organisation_id": company})
 
-    assert desk.call("POST", "/v1/consents", worker, {"person_id": person, "organisation_id": company}).status == 404
+    refused = desk.call("POST", "/v1/consents", worker, {"person_id": person, "organisation_id": company})
+    assert refused.codes == [("person_id", "UNKNOWN_REFERENCE")]
     assert desk.call("GET", f"/v1/consents/{given['id']}", worker).status == 404
     assert desk.call("GET", "/v1/consents", worker).body["items"] == []
+
+
+@pytest.mark.parametrize("path", ["employments", "consents"])
+def test_a_foreign_person_and_one_that_is_not_there_get_the_same_answer(desk: Desk, path: str) -> None:
+    home, other = desk.cluster(), desk.cluster()
+    company, foreign, missing = desk.company(home), desk.person(other), new_uuid()
+
+    def answer(who: dict[str, str], person_id: str) -> Any:
+        found = desk.call("POST", f"/v1/{path}", who, {"person_id": person_id, "organisation_id": company})
+        body = {name: value for name, value in found.body.items() if name != "trace_id"}
+        return found.status, str(body).replace(person_id, "<person>")
+
+    for who in (desk.portal(home), desk.hr(home, company), desk.worker(home, desk.person(home))):
+        assert answer(who, foreign) == answer(who, missing)

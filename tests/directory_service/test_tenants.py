@@ -22,6 +22,9 @@ def theirs(desk: Desk) -> dict[str, str]:
         "membership_id": desk.made("/v1/memberships", portal, {"organisation_id": company, "group_id": cluster_id})[
             "id"
         ],
+        "grant_id": desk.made(
+            "/v1/awarding-grants", portal, {"organisation_id": company, "course_id": "course-of-theirs"}
+        )["id"],
         "consent_id": desk.made("/v1/consents", portal, {"person_id": person, "organisation_id": company})["id"],
     }
 
@@ -31,6 +34,7 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/people/<person_id>": {"given_name": "Gekapert"},
     "PATCH /v1/employments/<employment_id>": {"valid_until": "2030-01-01"},
     "PATCH /v1/memberships/<membership_id>": {"valid_until": "2030-01-01"},
+    "POST /v1/memberships/<membership_id>/end": {"valid_until": "2030-01-01"},
     "POST /v1/people/<person_id>/merge": {"into_person_id": "somebody"},
 }
 PUBLIC_FACTS = {"GET /v1/organisations/<organisation_id>"}
@@ -64,7 +68,7 @@ def test_hr_of_another_employer_of_the_same_cluster_finds_nothing_of_people(desk
     assert {statuses[name] for name in statuses if name not in memberships} == {404}, statuses
 
 
-@pytest.mark.parametrize("path", ["people", "employments", "consents", "memberships"])
+@pytest.mark.parametrize("path", ["people", "employments", "consents", "memberships", "awarding-grants"])
 def test_lists_hold_nothing_of_another_cluster(desk: Desk, theirs: dict[str, str], path: str) -> None:
     for filters in ("", f"?organisation={theirs['organisation_id']}"):
         assert desk.call("GET", f"/v1/{path}{filters}", desk.portal(desk.cluster())).body["items"] == []

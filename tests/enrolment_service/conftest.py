@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from services.enrolment_service.app import create_app
 from services.enrolment_service.store import SERVICE, Store
 from shared.bus.held import Incoming
 from shared.bus.inbox import Inbox
+from shared.bus.timers import Timer
 from shared.clock import new_id, utc_now
-from shared.schemas.catalog import SessionOpened
+from shared.schemas.catalog import SessionOpened, SessionStarted
 from shared.schemas.directory import ConsentGiven, EmploymentStarted, PersonRegistered
 from shared.schemas.event import Event
 from shared.storage.transaction import decide
@@ -61,9 +63,13 @@ class Service:
         self.house.database["consumer_progress"].update_one({"_id": "copies"}, progress, upsert=True)
 
     def tick(self) -> None:
-        """Do what the timers would do now."""
-        for timer in timers.timers(self.decide, lambda: self.actions(self.house.work())):
+        """Do what the timers would do now: a turn of each."""
+        for timer in self._timers:
             timer.action()
+
+    @cached_property
+    def _timers(self) -> list[Timer]:
+        return timers.timers(self.decide, lambda: self.actions(self.house.work()))
 
     def decide(self, act: Callable[[Actions], int]) -> int:
         """One action in its own transaction."""
@@ -74,6 +80,11 @@ class Service:
         session_id = new_id()
         self.feed(opened(session_id, **terms))
         return session_id
+
+    def begin(self, session_id: str) -> None:
+        """The session starts."""
+        about = {"session_id": session_id, "course_id": "course-1", "cluster_id": HOST}
+        self.feed(SessionStarted(course_version=1, **about))
 
     def person(self, cluster_id: str = HOME) -> str:
         """A worker who works for EMPLOYER and consents; returns the id."""

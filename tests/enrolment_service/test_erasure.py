@@ -19,6 +19,7 @@ from shared.schemas.enrolment import EnrolmentCancelled
 from shared.storage.transaction import commit
 from shared.storage.work import UnitOfWork
 from tests.enrolment_service.conftest import EMPLOYER, HOME, HOST, Service
+from tests.leftovers import holding
 
 
 def seats(service: Service, session_id: str) -> tuple[int, int, int]:
@@ -50,6 +51,7 @@ def look_again(service: Service) -> None:
 
 
 def attend(service: Service, session_id: str, enrolment_id: str, percent: int = 100) -> None:
+    service.begin(session_id)
     items = [{"enrolment_id": enrolment_id, "attendance": percent}]
     service.client.put(f"/v1/rosters/{session_id}/attendance", json={"items": items}, headers=service.trainer())
 
@@ -135,6 +137,37 @@ def test_hundreds_of_enrolments_end_chunk_by_chunk(service: Service) -> None:
     taken = service.house.database["seats"].find({"_id": {"$in": [row["session_id"] for row in rows]}})
     assert {row["taken"] for row in taken} == {0}
     assert service.house.database["outbox"].count_documents({"type": EnrolmentCancelled.TYPE, "key": enrolment}) == 1
+
+
+def test_what_was_written_about_an_erased_person_is_nowhere_any_more(service: Service) -> None:
+    loser, person = service.people(2)
+    decided = [("reject", loser), ("cancel", person), ("reject", person)]
+    for number, (verb, who) in enumerate(decided):
+        session_id = service.session(approval_needed=True)
+        enrolment = service.apply(session_id, who, employer_id=EMPLOYER).json["id"]
+        headers = service.hr() | {"Idempotency-Key": f"{verb}-{person}-{number}"}
+        body = {"reason": f"nobody-should-keep-this {person}"}
+        assert service.client.post(f"/v1/enrolments/{enrolment}/{verb}", json=body, headers=headers).status_code == 201
+    before = holding(service.house.database, f"nobody-should-keep-this {person}")
+
+    service.feed(PersonMerged(person_id=loser, into_person_id=person), PersonErased(person_id=person))
+    service.tick()
+
+    assert before == ["enrolments"]
+    assert holding(service.house.database, f"nobody-should-keep-this {person}") == []
+
+
+def test_what_is_written_about_somebody_who_is_being_erased_is_forgotten_too(service: Service) -> None:
+    person = service.person()
+    enrolment = service.apply(service.session(), person).json["id"]
+    service.feed(PersonErased(person_id=person))
+    service.tick()
+    text = f"written-late {person}"
+    service.house.database["enrolments"].update_one({"_id": enrolment}, {"$set": {"cancel_reason": text}})
+
+    look_again(service)
+
+    assert holding(service.house.database, text) == []
 
 
 def test_an_erasure_told_twice_has_one_effect(service: Service) -> None:

@@ -30,7 +30,13 @@ def test_schemathesis_finds_no_fault_in_any_operation(stack: Stack, found: Ids, 
         "SCHEMATHESIS_HOOKS": "tests.journeys.walk_hooks",
         "WALK_STACK": str(stack.data),
         "WALK_CLUSTER": CLUSTER,
-        "WALK_OWN": json.dumps({"course_id": found["courses"], "person_id": found["people"]}),
+        "WALK_OWN": json.dumps(
+            {
+                "course_id": found["courses"],
+                "person_id": found["people"],
+                "organisation_id": found["own organisations"],
+            }
+        ),
     }
 
     assert_no_faults(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from clusterskills import seed
@@ -25,6 +26,7 @@ PLACES: Final = {
     "path.issuer_id": "issuers",
     "path.organisation_id": "organisations",
     "path.membership_id": "memberships",
+    "path.grant_id": "grants",
     "path.person_id": "people",
     "path.employment_id": "employments",
     "path.consent_id": "consents",
@@ -37,6 +39,8 @@ PLACES: Final = {
     "body.into_person_id": "people",
     "body.employer_id": "employers",
     "body.organisation_id": "employers",
+    "body.grantee_id": "organisations",
+    "body.course_id": "courses",
     "body.group_id": "organisations",
     "body.provider_id": "employers",
     "body.awarding_body_id": "issuers",
@@ -54,6 +58,7 @@ def prepare(facts: dict[str, Any]) -> Ids:
         seed_people(cast)
         begun = datetime.now(UTC)
         _walk_journey(cast)
+        _lend_seals(cast)
         _open_another_session(cast, begun)
         return _ids(cast, begun)
     finally:
@@ -84,6 +89,15 @@ def _walk_journey(cast: Cast) -> None:
 def _course() -> seed.Course:
     providers = {organisation.slug for organisation in seed.organisations() if organisation.cluster == CLUSTER}
     return next(course for course in seed.courses() if course.provider in providers and not course.prerequisites)
+
+
+def _lend_seals(cast: Cast) -> None:
+    """Organisations of the walk's own, which it may suspend, and what they lent each other."""
+    manager = cast.person("manager", CLUSTER)
+    facts = {"type": "training_provider", "legal_name": "Akademie der Probe", "country": "CZ"}
+    made = [manager.post("/v1/organisations", facts).body["id"] for _ in range(3)]
+    for organisation_id, grantee_id in pairwise(made):
+        manager.post("/v1/awarding-grants", {"organisation_id": organisation_id, "grantee_id": grantee_id})
 
 
 def _open_another_session(cast: Cast, begun: datetime) -> None:
@@ -127,6 +141,8 @@ def _ids(cast: Cast, begun: datetime) -> Ids:
         "certificates": _some(certificates),
         "issuers": sorted({one["awarding_body_id"] for one in certificates if one["visible"]}),
         "organisations": _some(manager.all("/v1/organisations", cluster=cluster)),
+        "own organisations": _some(_since(begun, manager.all("/v1/organisations", cluster=cluster))),
+        "grants": _some(manager.all("/v1/awarding-grants")),
         "memberships": _some(manager.all("/v1/memberships", group=cluster)),
         "people": _some(_since(begun, manager.all("/v1/people"))),
         "employments": _some(employments),

@@ -1,7 +1,7 @@
 """What schemathesis loads for the walk over the running stack: who calls each operation, and the one 503 that is meant.
 
 The environment names the stack's data folder (WALK_STACK) the cluster whose people call (WALK_CLUSTER),
-and which courses and people are the walk's own (WALK_OWN: parameter -> ids).
+and which courses, people and organisations are the walk's own (WALK_OWN: parameter -> ids).
 """
 
 import json

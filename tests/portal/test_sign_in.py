@@ -108,6 +108,19 @@ def test_a_used_answer_does_not_sign_in_another_time(street: Street) -> None:
     assert not _is_signed_in(browser)
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"), [(PUBLIC, 303), ("https://evil.example", 403), ("null", 403), (f"{PUBLIC}.evil.example", 403)]
+)
+def test_a_page_of_another_origin_signs_nobody_out_even_with_the_forms_token(
+    street: Street, origin: str, status: int
+) -> None:
+    browser = street.signed_in()
+    answer = browser.post("/sign-out", data={"form_token": _form_token(browser)}, headers={"Origin": origin})
+
+    assert answer.status_code == status
+    assert _is_signed_in(browser) == (status == 403)
+
+
 def test_two_tabs_can_sign_in_at_the_same_time(street: Street) -> None:
     browser = street.browser()
     first, second = (street.provider.grant(_begin(browser)) for _ in range(2))

@@ -67,10 +67,14 @@ def test_the_standard_library_speaks_json_too(stream: io.StringIO) -> None:
     assert "KeyError" in str(second["exception"])
 
 
-def test_kafkas_client_says_nothing_of_each_attempt_to_reconnect(stream: io.StringIO) -> None:
-    logging.getLogger("kafka.net.manager").error("Connection failed")
+def test_kafkas_client_says_its_errors_once_and_nothing_of_each_attempt_to_reconnect(stream: io.StringIO) -> None:
+    for attempt in range(3):
+        logging.getLogger("kafka.net.manager").error(f"Connection {attempt} failed")
+        logging.getLogger("kafka.net.manager").warning("Trying again")
+        logging.getLogger("some.library").error("ours")
+    logging.getLogger("kafka.cluster").error("Another thing")
 
-    assert lines(stream) == []
+    assert [line["event"] for line in lines(stream)] == ["Connection 0 failed", *["ours"] * 3, "Another thing"]
 
 
 def test_an_exception_is_told_without_local_variables(stream: io.StringIO) -> None:
@@ -155,6 +159,21 @@ def test_the_numbers_are_served_on_their_own_port() -> None:
 
     assert "clusterskills_outbox_waiting 7.0" in text
     assert 'clusterskills_consumer_lag{topic="enrolment"} 3.0' in text
+
+
+def test_the_inner_port_tells_whether_the_process_does_its_work() -> None:
+    troubles: list[str] = []
+    server = metrics.serve(0, trouble=lambda: troubles[0] if troubles else None)
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/health/live"
+        assert httpx.get(url).status_code == 200
+        troubles.append("relay hangs")
+        answer = httpx.get(url)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+    assert (answer.status_code, answer.text) == (503, "relay hangs")
 
 
 def test_readiness_counts_required_checks_only() -> None:

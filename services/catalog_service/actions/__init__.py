@@ -14,5 +14,6 @@ class Actions:
     """Everything that can be done within one unit of work."""
 
     def __init__(self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self.copies = store.copies
         self.courses = Courses(store, now, new_id)
         self.sessions = Sessions(store, now, new_id)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.catalog_service.domain import course
+from services.catalog_service.domain import course, naming
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.course import DRAFT, PUBLISHED, Course, CourseVersion
 from services.catalog_service.domain.kept import Actor, require_version
@@ -40,7 +40,11 @@ class Courses:
 
     def rewrite(self, actor: Actor, course_id: str, changes: dict[str, Any], seen: int | None) -> Course:
         """Change the draft."""
-        return self._decide(actor, course_id, seen, lambda found: (course.rewrite(found, changes, actor), []))
+
+        def decide(found: Course) -> tuple[Course, list[Any]]:
+            return course.rewrite(found, changes, actor, self._fitness(found)), []
+
+        return self._decide(actor, course_id, seen, decide)
 
     def revise(self, actor: Actor, course_id: str, seen: int | None) -> Course:
         """Begin a revision of what is published."""
@@ -52,7 +56,7 @@ class Courses:
         def decide(found: Course) -> tuple[Course, list[Any]]:
             wanted = found.draft.prerequisites if found.draft else ()
             others = [i for i in wanted if i != found.id]
-            return course.submit(found, actor, self._store.unknown_courses(others))
+            return course.submit(found, actor, self._store.unknown_courses(others), self._fitness(found))
 
         return self._decide(actor, course_id, seen, decide)
 
@@ -64,7 +68,7 @@ class Courses:
         """Approve it: the draft becomes the next version."""
         found = self._own(actor, course_id)
         require_version(found, seen)
-        published, version, events = course.publish(found, actor, self._now())
+        published, version, events = course.publish(found, actor, self._now(), self._fitness(found))
         self._store.save(version)
         return self._store.save(published, events)
 
@@ -116,14 +120,18 @@ class Courses:
             draft=draft,
             draft_status=DRAFT,
         )
-        return self._store.save(course.write(made, actor))
+        return self._store.save(course.write(made, actor, self._fitness(made)))
 
     def _bring_up_to_date(self, actor: Actor, found: Course, content: Content) -> Course:
         if content == (found.draft or found.content):
             return found
         begun = course.revise(found, actor) if found.status == PUBLISHED and found.draft is None else found
         changes = {name: getattr(content, name) for name in content.__dataclass_fields__}
-        return self._store.save(course.rewrite(begun, changes, actor))
+        return self._store.save(course.rewrite(begun, changes, actor, self._fitness(begun)))
+
+    def _fitness(self, found: Course) -> course.Fitness:
+        """Asks the copies of organisations and grants."""
+        return lambda content: naming.unfit(content, *self._store.copies.named(found.id, found.cluster_id, content))
 
     def _with_number(self, actor: Actor, external_id: str, provider_id: str) -> list[Course]:
         return self._store.courses_with_number(actor.cluster_id, provider_id, external_id)

@@ -1,6 +1,7 @@
 """Sessions: planned, opened, closed, begun, moved, cancelled, completed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,15 @@ from services.catalog_service.domain.course import Course
 from services.catalog_service.domain.kept import Actor, require_version
 from services.catalog_service.domain.session import PLANNED, Session
 from services.catalog_service.store import Store, not_found
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who may have a seat: a person (`person_id`), or whoever speaks for the people of a cluster (`cluster_id`)."""
+
+    field: str
+    value: str
+
 
 _Decide = Callable[[Session], tuple[Session, list[Any]]]
 
@@ -45,6 +55,24 @@ class Sessions:
         found = self._store.sessions({"$and": [filters, {"$or": visible}]}, after, limit)
         return found, self._store.session_position(found[-1]) if len(found) == limit else None
 
+    def rooms(self, actor: Actor | None, guest: Guest | None, found: Iterable[Session]) -> set[str]:
+        """Of which sessions the meeting room is this caller's business: the own cluster's staff's, and that of who has a
+        seat or speaks for a cluster that has one."""
+        with_room = [one for one in found if one.terms.url is not None]
+        own = {one.id for one in with_room if _owns(actor, one)}
+        others = [one.id for one in with_room if one.id not in own]
+        if guest is None or not others:
+            return own
+        return own | self._store.attended(others, guest.field, guest.value)
+
+    def let_in(self, enrolment_id: str, session_id: str, person_id: str, cluster_id: str) -> None:
+        """Somebody has a seat."""
+        self._store.let_in(enrolment_id, session_id, person_id, cluster_id)
+
+    def let_out(self, enrolment_id: str) -> None:
+        """They have none any more."""
+        self._store.let_out(enrolment_id)
+
     def change(self, actor: Actor, session_id: str, changes: dict[str, Any], seen: int | None) -> Session:
         """Change the terms."""
         return self._decide(actor, session_id, seen, lambda found: session.change(found, changes))
@@ -80,9 +108,9 @@ class Sessions:
 
     # -- without a caller
 
-    def due(self, limit: int) -> list[str]:
-        """Open sessions whose deadline passed."""
-        return self._store.due_sessions(self._now(), limit)
+    def due(self, after: str, limit: int) -> list[str]:
+        """Open sessions whose deadline passed, by id."""
+        return self._store.due_sessions(self._now(), after, limit)
 
     def close_when_due(self, session_id: str) -> int:
         """Close one of them, unless somebody did. Returns how many were closed."""

@@ -5,11 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.catalog_service.actions import Actions
+from services.catalog_service.actions.sessions import Guest
 from services.catalog_service.domain.content import FIELD_UNKNOWN, Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion
 from services.catalog_service.domain.kept import Actor, Kept
 from services.catalog_service.domain.session import Session
 from shared.auth.caller import Caller
+from shared.auth.visibility import is_cluster_wide
 from shared.errors import Forbidden
 from shared.http.door import Call, Reply
 from shared.storage.work import UnitOfWork
@@ -40,6 +42,16 @@ def reader_of(call: Call) -> Actor | None:
     if who is None or who.cluster_id is None or who.scopes.isdisjoint(_STAFF):
         return None
     return _actor(who, who.cluster_id)
+
+
+def guest_of(call: Call) -> Guest | None:
+    """Who reads, if they may have a seat somewhere or speak for people who have."""
+    who = call.caller
+    if who is None or (who.person_id is None and who.cluster_id is None):
+        return None
+    if is_cluster_wide(who):
+        return Guest("cluster_id", who.cluster_id or "")
+    return Guest("person_id", who.person_id or "")
 
 
 def _actor(who: Caller, cluster_id: str) -> Actor:
@@ -113,17 +125,20 @@ def show_version(version: CourseVersion) -> dict[str, Any]:
     }
 
 
-def session_reply(session: Session, *, made: bool = False) -> Reply:
+def session_reply(session: Session, *, made: bool = False, room: bool = True) -> Reply:
     """One session with its ETag, and its address when it is new."""
     location = f"/v1/sessions/{session.id}" if made else None
-    return Reply(show_session(session), status=201 if made else None, version=session.version, location=location)
+    status = 201 if made else None
+    return Reply(show_session(session, room=room), status=status, version=session.version, location=location)
 
 
-def show_session(session: Session) -> dict[str, Any]:
-    """A session."""
+def show_session(session: Session, *, room: bool) -> dict[str, Any]:
+    """A session, with the address of its meeting room or without."""
     fields = asdict(session)
+    terms = fields.pop("terms")
     return {
-        **fields.pop("terms"),
+        **terms,
+        "url": terms["url"] if room else None,
         **fields,
         "links": {
             "self": f"/v1/sessions/{session.id}",

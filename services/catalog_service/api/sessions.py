@@ -2,15 +2,18 @@
 
 from typing import Any
 
+from services.catalog_service.actions.sessions import Sessions
 from services.catalog_service.api.parts import (
     WRITE,
     Parts,
     actor_of,
+    guest_of,
     reader_of,
     session_reply,
     session_terms,
     show_session,
 )
+from services.catalog_service.domain.session import Session
 from services.catalog_service.schemas import (
     CancelBody,
     RescheduleBody,
@@ -45,16 +48,25 @@ def add(door: Door, parts: Parts) -> None:
 def _add_reading(door: Door, parts: Parts) -> None:
     @door.get("/v1/sessions", scope=PUBLIC, query=SessionQuery, returns=SessionView, paged=True)
     def list_sessions(call: Call) -> Reply:
-        """Sessions by start; plans for the own cluster only."""
+        """Sessions by start; plans for the own cluster only, and `url` for who teaches it or has a seat."""
         sessions = parts.reading().sessions
-        if ids := call.query.get("ids"):
-            return Reply(call.page([show_session(s) for s in sessions.named(reader_of(call), ids)]))
-        found, after = sessions.page(reader_of(call), _filters(call), call.after, call.limit)
-        return Reply(call.page([show_session(session) for session in found], after))
+        found, after = _found(sessions, call)
+        rooms = sessions.rooms(reader_of(call), guest_of(call), found)
+        return Reply(call.page([show_session(session, room=session.id in rooms) for session in found], after))
 
     @door.get(_SESSION, scope=PUBLIC, returns=SessionView)
     def get_session(call: Call, session_id: str) -> Reply:
-        return session_reply(parts.reading().sessions.get(reader_of(call), session_id))
+        """One session; `url` for who teaches it or has a seat."""
+        sessions = parts.reading().sessions
+        found = sessions.get(reader_of(call), session_id)
+        return session_reply(found, room=found.id in sessions.rooms(reader_of(call), guest_of(call), [found]))
+
+
+def _found(sessions: Sessions, call: Call) -> tuple[list[Session], Any]:
+    """Those that are asked for by name, or a page of those that match, and where the next one begins."""
+    if ids := call.query.get("ids"):
+        return sessions.named(reader_of(call), ids), None
+    return sessions.page(reader_of(call), _filters(call), call.after, call.limit)
 
 
 def _add_writing(door: Door, parts: Parts) -> None:

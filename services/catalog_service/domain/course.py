@@ -3,13 +3,14 @@
 A course that was published keeps its content while a revision is written beside it (`draft`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from services.catalog_service.domain.content import Content, malformed, missing
-from services.catalog_service.domain.kept import Actor, Kept, refuse
+from services.catalog_service.domain.kept import Actor, Kept
+from services.catalog_service.domain.naming import refuse_course
 from shared.errors import Conflict, Forbidden, IllegalTransition, Violation
 from shared.schemas import catalog as events
 from shared.schemas.event import Event
@@ -17,6 +18,8 @@ from shared.schemas.event import Event
 DRAFT, IN_REVIEW, PUBLISHED, RETIRED = "draft", "in_review", "published", "retired"
 STATUSES: Final = (DRAFT, IN_REVIEW, PUBLISHED, RETIRED)
 Decided = tuple["Course", list[Event]]
+Fitness = Callable[[Content], Iterable[Violation]]
+"""What speaks against the organisations that a content names (`naming.unfit`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +74,20 @@ def version_id(course_id: str, number: int) -> str:
     return f"{course_id}/{number}"
 
 
-def write(course: Course, actor: Actor) -> Course:
-    """A new course as a draft."""
-    refuse("course", malformed(course.shown))
+def write(course: Course, actor: Actor, fitness: Fitness = lambda _: ()) -> Course:
+    """A new course as a draft. `fitness` tells, here and below, what speaks against the organisations it names."""
+    refuse_course([*malformed(course.shown), *fitness(course.shown)])
     return replace(course, authors=(actor.id,))
 
 
-def rewrite(course: Course, changes: dict[str, Any], actor: Actor) -> Course:
+def rewrite(course: Course, changes: dict[str, Any], actor: Actor, fitness: Fitness = lambda _: ()) -> Course:
     """Other content in the draft; nothing happens when it is the same."""
     if course.draft is None or course.draft_status != DRAFT:
         raise IllegalTransition("course", _state(course), "changed", _ways(course))
     draft = replace(course.draft, **changes)
     if draft == course.draft:
         return course
-    refuse("course", malformed(draft))
+    refuse_course([*malformed(draft), *fitness(draft)])
     return replace(course, draft=draft, provider_id=draft.provider_id, authors=_with(course.authors, actor.id))
 
 
@@ -95,10 +98,13 @@ def revise(course: Course, actor: Actor) -> Course:
     return replace(course, draft=course.content, draft_status=DRAFT, authors=(actor.id,), reasons=())
 
 
-def submit(course: Course, actor: Actor, unknown_prerequisites: Iterable[str]) -> Decided:
+def submit(
+    course: Course, actor: Actor, unknown_prerequisites: Iterable[str], fitness: Fitness = lambda _: ()
+) -> Decided:
     """Ask for review. The draft must be complete."""
     draft = _draft(course, DRAFT, "submitted")
-    refuse("course", [*missing(draft), *malformed(draft), *_unmet(course, draft, unknown_prerequisites)])
+    broken = [*missing(draft), *malformed(draft), *_unmet(course, draft, unknown_prerequisites)]
+    refuse_course([*broken, *fitness(draft)])
     submitted = replace(course, draft_status=IN_REVIEW, reasons=(), authors=_with(course.authors, actor.id))
     return submitted, [events.CourseSubmitted(**_head(course, draft), submitted_by=actor.id)]
 
@@ -111,10 +117,13 @@ def send_back(course: Course, actor: Actor, reasons: Iterable[str]) -> Decided:
     return returned, [events.CourseReturned(**_head(course, draft), returned_by=actor.id)]
 
 
-def publish(course: Course, actor: Actor, now: datetime) -> tuple[Course, CourseVersion, list[Event]]:
+def publish(
+    course: Course, actor: Actor, now: datetime, fitness: Fitness = lambda _: ()
+) -> tuple[Course, CourseVersion, list[Event]]:
     """A reviewer who did not write it approves: the draft is the next version."""
     draft = _draft(course, IN_REVIEW, PUBLISHED)
     _require_other_eyes(course, actor)
+    refuse_course(fitness(draft))
     number = course.published_version + 1
     kind = events.CoursePublished if number == 1 else events.CourseRevised
     event = kind(**_head(course, draft), **_told(draft), published_at=now)

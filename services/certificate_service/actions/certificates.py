@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Final
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
 from services.certificate_service.adapters.names import Named
-from services.certificate_service.domain import Certificate, Holder, Person, Place
+from services.certificate_service.domain import Certificate, Holder, Person, Place, Withheld
 from services.certificate_service.store import Store, Stored
 from services.certificate_service.store.certificates import Sealed
 from services.certificate_service.store.feed import Filters, Scope
@@ -21,6 +20,7 @@ from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, see
 from shared.clock import Clock, Ids
 from shared.errors import Forbidden, NotFound, NotYetKnown, Stale, Transient
 from shared.schemas.event import Event
+from shared.storage.pages import Rows, fill
 
 __all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewPlace", "Shown"]
 
@@ -90,16 +90,20 @@ class Certificates:
         """What the caller may see after a position of the feed, in its order."""
         caller = self._as_known(caller)
         scope = self._scope(caller)
-        shown: list[Shown] = []
-        position, more = after, True
-        while more and len(shown) < limit:
-            wanted = limit - len(shown)
-            rows, people = self._store.feed.page(scope, filters, after=position, limit=wanted, now=self._now())
-            for row in rows:
-                shown += self._shown(caller, row, people, filters, again=after > 0)
-            position = rows[-1].position or position if rows else position
-            more = len(rows) == wanted
-        return FeedPage(shown, position, more)
+
+        def read(position: int, count: int) -> Rows[Shown, int]:
+            found = self._store.feed.page(scope, filters, after=position, limit=count, now=self._now())
+            rows = [
+                (r.position or 0, self._shown(caller, r, found.people, filters, again=after > 0)) for r in found.rows
+            ]
+            return Rows(rows, found.position, found.more)
+
+        page = fill(read, after, limit)
+        return FeedPage(page.items, page.position, page.more)
+
+    def withheld(self, caller: Caller, after: str | None, limit: int) -> list[tuple[Withheld, datetime]]:
+        """Completions of the caller's courses, or under the caller's seal, that are not certified now; since when."""
+        return self._store.withheld.page(self._awarding(caller), after, limit)
 
     def credential(self, caller: Caller | None, certificate_id: str, secret: str | None) -> bytes | Stored:
         """The signed credential for who may have it, else the certificate whose status anybody may know."""
@@ -164,12 +168,16 @@ class Certificates:
 
     # -- share links
 
-    def share(self, caller: Caller, certificate_id: str) -> tuple[str, str]:
-        """A link that opens the credential for whoever has it: its id and its secret. Only the holder makes one."""
+    def share(self, caller: Caller, certificate_id: str) -> str:
+        """A link that opens the credential for whoever has its secret: its id. Only the holder makes one."""
         self._own(caller, certificate_id)
-        share_id, secret = self._ids(), _text(os.urandom(_SECRET_BYTES))
-        self._store.shares.add(share_id, certificate_id, secret)
-        return share_id, secret
+        share_id = self._ids()
+        self._store.shares.add(share_id, certificate_id, self.share_secret(certificate_id, share_id))
+        return share_id
+
+    def share_secret(self, certificate_id: str, share_id: str) -> str:
+        """The secret of a share link: made of its id, so that a repeated request can be told it and nobody keeps it."""
+        return self._secret("share links", f"{certificate_id}\n{share_id}")
 
     def end_share(self, caller: Caller, certificate_id: str, share_id: str) -> None:
         """The link opens nothing any more."""
@@ -178,8 +186,10 @@ class Certificates:
 
     def qr_secret(self, certificate_id: str) -> str:
         """The secret in the QR of the paper: made of the certificate's id, so that it need not be kept."""
-        key = self._pen.master.derive("qr secrets")
-        return _text(hmac.digest(key, certificate_id.encode(), hashlib.sha256)[:_SECRET_BYTES])
+        return self._secret("qr secrets", certificate_id)
+
+    def _secret(self, purpose: str, name: str) -> str:
+        return _text(hmac.digest(self._pen.master.derive(purpose), name.encode(), hashlib.sha256)[:_SECRET_BYTES])
 
     # -- who may
 
@@ -216,25 +226,23 @@ class Certificates:
         if employers:
             self._require_fresh()
         cluster = caller.cluster_id if is_cluster_wide(caller) else None
-        manages = _MANAGE in caller.scopes
-        return Scope(
-            person_id=caller.person_id,
-            cluster_id=cluster,
-            employer_ids=employers,
-            awarding_cluster_id=cluster if manages else None,
-            awarding_body_ids=caller.organisation_ids if manages else frozenset(),
-        )
+        awarding = self._awarding(caller) if _MANAGE in caller.scopes else Scope()
+        return replace(awarding, person_id=caller.person_id, cluster_id=cluster, employer_ids=employers)
+
+    def _awarding(self, caller: Caller) -> Scope:
+        cluster = caller.cluster_id if is_cluster_wide(caller) else None
+        return Scope(awarding_cluster_id=cluster, awarding_body_ids=caller.organisation_ids)
 
     def _shown(
         self, caller: Caller, row: Stored, people: dict[str, Person], filters: Filters, *, again: bool
-    ) -> list[Shown]:
+    ) -> Shown | None:
         certificate = row.value
         person = people.get(certificate.person_id or "", Person(id=""))
         if sees_whole(caller, _facts(certificate, may=self._may_see(certificate, person))):
-            return [Shown(row)]
+            return Shown(row)
         if filters.employer is None and _awards(caller, certificate):
-            return [Shown(row, withheld=NOT_THE_AWARDERS)]
-        return [Shown(row, visible=False)] if again and not filters.any else []
+            return Shown(row, withheld=NOT_THE_AWARDERS)
+        return Shown(row, visible=False) if again and not filters.any else None
 
     def _may_see(self, certificate: Certificate, person: Person) -> bool:
         """As recorded, in the order of the feed, and as of today: an employment may have ended by its date."""
@@ -306,10 +314,10 @@ class Certificates:
 
 
 def _awards(caller: Caller, certificate: Certificate) -> bool:
-    """Somebody of the awarding body, or the desk of the cluster in whose name the course was offered."""
+    """Somebody of the awarding body, or the desk of its home cluster or of the one that offered the course."""
     if _MANAGE not in caller.scopes:
         return False
-    if is_cluster_wide(caller) and caller.cluster_id == certificate.awarding_cluster_id:
+    if is_cluster_wide(caller) and caller.cluster_id in {certificate.awarding_cluster_id, certificate.body_cluster_id}:
         return True
     return certificate.awarding_body_id in caller.organisation_ids
 

@@ -6,11 +6,14 @@ from services.certificate_service.actions.visibility import Visibility
 from services.certificate_service.store import Store
 from shared.schemas.catalog import CourseContent
 from shared.schemas.directory import (
+    AwardingGranted,
+    AwardingWithdrawn,
     ConsentGiven,
     ConsentWithdrawn,
     EmploymentEnded,
     EmploymentStarted,
     OrganisationFacts,
+    OrganisationSuspended,
     PersonErased,
 )
 from shared.schemas.event import Envelope
@@ -33,6 +36,18 @@ class Copying:
     def organisation(self, event: OrganisationFacts, store: Store) -> None:
         """Its public facts."""
         store.copies.put_organisation(event)
+
+    def suspended(self, event: OrganisationSuspended, store: Store) -> None:
+        """It awards nothing for now."""
+        store.copies.suspend_organisation(event)
+
+    def granted(self, event: AwardingGranted, store: Store) -> None:
+        """Somebody's courses may carry a seal."""
+        store.copies.grant(event)
+
+    def withdrawn(self, event: AwardingWithdrawn, store: Store) -> None:
+        """They no longer may."""
+        store.copies.withdraw(event)
 
     def erased(self, event: PersonErased, store: Store) -> None:
         """Nothing is left to know."""

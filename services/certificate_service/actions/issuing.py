@@ -5,7 +5,7 @@ decide on what the transaction will check: the certificate, and the holder, whom
 """
 
 from collections import Counter as Counted
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,18 +16,27 @@ from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
 from services.certificate_service.adapters.names import Named, Names
 from services.certificate_service.adapters.plain_json import BadDocument
-from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, Place
+from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, Place, Withheld
 from services.certificate_service.store import Reservation, Store
 from shared.clock import Clock
 from shared.errors import NotYetKnown, ServiceError
+from shared.logs import get_logger
+from shared.schemas.codec import encode_data
 from shared.schemas.directory import PersonErased, PersonMerged
 from shared.schemas.enrolment import EnrolmentCompleted, EnrolmentResultCorrected
-from shared.schemas.event import Envelope
+from shared.schemas.event import Envelope, Event
+from shared.storage.work import UnitOfWork
 
 __all__ = ["ISSUED", "Issuing", "Store"]
 
 ISSUED = Counter("clusterskills_certificates_issued", "Certificates issued, first ones and reissues")
+WITHHELD = Counter("clusterskills_awards_withheld", "Completions held back for want of the body's grant", ["reason"])
+_AT_ONCE = 200
 
+log = get_logger(__name__)
+
+Decide = Callable[[Callable[[UnitOfWork], int]], int]
+"""Runs an action in a transaction of its own, again when somebody was faster."""
 Passed = EnrolmentCompleted | EnrolmentResultCorrected
 
 
@@ -64,10 +73,13 @@ class Issuing:
 
     def prepare(self, envelopes: Sequence[Envelope], store: Store) -> None:
         """Load what the batch names, ask for names once, sign. What one event lacks is told when its turn comes."""
-        happened = [envelope.event for envelope in envelopes]
+        self._ready([envelope.event for envelope in envelopes], store)
+
+    def _ready(self, happened: Sequence[Event], store: Store) -> None:
         store.holders.ensure(_people(happened), self._pen.new_holder_key)
         reserved = store.issuers.reservations(_enrolments(happened))
         store.certificates.preload(r.certificate_id for r in reserved.values())
+        store.withheld.preload(_enrolments(happened))
         store.work.memo[_RESERVED] = dict(reserved)
         # After the holders: whoever changes these facts meanwhile has saved the holder, and then this is decided again.
         store.copies.preload_people(store.holders.resolve(i).person_id for i in _people(happened))
@@ -89,8 +101,13 @@ class Issuing:
             try:
                 course = store.copies.course(event.course_id, event.course_version)
                 body = store.copies.organisation(course.awarding_body_id)
+                # What stands is corrected under the seal that it has.
+                reason = None if again else store.copies.hindrance(course, body)
             except NotYetKnown as missing:
                 store.work.memo[_key(event)] = missing
+                continue
+            if reason is not None:
+                store.work.memo[_key(event)] = _withheld(event, course, body, reason)
                 continue
             store.issuers.ensure(body.id, lambda body=body: self._pen.new_issuer_key(body.id, self._now()))  # type: ignore[misc]
             tasks.append(_Task(event=event, holder=holder, course=course, body=body, again=again))
@@ -159,7 +176,7 @@ class Issuing:
 
     def complete(self, event: EnrolmentCompleted, store: Store) -> None:
         """Issue, once per enrolment."""
-        draft = _draft_for(event, store)
+        draft = self._draft_or_keep(event, store)
         if draft is not None and store.certificates.find(draft.certificate_id) is None:
             self._issue(event, draft, store)
 
@@ -167,16 +184,76 @@ class Issuing:
         """Revoke what is no pass any more; issue or reissue what is one."""
         known = _certificate_of(event.enrolment_id, store)
         if not event.passed:
+            store.withheld.drop(event.enrolment_id)
             if known is not None:
                 store.certificates.save(*domain.fail(known, self._now()))
             return
-        draft = _draft_for(event, store)
+        draft = self._draft_or_keep(event, store)
         if draft is None:
             return
         if known is None:
             self._issue(event, draft, store)
         elif domain.needs_correction(known, event.score):
             self._reissue(known, event, draft, store)
+
+    # -- what waits for a grant
+
+    def give_out(self, new_work: Callable[[], UnitOfWork], decide: Decide) -> int:
+        """Issue what was held back and may carry its seal now. Returns how many; the rest of a long list comes next."""
+        store, given = Store(new_work()), 0
+        for course_id, version in store.withheld.courses():
+            if self._may_be_given(course_id, version, store):
+                waiting = store.withheld.of_course(course_id, version, _AT_ONCE)
+                given += sum(self._give_alone(enrolment_id, decide) for enrolment_id in waiting)
+        return given
+
+    def _give_alone(self, enrolment_id: str, decide: Decide) -> int:
+        """One that fails holds up no other; it is tried again the next time."""
+        try:
+            return decide(lambda work: self._give(enrolment_id, Store(work)))
+        except ServiceError as error:
+            log.warning("withheld_award_failed", enrolment_id=enrolment_id, code=error.error_code)
+            return 0
+
+    def _may_be_given(self, course_id: str, version: int, store: Store) -> bool:
+        try:
+            course = store.copies.course(course_id, version)
+            return store.copies.hindrance(course, store.copies.organisation(course.awarding_body_id)) is None
+        except NotYetKnown:
+            return False
+
+    def _give(self, enrolment_id: str, store: Store) -> int:
+        event = store.withheld.event(enrolment_id)
+        if event is None:
+            return 0
+        self._ready([event], store)
+        if isinstance(event, EnrolmentCompleted):
+            self.complete(event, store)
+        elif isinstance(event, EnrolmentResultCorrected):
+            self.correct(event, store)
+        return 1
+
+    def _draft_or_keep(self, event: Passed, store: Store) -> Draft | None:
+        """The draft for this event; None where the holder was erased, or when the award is held back."""
+        found = store.work.memo.get(_key(event))
+        if isinstance(found, Exception):
+            raise found
+        if isinstance(found, Withheld):
+            self._hold_back(found, event.person_id, store)
+            return None
+        store.withheld.drop(event.enrolment_id)
+        draft: Draft | None = found
+        return draft
+
+    def _hold_back(self, award: Withheld, person_id: str, store: Store) -> None:
+        """Saving the holder makes sure that nobody erases or merges them at the same time and misses this."""
+        holder = store.holders.resolve(person_id)
+        if holder.erased or _certificate_of(award.enrolment_id, store) is not None:
+            return
+        store.withheld.keep(award)
+        store.holders.save(replace(holder, withheld=sorted({*holder.withheld, award.enrolment_id})))
+        log.warning("award_withheld", reason=award.reason, enrolment_id=award.enrolment_id, course_id=award.course_id)
+        store.work.after_commit(WITHHELD.labels(award.reason).inc)
 
     def _issue(self, event: Passed, draft: Draft, store: Store) -> None:
         holder = store.holders.resolve(event.person_id)
@@ -194,7 +271,8 @@ class Issuing:
         )
         store.certificates.save(issued, happened)
         store.certificates.seal(self._pen.seal(holder, issued.id, draft.credential))
-        store.holders.save(replace(holder, certificates=[*holder.certificates, issued.id]))
+        waiting = [i for i in holder.withheld if i != issued.enrolment_id]
+        store.holders.save(replace(holder, certificates=[*holder.certificates, issued.id], withheld=waiting))
         store.work.after_commit(ISSUED.inc)
 
     def _reissue(self, known: Certificate, event: Passed, draft: Draft, store: Store) -> None:
@@ -213,6 +291,8 @@ class Issuing:
         holder = store.holders.get(event.person_id)
         for certificate_id in holder.certificates:
             _erase_certificate(certificate_id, store)
+        for enrolment_id in holder.withheld:
+            store.withheld.drop(enrolment_id)
         store.holders.save(domain.erase_holder(holder))
 
     def merge(self, event: PersonMerged, store: Store) -> None:
@@ -228,6 +308,8 @@ class Issuing:
             certificate = domain.hand_over(store.certificates.get(certificate_id).value, winner.person_id)
             sees = person.shows_results_to(certificate.employer_id, self._now().date())
             store.certificates.save(domain.show_to_employer(certificate, sees))
+        for enrolment_id in loser.withheld if winner.erased else ():
+            store.withheld.drop(enrolment_id)
         gone, kept = domain.merge_holders(loser, winner)
         store.holders.save(gone)
         store.holders.save(domain.erase_holder(kept) if winner.erased else kept)
@@ -246,12 +328,17 @@ def _key(event: Passed) -> tuple[str, int]:
     return ("draft", id(event))
 
 
-def _draft_for(event: Passed, store: Store) -> Draft | None:
-    found = store.work.memo.get(_key(event))
-    if isinstance(found, Exception):
-        raise found
-    draft: Draft | None = found
-    return draft
+def _withheld(event: Passed, course: Course, body: Organisation, reason: str) -> Withheld:
+    return Withheld(
+        enrolment_id=event.enrolment_id,
+        course_id=course.id,
+        course_version=course.version,
+        awarding_body_id=body.id,
+        awarding_cluster_id=course.cluster_id,
+        body_cluster_id=body.cluster_id,
+        reason=reason,
+        event=(event.TYPE, encode_data(event)),
+    )
 
 
 def _certificate_of(enrolment_id: str, store: Store) -> Certificate | None:

@@ -1,6 +1,6 @@
 """What employers' HR may see: follows employments and consents, and the days on which those begin and end."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -14,8 +14,6 @@ from shared.schemas.event import Envelope
 from shared.storage.work import UnitOfWork
 
 _IN_USE = "copies in use"
-Decide = Callable[[Callable[[UnitOfWork], int]], int]
-"""Runs an action in a transaction of its own, again when somebody was faster."""
 
 
 class Visibility:
@@ -23,6 +21,7 @@ class Visibility:
 
     def __init__(self, pen: Pen, now: Clock) -> None:
         self._pen, self._now = pen, now
+        self._faultless: dict[str, Any] | None = None
 
     def prepare(self, envelopes: Sequence[Envelope], store: Store) -> None:
         """Load what the batch names. A rebuild only makes copies: nobody reads those yet."""
@@ -39,20 +38,27 @@ class Visibility:
         with _real_time(store.work, self._now):
             self._refresh(person_id, store.holders.get(person_id).certificates, store)
 
-    def reconcile(self, new_work: Callable[[], UnitOfWork], decide: Decide) -> int:
-        """Once a day, and once after the copies were rebuilt: put right what no event told. Returns how many."""
-        store = Store(new_work())
+    def wrong(self, work: UnitOfWork, after: str) -> Iterator[tuple[str, tuple[str, str] | None]]:
+        """By id, certificates behind one, with their holder if what is recorded of them is wrong: an employment begins
+        and ends without an event on the day, and copies that were rebuilt may say something else.
+
+        Nothing any more once they were gone through on this day, with these copies, without finding any.
+        """
+        store = Store(work)
         state = {"day": self._now().date().isoformat(), "copies": store.copies.generation()}
         if store.feed.reconciled() == state:
-            return 0
-        wrong = list(store.feed.wrongly_shown(self._now().date()))
-        for person_id, certificate_id in wrong:
-            decide(lambda work, p=person_id, c=certificate_id: self._put_right(p, c, Store(work)))  # type: ignore[misc]
-        store.feed.note_reconciled(state)
-        return len(wrong)
+            return
+        self._faultless = self._faultless if after else state
+        for certificate_id, person_id in store.feed.wrongly_shown(self._now().date(), after):
+            if person_id is not None:
+                self._faultless = None
+            yield certificate_id, None if person_id is None else (person_id, certificate_id)
+        if self._faultless == state:
+            store.feed.note_reconciled(state)
 
-    def _put_right(self, person_id: str, certificate_id: str, store: Store) -> int:
-        return self._refresh(person_id, [certificate_id], store)
+    def put_right(self, person_id: str, certificate_id: str, work: UnitOfWork) -> int:
+        """Record what holds. Returns how many certificates changed."""
+        return self._refresh(person_id, [certificate_id], Store(work))
 
     def _refresh(self, person_id: str, certificate_ids: Iterable[str], store: Store) -> int:
         """Saving the holder makes sure that nothing is issued to them at the same time on the old facts."""

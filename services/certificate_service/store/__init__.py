@@ -2,13 +2,15 @@
 
 from pymongo import ASCENDING, IndexModel
 
-from services.certificate_service.store import certificates, issuers
+from services.certificate_service.store import certificates, issuers, withheld
 from services.certificate_service.store.certificates import Certificates, Sealed, Stored
 from services.certificate_service.store.copies import COPIES, Copies
 from services.certificate_service.store.feed import STATE, Feed, stamp
 from services.certificate_service.store.holders import HOLDERS, Holders
 from services.certificate_service.store.issuers import Issuers, Reservation
 from services.certificate_service.store.shares import SHARES, Shares
+from services.certificate_service.store.withheld import WITHHELD, WithheldAwards
+from shared.storage import seals
 from shared.storage.work import UnitOfWork
 from shared.wiring.house import Service
 
@@ -25,6 +27,8 @@ SERVICE = Service(
         "courses": [],
         "organisations": [],
         "people": [],
+        seals.GRANTS: seals.INDEXES,
+        WITHHELD: withheld.INDEXES,
         "consumer_progress": [],
         STATE: [],
     },
@@ -41,4 +45,5 @@ class Store:
         self.issuers = Issuers(work)
         self.copies = Copies(work)
         self.shares = Shares(work)
+        self.withheld = WithheldAwards(work)
         self.feed = Feed(work)

@@ -6,18 +6,28 @@ from typing import Any
 import msgspec
 
 from services.certificate_service.domain import SHARE_RESULTS, Course, Organisation, Person
+from shared.auth import seals
+from shared.auth.seals import Party
 from shared.bus.generations import COLLECTION as GENERATIONS
 from shared.bus.generations import ReadModel
 from shared.errors import NotYetKnown
 from shared.schemas import catalog, directory
 from shared.storage.mongo import Document
+from shared.storage.seals import GRANTS, Grants
 from shared.storage.work import Absent, UnitOfWork
 
 COURSES, ORGANISATIONS, PEOPLE = "courses", "organisations", "people"
-COPIES = ReadModel("copies", (COURSES, ORGANISATIONS, PEOPLE))
+COPIES = ReadModel("copies", (COURSES, ORGANISATIONS, PEOPLE, GRANTS))
 _CONTENT = (
     *("default_language", "titles", "descriptions", "workload_hours", "eqf_level", "ects", "mode", "homepage"),
-    *("cluster_id", "awarding_body_id", "assessment_type", "quality_assurance_type", "certificate_validity_months"),
+    *(
+        "cluster_id",
+        "provider_id",
+        "awarding_body_id",
+        "assessment_type",
+        "quality_assurance_type",
+        "certificate_validity_months",
+    ),
 )
 
 
@@ -30,6 +40,7 @@ class Copies:
 
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
+        self._grants = Grants(work)
 
     # -- reading
 
@@ -48,6 +59,20 @@ class Copies:
         except Absent as absent:
             raise NotYetKnown("organisation", organisation_id) from absent
         return msgspec.convert({**document, "id": organisation_id}, Organisation)
+
+    def hindrance(self, course: Course, body: Organisation) -> str | None:
+        """Why the course must not carry the body's seal now: NOT_GRANTED, ORGANISATION_SUSPENDED, or nothing.
+
+        NotYetKnown until the course's provider was registered.
+        """
+        if body.suspended:
+            return "ORGANISATION_SUSPENDED"
+        provider = self.organisation(course.provider_id)
+        whose = Party(id=provider.id, cluster_id=provider.cluster_id)
+        if not seals.needs_grant_to_award(course.cluster_id, whose, Party(id=body.id, cluster_id=body.cluster_id)):
+            return None
+        covered = seals.grantees(course.cluster_id, whose)
+        return None if self._grants.hold(body.id, seals.AWARD, course.id, covered) else "NOT_GRANTED"
 
     def person(self, person_id: str) -> Person:
         """The person's employments and consents; of somebody unknown there are none."""
@@ -86,9 +111,24 @@ class Copies:
             "legal_name": event.legal_name,
             "country": event.country,
             "homepage": event.homepage,
+            "cluster_id": event.cluster_id,
+            "suspended": event.status == "suspended",
         }
         self._work.peek(ORGANISATIONS, event.organisation_id)
         self._work.save(ORGANISATIONS, _ordered(document))
+
+    def suspend_organisation(self, event: directory.OrganisationSuspended) -> None:
+        """It may do nothing for now. Its facts came before, with an event of its own."""
+        known = self._work.get(ORGANISATIONS, event.organisation_id)
+        self._work.save(ORGANISATIONS, _ordered({**known, "suspended": True}))
+
+    def grant(self, event: directory.AwardingGranted) -> None:
+        """A seal is lent."""
+        self._grants.put(event, holds=True)
+
+    def withdraw(self, event: directory.AwardingWithdrawn) -> None:
+        """It is lent no longer."""
+        self._grants.put(event, holds=False)
 
     def erase_person(self, event: directory.PersonErased) -> None:
         """Nothing is left to know but that there was somebody, whatever else is said of them."""

@@ -25,13 +25,15 @@ from shared.storage.work import UnitOfWork
 _RELAY = "relay"
 _BATCH = 500
 STATE = "feed_state"
+_WINDOW = 1_000
+"""Certificates of somebody's that one query for a filter without an index looks at."""
 _SIGHT = {"person_id": 1, "employer_id": 1, "employer_sees": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Whose certificates: of any of these, as holder, holder's cluster or employer, or as who awarded them. With
-    nothing in it, nobody's."""
+    nothing in it, nobody's. `awarding_cluster_id` awarded what it offered and what carries the seal of one of its own."""
 
     person_id: str | None = None
     cluster_id: str | None = None
@@ -53,9 +55,25 @@ class Filters:
     expiring_before: datetime | None = None
 
     @property
+    def scanned(self) -> bool:
+        """Whether no index finds what is asked for."""
+        by_index = self.course is not None or self.worker is not None
+        return not by_index and any((self.employer, self.issued_since, self.status, self.expiring_before))
+
+    @property
     def any(self) -> bool:
         """Whether anything but the employer narrows the list: then what vanished is not told."""
         return any((self.worker, self.course, self.issued_since, self.status, self.expiring_before))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Certificates, their holders' employments and consents, how far was looked, and whether some may follow."""
+
+    rows: list[Stored]
+    people: dict[str, Person]
+    position: int
+    more: bool
 
 
 class Feed:
@@ -64,19 +82,46 @@ class Feed:
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
 
-    def page(
-        self, scope: Scope, filters: Filters, *, after: int, limit: int, now: datetime
-    ) -> tuple[list[Stored], dict[str, Person]]:
+    def page(self, scope: Scope, filters: Filters, *, after: int, limit: int, now: datetime) -> Part:
         """Certificates after the position, in its order, and their holders' employments and consents."""
         who = _who(scope, filters)
         if not who:
-            return [], {}
-        query = {"$and": [{"position": {"$gt": after}}, {"$or": who}, *_narrowed(filters, now)]}
+            return Part([], {}, after, more=False)
+        narrowed = _narrowed(filters, now)
         # One snapshot: a scan that meets a commit half-way could see a later position and have missed an earlier one.
         with self._work.database.client.start_session(snapshot=True) as session:
+            if filters.changed_since is not None:
+                before = self._before(filters.changed_since, session)
+                if before is None:
+                    return Part([], {}, after, more=False)
+                after = max(after, before)
+            until = self._window(who, after, session) if filters.scanned else None
+            positions = {"$gt": after} if until is None else {"$gt": after, "$lte": until}
+            query = {"$and": [{"position": positions}, {"$or": who}, *narrowed]}
             rows = self._work.collection(CERTIFICATES).find(query, session=session).sort("position", ASCENDING)
             found = [Stored(row) for row in rows.limit(limit)]
-            return found, self._people({f.value.person_id for f in found if f.value.person_id}, session)
+            people = self._people({f.value.person_id for f in found if f.value.person_id}, session)
+        full = len(found) == limit
+        end = until if until is not None and not full else (found[-1].position or after if found else after)
+        return Part(found, people, end, more=full or until is not None)
+
+    def _before(self, moment: datetime, session: ClientSession) -> int | None:
+        """The position behind which everything changed since then stands, as `changed_at` never falls along the feed;
+        None when nothing did."""
+        rows = self._work.collection(CERTIFICATES).find(
+            {"changed_at": {"$gte": moment}}, {"position": 1}, session=session
+        )
+        for row in rows.sort([("changed_at", ASCENDING), ("position", ASCENDING)]).limit(1):
+            return int(row["position"]) - 1
+        return None
+
+    def _window(self, who: list[Document], after: int, session: ClientSession) -> int | None:
+        """Up to where a filter without an index of its own is looked for at once; None: to the end, which is near."""
+        query = {"$and": [{"position": {"$gt": after}}, {"$or": who}]}
+        rows = self._work.collection(CERTIFICATES).find(query, {"_id": 0, "position": 1}, session=session)
+        for row in rows.sort("position", ASCENDING).skip(_WINDOW - 1).limit(1):
+            return int(row["position"])
+        return None
 
     def require_fresh(self, now: datetime) -> None:
         """Refuse while the copies of employments and consents lag behind."""
@@ -84,16 +129,17 @@ class Feed:
 
     # -- putting right what no event told
 
-    def wrongly_shown(self, day: date) -> Iterator[tuple[str, str]]:
-        """Holder and certificate, wherever what is recorded of the employer's sight is not what holds on this day."""
-        query = {"employer_id": {"$ne": None}, "person_id": {"$ne": None}}
-        rows = self._work.collection(CERTIFICATES).find(query, _SIGHT, batch_size=_BATCH)
+    def wrongly_shown(self, day: date, after: str) -> Iterator[tuple[str, str | None]]:
+        """By id, certificates behind one, each with its holder wherever what is recorded of the employer's sight is not
+        what holds on this day."""
+        query = {"employer_id": {"$ne": None}, "person_id": {"$ne": None}, "_id": {"$gt": after}}
+        rows = self._work.collection(CERTIFICATES).find(query, _SIGHT, sort=[("_id", ASCENDING)], batch_size=_BATCH)
         for some in _chunks(rows):
             people = self._people({row["person_id"] for row in some}, None)
             for row in some:
                 person = people.get(row["person_id"], Person(id=row["person_id"]))
-                if row["employer_sees"] != person.shows_results_to(row["employer_id"], day):
-                    yield row["person_id"], row["_id"]
+                right = row["employer_sees"] == person.shows_results_to(row["employer_id"], day)
+                yield row["_id"], None if right else row["person_id"]
 
     def reconciled(self) -> Document | None:
         """For which day and copies that was done last."""
@@ -179,6 +225,7 @@ def _who(scope: Scope, filters: Filters) -> list[Document]:
         found.append({"employer_id": {"$in": sorted(scope.employer_ids)}, "employer_saw": True})
     if scope.awarding_cluster_id is not None and filters.employer is None:
         found.append({"awarding_cluster_id": scope.awarding_cluster_id})
+        found.append({"body_cluster_id": scope.awarding_cluster_id})
     if scope.awarding_body_ids and filters.employer is None:
         found.append({"awarding_body_id": {"$in": sorted(scope.awarding_body_ids)}})
     return found

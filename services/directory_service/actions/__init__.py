@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from services.directory_service.actions.grants import Grants
 from services.directory_service.actions.organisations import Organisations
 from services.directory_service.actions.people import People
 from services.directory_service.actions.relations import Consents, Employments, Memberships
@@ -19,6 +20,7 @@ class Actions:
     ) -> None:
         self.organisations = Organisations(store, new_id)
         self.memberships = Memberships(store, now, new_id)
+        self.grants = Grants(store, now, new_id)
         self.people = People(store, now, new_id, refs)
         self.employments = Employments(store, now, new_id)
         self.consents = Consents(store, now, new_id)

@@ -1,57 +1,44 @@
-"""Memberships, employments and consents: begun, read, ended."""
+"""Memberships, employments and consents: asked for, begun, read, ended."""
 
-from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
+from services.directory_service.actions.shelf import Shelf, refuse_person, unknown
 from services.directory_service.domain import access, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment, Membership
-from services.directory_service.store import Store, not_found
-from shared.errors import NotFound, Violation
+from services.directory_service.store import not_found
 
 
-class _Shelf:
-    """What the three have in common."""
-
-    def __init__(self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
-        self._store, self._now, self._new_id = store, now, new_id
-
-    def _today(self) -> date:
-        return self._now().date()
-
-    def _organisation(self, organisation_id: str, field: str) -> Organisation:
-        try:
-            return self._store.get(Organisation, organisation_id)
-        except NotFound as error:
-            refuse("request", [_unknown(field, organisation_id, error.detail)])
-            raise
-
-    def _person(self, person_id: str) -> Person:
-        try:
-            found = self._store.get(Person, person_id)
-            return self._store.get(Person, found.merged_into) if found.merged_into and not found.erased else found
-        except NotFound as error:
-            refuse("request", [_unknown("person_id", person_id, error.detail)])
-            raise
-
-
-class Memberships(_Shelf):
+class Memberships(Shelf):
     """Who belongs to which cluster or partnership."""
 
-    def start(self, actor: Actor, facts: dict[str, Any]) -> Membership:
-        """Let an organisation join; from today if no day is given."""
-        membership = Membership(**{"valid_from": self._today(), "id": self._new_id(), **facts})
-        if not access.may_change_membership(actor, membership.group_id):
-            refuse("membership", [_unknown("group_id", membership.group_id, "This is not your group.")])
-        organisation = self._organisation(membership.organisation_id, "organisation_id")
+    def ask(self, actor: Actor, facts: dict[str, Any]) -> Membership:
+        """Ask that an organisation joins a group, from today if no day is given; started if it needs nobody else."""
+        organisation = self._organisation(facts["organisation_id"], "organisation_id")
+        membership = Membership(
+            **{"valid_from": self._today(), "id": self._new_id(), **facts, "home_id": organisation.cluster_id}
+        )
         group = self._organisation(membership.group_id, "group_id")
+        sides = access.sides_of(actor, membership)
+        if not sides:
+            refuse("membership", [unknown("group_id", group.id, "Neither the group nor the organisation is yours.")])
         self._store.require_new(Membership, membership.id)
         standing = self._store.memberships_of(organisation.id, group.id)
-        return self._store.save(*relations.start_membership(membership, organisation, group, standing))
+        return self._store.save(*relations.ask_membership(membership, organisation, group, standing, sides))
+
+    def accept(self, actor: Actor, membership_id: str, seen: int | None) -> Membership:
+        """Agree to what the other side asked for."""
+        found, sides = self._for_change(actor, membership_id, seen)
+        return self._store.save(*relations.accept_membership(found, sides))
+
+    def decline(self, actor: Actor, membership_id: str, seen: int | None) -> Membership:
+        """Do not agree, or take back what was asked for."""
+        found, _ = self._for_change(actor, membership_id, seen)
+        return self._store.save(*relations.decline_membership(found, self._today()))
 
     def get(self, actor: Actor, membership_id: str) -> Membership:
         """One membership."""
@@ -65,19 +52,24 @@ class Memberships(_Shelf):
         if actor.reach == "self":
             return []
         sides = sorted(actor.organisation_ids | ({actor.cluster_id} if actor.cluster_id else set()))
-        mine = {"$or": [{"group_id": {"$in": sides}}, {"organisation_id": {"$in": sides}}]}
+        mine = {"$or": [{name: {"$in": sides}} for name in ("group_id", "organisation_id", "home_id")]}
         return self._store.page(Membership, filters if actor.reach == "platform" else {**filters, **mine}, after, limit)
 
-    def end(self, actor: Actor, membership_id: str, valid_until: date, seen: int | None) -> Membership:
-        """Let it end on a day."""
-        found = self.get(actor, membership_id)
-        if not access.may_change_membership(actor, found.group_id):
+    def end(self, actor: Actor, membership_id: str, valid_until: date | None, seen: int | None) -> Membership:
+        """Let it end on a day, today if none is given."""
+        found, _ = self._for_change(actor, membership_id, seen)
+        return self._store.save(*relations.end_membership(found, valid_until or self._today()))
+
+    def _for_change(self, actor: Actor, membership_id: str, seen: int | None) -> tuple[Membership, frozenset[str]]:
+        found = self._store.get(Membership, membership_id)
+        sides = access.sides_of(actor, found)
+        if not sides:
             raise not_found(Membership, membership_id)
         require_version(found, seen)
-        return self._store.save(*relations.end_membership(found, valid_until))
+        return found, sides
 
 
-class Employments(_Shelf):
+class Employments(Shelf):
     """Who works for whom."""
 
     def start(self, actor: Actor, facts: dict[str, Any]) -> Employment:
@@ -86,7 +78,7 @@ class Employments(_Shelf):
         mine = {"person_id": person.id, "cluster_id": person.cluster_id}
         employment = Employment(**{"valid_from": self._today(), "id": self._new_id(), **facts, **mine})
         if not access.may_change_employment(actor, employment):
-            raise not_found(Person, facts["person_id"])
+            refuse_person(facts["person_id"])
         employer = self._organisation(employment.organisation_id, "organisation_id")
         self._store.require_new(Employment, employment.id)
         at_home = self._at_home(employer, person.cluster_id, employment.valid_from)
@@ -122,17 +114,17 @@ class Employments(_Shelf):
         """Whether the employer is of the cluster: registered by it, or its member then."""
         if cluster_id in {employer.id, employer.cluster_id}:
             return True
-        return any(found.holds(day) for found in self._store.memberships_of(employer.id, cluster_id))
+        return any(found.counts(day) for found in self._store.memberships_of(employer.id, cluster_id))
 
 
-class Consents(_Shelf):
+class Consents(Shelf):
     """Whom a worker lets see the results."""
 
     def give(self, actor: Actor, facts: dict[str, Any]) -> Consent:
         """Record that a person gives consent."""
         person = self._person(facts["person_id"])
         if not access.sees_person(actor, person, self._store.employers_of(person.id, self._today())):
-            raise not_found(Person, facts["person_id"])
+            refuse_person(facts["person_id"])
         access.require_voice(actor, person)
         organisation = self._organisation(facts["organisation_id"], "organisation_id")
         mine = {
@@ -169,7 +161,3 @@ class Consents(_Shelf):
         access.require_voice(actor, self._store.get(Person, found.person_id))
         require_version(found, seen)
         return self._store.save(*relations.withdraw_consent(found, actor.subject, self._now()))
-
-
-def _unknown(field: str, actual: str, message: str) -> Violation:
-    return Violation(field=field, code="UNKNOWN_REFERENCE", message=message, actual=actual)

@@ -1,14 +1,20 @@
-"""Routes of organisations and memberships."""
+"""Routes of organisations, memberships and grants."""
 
 from typing import Any
 
-from services.directory_service.api.parts import Parts, actor_of, page, renamed, reply
+from services.directory_service.api.parts import ANYBODY, Parts, actor_of, page, renamed, reply
+from services.directory_service.domain import access
+from services.directory_service.domain.access import Actor
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.schemas import (
     EndBody,
+    GrantBody,
+    GrantQuery,
+    GrantView,
     MembershipBody,
     MembershipQuery,
     MembershipView,
+    OptionalEndBody,
     OrganisationBody,
     OrganisationPatch,
     OrganisationQuery,
@@ -17,6 +23,7 @@ from services.directory_service.schemas import (
 from shared.http.door import Call, Door, Reply
 
 _READ, _WRITE = "directory:read", "directory:write"
+_FIGURES = ("registration_id", "headcount", "turnover_eur", "balance_sheet_eur", "group_linked")
 
 
 def add(door: Door, parts: Parts) -> None:
@@ -24,27 +31,31 @@ def add(door: Door, parts: Parts) -> None:
     _add_organisations(door, parts)
     _add_suspension(door, parts)
     _add_memberships(door, parts)
+    _add_membership_steps(door, parts)
+    _add_grants(door, parts)
 
 
 def _add_organisations(door: Door, parts: Parts) -> None:
     @door.post("/v1/organisations", scope=_WRITE, body=OrganisationBody, returns=OrganisationView)
     def register_organisation(call: Call) -> Reply:
-        return _organisation(parts.writing(call.uow).organisations.register(actor_of(call), call.body), made=True)
+        actor = actor_of(call)
+        return _organisation(parts.writing(call.uow).organisations.register(actor, call.body), actor, made=True)
 
-    @door.get("/v1/organisations", scope=_READ, query=OrganisationQuery, returns=OrganisationView, paged=True)
+    @door.get("/v1/organisations", scope=ANYBODY, query=OrganisationQuery, returns=OrganisationView, paged=True)
     def list_organisations(call: Call) -> Reply:
-        filters = renamed(call.query, cluster="cluster_id")
+        """Organisations. What is not public is shown to who is of them or of their cluster."""
+        filters, actor = renamed(call.query, cluster="cluster_id"), actor_of(call)
         found = parts.reading().organisations.page(filters, call.after, call.limit)
-        return Reply(page(call, "organisations", found, _size))
+        return Reply(page(call, "organisations", found, lambda one: _shown(one, actor)))
 
-    @door.get("/v1/organisations/<organisation_id>", scope=_READ, returns=OrganisationView)
-    def get_organisation(_call: Call, organisation_id: str) -> Reply:
-        return _organisation(parts.reading().organisations.get(organisation_id))
+    @door.get("/v1/organisations/<organisation_id>", scope=ANYBODY, returns=OrganisationView)
+    def get_organisation(call: Call, organisation_id: str) -> Reply:
+        return _organisation(parts.reading().organisations.get(organisation_id), actor_of(call))
 
     @door.patch("/v1/organisations/<organisation_id>", scope=_WRITE, body=OrganisationPatch, returns=OrganisationView)
     def change_organisation(call: Call, organisation_id: str) -> Reply:
-        actions = parts.writing(call.uow).organisations
-        return _organisation(actions.change(actor_of(call), organisation_id, call.body, call.if_match))
+        actions, actor = parts.writing(call.uow).organisations, actor_of(call)
+        return _organisation(actions.change(actor, organisation_id, call.body, call.if_match), actor)
 
 
 def _add_suspension(door: Door, parts: Parts) -> None:
@@ -52,19 +63,20 @@ def _add_suspension(door: Door, parts: Parts) -> None:
 
     @door.post(f"{base}/suspend", scope=_WRITE, returns=OrganisationView, status=200, if_match="honoured")
     def suspend_organisation(call: Call, organisation_id: str) -> Reply:
-        actions = parts.writing(call.uow).organisations
-        return _organisation(actions.suspend(actor_of(call), organisation_id, call.if_match))
+        actions, actor = parts.writing(call.uow).organisations, actor_of(call)
+        return _organisation(actions.suspend(actor, organisation_id, call.if_match), actor)
 
     @door.post(f"{base}/reinstate", scope=_WRITE, returns=OrganisationView, status=200, if_match="honoured")
     def reinstate_organisation(call: Call, organisation_id: str) -> Reply:
-        actions = parts.writing(call.uow).organisations
-        return _organisation(actions.reinstate(actor_of(call), organisation_id, call.if_match))
+        actions, actor = parts.writing(call.uow).organisations, actor_of(call)
+        return _organisation(actions.reinstate(actor, organisation_id, call.if_match), actor)
 
 
 def _add_memberships(door: Door, parts: Parts) -> None:
     @door.post("/v1/memberships", scope=_WRITE, body=MembershipBody, returns=MembershipView)
-    def start_membership(call: Call) -> Reply:
-        made = parts.writing(call.uow).memberships.start(actor_of(call), call.body)
+    def ask_membership(call: Call) -> Reply:
+        """Ask that an organisation joins a group; it starts when the other side accepts, at once for who is both."""
+        made = parts.writing(call.uow).memberships.ask(actor_of(call), call.body)
         return reply("memberships", made, made=True)
 
     @door.get("/v1/memberships", scope=_READ, query=MembershipQuery, returns=MembershipView, paged=True)
@@ -77,16 +89,71 @@ def _add_memberships(door: Door, parts: Parts) -> None:
     def get_membership(call: Call, membership_id: str) -> Reply:
         return reply("memberships", parts.reading().memberships.get(actor_of(call), membership_id))
 
-    @door.patch("/v1/memberships/<membership_id>", scope=_WRITE, body=EndBody, returns=MembershipView)
-    def end_membership(call: Call, membership_id: str) -> Reply:
+
+def _add_membership_steps(door: Door, parts: Parts) -> None:
+    base = "/v1/memberships/<membership_id>"
+    action: dict[str, Any] = {"scope": _WRITE, "returns": MembershipView, "status": 200, "if_match": "honoured"}
+
+    @door.post(f"{base}/accept", **action)
+    def accept_membership(call: Call, membership_id: str) -> Reply:
+        """Agree to what the other side asked for. A home cluster speaks for an organisation without logins."""
         actions = parts.writing(call.uow).memberships
-        day = call.body["valid_until"]
+        return reply("memberships", actions.accept(actor_of(call), membership_id, call.if_match))
+
+    @door.post(f"{base}/decline", **action)
+    def decline_membership(call: Call, membership_id: str) -> Reply:
+        """Do not agree, or take back what was asked for."""
+        actions = parts.writing(call.uow).memberships
+        return reply("memberships", actions.decline(actor_of(call), membership_id, call.if_match))
+
+    @door.post(f"{base}/end", body=OptionalEndBody, **action)
+    def end_membership(call: Call, membership_id: str) -> Reply:
+        """End what has started; either side may."""
+        return _end(call, membership_id)
+
+    @door.patch(base, scope=_WRITE, body=EndBody, returns=MembershipView)
+    def change_membership(call: Call, membership_id: str) -> Reply:
+        """The same as `end`, with a day."""
+        return _end(call, membership_id)
+
+    def _end(call: Call, membership_id: str) -> Reply:
+        actions = parts.writing(call.uow).memberships
+        day = call.body.get("valid_until")
         return reply("memberships", actions.end(actor_of(call), membership_id, day, call.if_match))
 
 
-def _organisation(organisation: Organisation, *, made: bool = False) -> Reply:
-    return reply("organisations", organisation, made=made, **_size(organisation))
+def _add_grants(door: Door, parts: Parts) -> None:
+    @door.post("/v1/awarding-grants", scope=_WRITE, body=GrantBody, returns=GrantView)
+    def give_grant(call: Call) -> Reply:
+        """Lend an organisation's seal, or its name as provider. Its own people and its home cluster may."""
+        made = parts.writing(call.uow).grants.give(actor_of(call), call.body)
+        return reply("awarding-grants", made, made=True)
+
+    @door.get("/v1/awarding-grants", scope=_READ, query=GrantQuery, returns=GrantView, paged=True)
+    def list_grants(call: Call) -> Reply:
+        filters = renamed(call.query, organisation="organisation_id", grantee="grantee_id", course="course_id")
+        found = parts.reading().grants.page(actor_of(call), filters, call.after, call.limit)
+        return Reply(page(call, "awarding-grants", found))
+
+    @door.get("/v1/awarding-grants/<grant_id>", scope=_READ, returns=GrantView)
+    def get_grant(call: Call, grant_id: str) -> Reply:
+        return reply("awarding-grants", parts.reading().grants.get(actor_of(call), grant_id))
+
+    @door.post(
+        "/v1/awarding-grants/<grant_id>/withdraw", scope=_WRITE, returns=GrantView, status=200, if_match="honoured"
+    )
+    def withdraw_grant(call: Call, grant_id: str) -> Reply:
+        """Lend it no longer. Certificates that were issued stand; new ones are held back."""
+        return reply(
+            "awarding-grants", parts.writing(call.uow).grants.withdraw(actor_of(call), grant_id, call.if_match)
+        )
 
 
-def _size(organisation: Organisation) -> dict[str, Any]:
-    return {"size_class": organisation.size_class}
+def _organisation(organisation: Organisation, actor: Actor, *, made: bool = False) -> Reply:
+    return reply("organisations", organisation, made=made, **_shown(organisation, actor))
+
+
+def _shown(organisation: Organisation, actor: Actor) -> dict[str, Any]:
+    """What is computed, and what this caller must not see: taken out."""
+    hidden = {} if access.sees_figures(actor, organisation) else dict.fromkeys(_FIGURES)
+    return {"size_class": organisation.size_class, **hidden}

@@ -13,6 +13,9 @@ from services.directory_service.domain.kept import Kept
 from shared.http.door import Call, Page, Reply
 from shared.storage.work import UnitOfWork
 
+# Whoever can sign in has one of these.
+ANYBODY = ("enrolment:read", "teaching:write", "catalog:write", "catalog:review", "directory:read", "operations")
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:

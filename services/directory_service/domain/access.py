@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from services.directory_service.domain.grant import Grant
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
-from services.directory_service.domain.relations import Consent, Employment, Membership
+from services.directory_service.domain.relations import GROUP, ORGANISATION, Consent, Employment, Membership
 from shared.errors import Forbidden
 
 Reach = Literal["platform", "cluster", "employer", "self"]
@@ -59,6 +60,30 @@ def may_change_organisation(actor: Actor, organisation: Organisation) -> bool:
     return actor.desk and actor.of_cluster(organisation.cluster_id)
 
 
+def speaks_for_organisation(actor: Actor, organisation_id: str, home_id: str | None) -> bool:
+    """Its own people (HR), or the cluster that registered it (`home_id`), which also speaks for one without logins."""
+    if actor.reach == "employer":
+        return organisation_id in actor.organisation_ids
+    return actor.desk and actor.of_cluster(home_id)
+
+
+def sees_figures(actor: Actor, organisation: Organisation) -> bool:
+    """Registration number, headcount, turnover and balance sheet; everything else of an organisation is public."""
+    return speaks_for_organisation(actor, organisation.id, organisation.cluster_id)
+
+
+def sees_grant(actor: Actor, grant: Grant) -> bool:
+    """Who gave it and whom it was given to, each with the home cluster."""
+    return may_change_grant(actor, grant) or (
+        grant.grantee_id is not None and speaks_for_organisation(actor, grant.grantee_id, grant.grantee_home_id)
+    )
+
+
+def may_change_grant(actor: Actor, grant: Grant) -> bool:
+    """A seal is its owner's to lend."""
+    return speaks_for_organisation(actor, grant.organisation_id, grant.home_id)
+
+
 def sees_person(actor: Actor, person: Person, employers: Iterable[str]) -> bool:
     """`employers` are those with whom the person has a current employment."""
     if actor.person_id == person.id:
@@ -69,16 +94,20 @@ def sees_person(actor: Actor, person: Person, employers: Iterable[str]) -> bool:
 
 
 def sees_membership(actor: Actor, membership: Membership) -> bool:
-    """Both sides, and the cluster they belong to."""
+    """Both sides, and the cluster that the organisation is of."""
     if actor.reach == "self":
         return False
-    sides = {membership.organisation_id, membership.group_id}
+    sides = {membership.organisation_id, membership.group_id, membership.home_id}
     return actor.reach == "platform" or actor.cluster_id in sides or not sides.isdisjoint(actor.organisation_ids)
 
 
-def may_change_membership(actor: Actor, group_id: str) -> bool:
-    """A cluster admits its members; who belongs to a partnership is the platform's to say."""
-    return actor.desk and actor.of_cluster(group_id)
+def sides_of(actor: Actor, membership: Membership) -> frozenset[str]:
+    """For which sides somebody speaks: group, organisation, both or none. For a partnership only the platform does."""
+    sides = {
+        GROUP: actor.desk and actor.of_cluster(membership.group_id),
+        ORGANISATION: speaks_for_organisation(actor, membership.organisation_id, membership.home_id),
+    }
+    return frozenset(side for side, speaks in sides.items() if speaks)
 
 
 def sees_employment(actor: Actor, employment: Employment) -> bool:

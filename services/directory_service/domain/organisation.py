@@ -100,7 +100,8 @@ def reinstate(organisation: Organisation) -> tuple[Organisation, list[Event]]:
     """It may act again: the facts are told anew."""
     if organisation.status != "suspended":
         raise IllegalTransition("organisation", organisation.status, "active", {"suspended"})
-    return replace(organisation, status="active"), [OrganisationChanged(**_facts(organisation))]
+    active = replace(organisation, status="active")
+    return active, [OrganisationChanged(**_facts(active))]
 
 
 def _facts(organisation: Organisation) -> dict[str, Any]:
@@ -114,6 +115,8 @@ def _facts(organisation: Organisation) -> dict[str, Any]:
         "size_class": organisation.size_class,
         "sector": organisation.sector,
         "homepage": organisation.homepage,
+        "cluster_id": organisation.cluster_id,
+        "status": organisation.status,
     }
 
 

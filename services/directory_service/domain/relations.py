@@ -8,18 +8,22 @@ from typing import Final
 from services.directory_service.domain.kept import Kept, out_of_order, refuse
 from services.directory_service.domain.organisation import GROUPS, Organisation
 from services.directory_service.domain.person import Person
-from shared.errors import Conflict, IllegalTransition, Violation
+from shared.errors import Conflict, Forbidden, IllegalTransition, Violation
 from shared.schemas.directory import (
     ConsentGiven,
     ConsentWithdrawn,
     EmploymentEnded,
     EmploymentStarted,
+    MembershipAsked,
     MembershipEnded,
     MembershipStarted,
 )
 from shared.schemas.event import Event
 
 PURPOSES: Final = ("share_results",)
+GROUP, ORGANISATION = "group", "organisation"
+"""The two sides of a membership."""
+ASKED, STARTED, DECLINED = "asked", "started", "declined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +45,20 @@ class Period(Kept):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership(Period):
-    """An organisation in a cluster, or a cluster in a partnership."""
+    """An organisation in a cluster, or a cluster in a partnership. `home_id`: the cluster that the organisation is of.
+
+    `status`: asked (by the side `asked_by`), started (then it holds in its period) or declined.
+    """
 
     organisation_id: str
     group_id: str
+    home_id: str | None = None
+    status: str = STARTED
+    asked_by: str | None = None
+
+    def counts(self, day: date) -> bool:
+        """Whether the organisation is a member on that day."""
+        return self.status == STARTED and self.holds(day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,24 +85,43 @@ class Consent(Kept):
     withdrawn_by: str | None = None
 
 
-def start_membership(
-    membership: Membership, organisation: Organisation, group: Organisation, standing: Collection[Membership]
+def ask_membership(
+    membership: Membership,
+    organisation: Organisation,
+    group: Organisation,
+    standing: Collection[Membership],
+    sides: Collection[str],
 ) -> tuple[Membership, list[Event]]:
-    """Let an organisation join. `standing` are its other memberships of this group."""
+    """One of `sides` asks; who speaks for both starts it at once. `standing` are its other memberships of this group."""
     refuse("membership", [*out_of_order(membership.valid_from, membership.valid_until), *_misfits(organisation, group)])
-    if any(membership.overlaps(other) for other in standing):
+    if any(membership.overlaps(other) for other in standing if other.status != DECLINED):
         raise Conflict("It is a member of this group already in that time.", code="DUPLICATE_MEMBERSHIP")
-    started = MembershipStarted(
-        membership_id=membership.id,
-        organisation_id=membership.organisation_id,
-        group_id=membership.group_id,
-        valid_from=membership.valid_from,
-    )
-    return membership, [started, *_membership_end(membership)]
+    if len(sides) > 1:
+        return _started(membership)
+    (side,) = sides
+    asked = MembershipAsked(**_sides(membership), asked_by=side, valid_from=membership.valid_from)
+    return replace(membership, status=ASKED, asked_by=side), [asked]
+
+
+def accept_membership(membership: Membership, sides: Collection[str]) -> tuple[Membership, list[Event]]:
+    """The other side agrees: it starts, on the day that was asked for."""
+    _require_asked(membership, STARTED)
+    if set(sides) == {membership.asked_by}:
+        raise Forbidden("The other side accepts what you asked for.", code="NOT_YOURS")
+    return _started(membership)
+
+
+def decline_membership(membership: Membership, today: date) -> tuple[Membership, list[Event]]:
+    """The other side does not agree, or who asked takes it back: it never starts."""
+    _require_asked(membership, DECLINED)
+    declined = replace(membership, status=DECLINED, valid_until=max(today, membership.valid_from))
+    return declined, _membership_end(declined)
 
 
 def end_membership(membership: Membership, valid_until: date) -> tuple[Membership, list[Event]]:
     """Let it end on a day, once."""
+    if membership.status != STARTED:
+        raise IllegalTransition("membership", membership.status, "ended", _ways(membership))
     _require_endless("membership", membership, valid_until)
     ended = replace(membership, valid_until=valid_until)
     return ended, _membership_end(ended)
@@ -184,17 +217,35 @@ def _strangers(employment: Employment, employer_in_cluster: bool) -> Iterator[Vi
         )
 
 
+def _started(membership: Membership) -> tuple[Membership, list[Event]]:
+    started = replace(membership, status=STARTED)
+    happened = MembershipStarted(**_sides(started), valid_from=started.valid_from)
+    return started, [happened, *_membership_end(started)]
+
+
+def _require_asked(membership: Membership, target: str) -> None:
+    if membership.status != ASKED:
+        raise IllegalTransition("membership", membership.status, target, _ways(membership))
+
+
+def _ways(membership: Membership) -> set[str]:
+    if membership.status == ASKED:
+        return {STARTED, DECLINED}
+    return {"ended"} if membership.status == STARTED and membership.valid_until is None else set()
+
+
+def _sides(membership: Membership) -> dict[str, str]:
+    return {
+        "membership_id": membership.id,
+        "organisation_id": membership.organisation_id,
+        "group_id": membership.group_id,
+    }
+
+
 def _membership_end(membership: Membership) -> list[Event]:
     if membership.valid_until is None:
         return []
-    return [
-        MembershipEnded(
-            membership_id=membership.id,
-            organisation_id=membership.organisation_id,
-            group_id=membership.group_id,
-            valid_until=membership.valid_until,
-        )
-    ]
+    return [MembershipEnded(**_sides(membership), valid_until=membership.valid_until)]
 
 
 def _employment_end(employment: Employment) -> list[Event]:

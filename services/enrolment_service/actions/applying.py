@@ -6,9 +6,10 @@ from services.enrolment_service import domain
 from services.enrolment_service.actions.base import Base
 from services.enrolment_service.domain import Application, Enrolment, Person
 from services.enrolment_service.store import Stored
+from services.enrolment_service.store.copies import by_number_unknown
 from shared.auth import visibility
 from shared.auth.caller import Caller
-from shared.errors import Forbidden, NotFound
+from shared.errors import Forbidden, NotFound, NotYetKnown
 from shared.storage.writes import Hint
 
 
@@ -20,17 +21,26 @@ class Applying(Base):
         ref = None if external_ref is None else (caller.cluster_id or "", external_ref)
         return self.store.hints(session_id, person_id, ref)
 
-    def worker(self, caller: Caller, person_id: str | None, external_ref: str | None) -> Person:
-        """The worker by id, or by their home cluster's own number."""
+    def worker(
+        self, caller: Caller, person_id: str | None, external_ref: str | None, employer_id: str | None
+    ) -> Person:
+        """The worker by id, or by their home cluster's own number. NotYetKnown also for who may not apply for them:
+        there is no telling the two apart, and the employment that names them may be on its way."""
         if person_id is not None:
-            return self.store.copies.person(person_id)
-        return self.store.copies.person_by_ref(caller.cluster_id or "", external_ref or "")
+            person, unknown = self.store.copies.person(person_id), NotYetKnown("person", person_id)
+        else:
+            person = self.store.copies.person_by_ref(caller.cluster_id or "", external_ref or "")
+            unknown = by_number_unknown()
+        if not (self._speaks_for(caller, person) or _employs(caller, person, employer_id)):
+            raise unknown
+        if person.erased:
+            raise NotFound("No such worker.")
+        return person
 
     def apply(
         self, caller: Caller, session_id: str, person: Person, employer_id: str | None
     ) -> tuple[Stored, int | None]:
-        """Ask for a seat: refused with all reasons, awaiting approval, confirmed, or waiting at a place."""
-        self._may_apply(caller, person, employer_id)
+        """Ask for a seat for a `worker`: refused with all reasons, awaiting approval, confirmed, or waiting at a place."""
         session = self.store.copies.session(session_id)
         application = Application(
             enrolment_id=self.new_id(),
@@ -41,12 +51,12 @@ class Applying(Base):
             busy=self._busy(session, person),
         )
         now = self.now()
-        if reasons := domain.reasons_against(application, now):
+        by_employer = not self._speaks_for(caller, person)
+        if reasons := domain.reasons_against(application, now, by_employer=by_employer):
             return self.store.save(*domain.refuse(application, reasons, caller.subject, now)), None
-        for record in self._merged_into(person):
-            self.store.seats.check_slot(session_id, record)
+        if records := self._merged_into(person) + ([person.id] if session.approval_needed else []):
+            self.store.seats.check_slots(session_id, records)
         if session.approval_needed:
-            self.store.seats.check_slot(session_id, person.id)
             return self.store.save(*domain.await_approval(application, caller.subject, now)), None
         seat = self.store.seats.claim(session_id, person.id, application.enrolment_id)
         return self.store.save(*domain.admit(application, seat, caller.subject, now)), seat.place
@@ -72,7 +82,8 @@ class Applying(Base):
     def accept_offer(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Stored:
         """Take the offered seat."""
         enrolment = self._own(caller, enrolment_id, if_match)
-        decision = domain.accept_offer(enrolment, caller.subject, self.now())
+        session = self.store.copies.session(enrolment.session_id)
+        decision = domain.accept_offer(enrolment, session, caller.subject, self.now())
         self.store.seats.take_offer(enrolment.session_id)
         return self.store.save(*decision)
 
@@ -83,18 +94,11 @@ class Applying(Base):
 
     # -- inside
 
-    def _may_apply(self, caller: Caller, person: Person, employer_id: str | None) -> None:
-        """Themselves, their cluster's portal or manager, or HR for the own people; else there is no such person. Nor
-        is there one who was erased."""
-        if person.erased:
-            raise NotFound("No such worker.")
+    def _speaks_for(self, caller: Caller, person: Person) -> bool:
+        """Themselves, or their cluster's portal or manager."""
         if caller.person_id is not None and caller.person_id in (person.id, *self._merged_into(person)):
-            return
-        if visibility.is_cluster_wide(caller) and caller.cluster_id == person.cluster_id:
-            return
-        if employer_id is not None and employer_id in visibility.acting_employers(caller):
-            return
-        raise NotFound("No such worker.")
+            return True
+        return visibility.is_cluster_wide(caller) and caller.cluster_id == person.cluster_id
 
     def _busy(self, session: domain.Session, person: Person) -> list[domain.Session]:
         """Where else their time goes; a session without dates asks for none."""
@@ -110,3 +114,10 @@ class Applying(Base):
         if self._is_theirs(caller, enrolment):
             return "worker"
         return "employer" if enrolment.employer_id in visibility.acting_employers(caller) else "cluster"
+
+
+def _employs(caller: Caller, person: Person, employer_id: str | None) -> bool:
+    """HR, for whom an employment with them names, be it over."""
+    if employer_id is None or employer_id not in visibility.acting_employers(caller):
+        return False
+    return any(job.organisation_id == employer_id for job in person.employments.values())

@@ -26,7 +26,7 @@ class Base:
 
     def _leave(self, enrolment: Enrolment, decision: Decision) -> Stored:
         if enrolment.status in domain.HOLDS_SEAT | {domain.WAITLISTED}:
-            self.store.seats.release(enrolment.id, enrolment.session_id, enrolment.status)
+            self.store.seats.release(enrolment)
         return self.store.save(*decision)
 
     def _own(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Enrolment:
@@ -64,8 +64,7 @@ class Base:
     def _facts(self, enrolment: Enrolment) -> Facts:
         employer = enrolment.employer_id
         may_see = False
-        if employer is not None:
-            person = self.store.copies.person(enrolment.person_id)
+        if employer is not None and (person := self.store.copies.find_person(enrolment.person_id)):
             may_see = person.works_for(employer, self.now().date()) and person.shares_with(employer)
         return Facts(
             person_id=enrolment.person_id,

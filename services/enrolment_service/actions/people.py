@@ -18,10 +18,15 @@ class People(Base):
         self.store.erasures.begin(person_id, self.now())
 
     def end_of_erased(self, person_id: str, chunk: int = 50) -> int:
-        """Cancel some of what is open of an erased person, in records that were merged too; what it held comes free."""
-        some = self.store.open_of(self.store.copies.records_of(person_id), limit=chunk)
+        """Cancel some of what is open of an erased person, in records that were merged too; what it held comes free.
+        Then forget some of what was written about them."""
+        records = self.store.copies.records_of(person_id)
+        some = self.store.open_of(records, limit=chunk)
         for enrolment in some:
             self._leave(enrolment, domain.cancel(enrolment, "erased", None, "directory", self.now()))
-        if not some:
+        told = [] if some else self.store.with_words(records, limit=chunk)
+        for enrolment in told:
+            self.store.save(domain.without_words(enrolment), [])
+        if not some and not told:
             self.store.erasures.look_later(person_id, self.now())
-        return len(some)
+        return len(some) + len(told)

@@ -7,6 +7,7 @@ from services.enrolment_service.store import Stored
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.errors import NotFound
+from shared.storage.pages import Filled, Rows, fill, rows_of
 
 
 class Reading(Base):
@@ -20,17 +21,24 @@ class Reading(Base):
             raise NotFound(f"No enrolment {enrolment_id}.")
         return stored, self.store.place_in_queue(stored.value)
 
-    def search(self, caller: Caller, filters: dict[str, Any], *, after: str | None, limit: int) -> list[Stored]:
+    def search(
+        self, caller: Caller, filters: dict[str, Any], *, after: str | None, limit: int
+    ) -> Filled[Stored, str | None]:
         """Enrolments that the caller may see, newest first."""
         self._require_fresh(caller)
         query = {name: value for name, value in filters.items() if value is not None}
         if "person_id" in query:
             query["person_id"] = self._of_person(query["person_id"])
-        found = self.store.search({"$and": [query, self._scope(caller)]}, after=after, limit=limit)
-        if visibility.is_cluster_wide(caller):
-            return found
-        self.store.copies.preload_people(stored.value.person_id for stored in found)
-        return [stored for stored in found if self._sees(caller, stored.value)]
+        wanted = {"$and": [query, self._scope(caller)]}
+
+        def read(position: str | None, count: int) -> Rows[Stored, str | None]:
+            found = self.store.search(wanted, after=position, limit=count)
+            if not visibility.is_cluster_wide(caller):
+                self.store.copies.preload_people(stored.value.person_id for stored in found)
+            shown = [(stored.value.id, stored if self._sees(caller, stored.value) else None) for stored in found]
+            return rows_of(shown, position, count)
+
+        return fill(read, after, limit)
 
     def _scope(self, caller: Caller) -> dict[str, Any]:
         """What of the enrolments a list may show at all."""

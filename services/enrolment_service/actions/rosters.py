@@ -10,7 +10,7 @@ from services.enrolment_service.domain import Enrolment
 from services.enrolment_service.store import Stored
 from shared.auth import visibility
 from shared.auth.caller import Caller
-from shared.errors import NotFound, NotYetKnown, ServiceError
+from shared.errors import Conflict, NotFound, NotYetKnown, ServiceError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Rosters(Base):
 
     def record_attendance(self, caller: Caller, session_id: str, rows: Sequence[dict[str, Any]]) -> list[Row]:
         """Attendance or absence for many; each row has its own outcome."""
-        self._taught(caller, session_id)
+        self._running(caller, session_id)
 
         def decide(enrolment: Enrolment, row: dict[str, Any]) -> Decision:
             if row.get("no_show"):
@@ -44,7 +44,7 @@ class Rosters(Base):
 
     def record_results(self, caller: Caller, session_id: str, rows: Sequence[dict[str, Any]]) -> list[Row]:
         """Results for many; each row has its own outcome."""
-        session = self._taught(caller, session_id)
+        session = self._running(caller, session_id)
 
         def decide(enrolment: Enrolment, row: dict[str, Any]) -> Decision:
             return domain.record_result(enrolment, session, row["passed"], row.get("score"), caller.subject, self.now())
@@ -53,7 +53,7 @@ class Rosters(Base):
 
     def complete_roster(self, caller: Caller, session_id: str, absent_are_no_show: bool) -> dict[str, int]:
         """Close the roster: everybody has an outcome. Those without attendance may be counted as no-shows."""
-        session = self._taught(caller, session_id)
+        session = self._running(caller, session_id)
         roster = self.store.of_session(session_id, sorted(domain.ON_ROSTER))
         if absent_are_no_show:
             roster = [self._absent(enrolment, caller) for enrolment in roster]
@@ -97,6 +97,14 @@ class Rosters(Base):
         except ServiceError as error:
             return Row(number=number, enrolment_id=enrolment_id, stored=None, error=error)
         return Row(number=number, enrolment_id=enrolment_id, stored=stored, error=None)
+
+    def _running(self, caller: Caller, session_id: str) -> domain.Session:
+        """As `_taught`, and its roster can be kept. That it has begun may be on its way: that is waited for."""
+        session = self._taught(caller, session_id)
+        if not session.is_taught(self.now()):
+            message = f"The session is {session.status}; its roster is kept while it runs."
+            raise NotYetKnown("session", session_id, otherwise=Conflict(message, code="SESSION_NOT_RUNNING"))
+        return session
 
     def _taught(self, caller: Caller, session_id: str) -> domain.Session:
         try:

@@ -6,10 +6,11 @@ from typing import Any
 from services.enrolment_service import domain
 from services.enrolment_service.actions.base import Base, check_version
 from services.enrolment_service.domain import Enrolment
-from services.enrolment_service.store.seats import SeatCount, availability_of
+from services.enrolment_service.store.claiming import claim_id
+from services.enrolment_service.store.seats import SeatCount, ledger_of
 from shared.auth import visibility
 from shared.auth.caller import Caller
-from shared.errors import NotFound
+from shared.errors import NotFound, NotYetKnown
 from shared.schemas.enrolment import SeatsAvailabilityChanged, SeatsCapacityChanged
 from shared.schemas.event import Event
 
@@ -18,7 +19,8 @@ class Seating(Base):
     """The seats of a session, for its trainers, and for events and timers."""
 
     def seats(self, session_id: str) -> SeatCount:
-        """The public numbers."""
+        """The public numbers. NotFound for a session that was cancelled before it opened: there never are any."""
+        self._may_have_seats(session_id)
         return self.store.seats.count(session_id)
 
     def seats_of(self, session_ids: Sequence[str]) -> list[SeatCount]:
@@ -28,10 +30,12 @@ class Seating(Base):
     def set_seats(
         self, caller: Caller, session_id: str, capacity: int, waitlist_limit: int | None, if_match: int | None
     ) -> SeatCount:
-        """Move the capacity, never below what is taken; more seats move the queue."""
+        """Move the capacity, never below what is taken; more seats move the queue. Another cluster's seats are as
+        unknown as those of a session whose opening has not come."""
+        self._may_have_seats(session_id)
         document = self.store.seats.document(session_id)
         if not visibility.may_teach(caller, document["cluster_id"]):
-            raise NotFound(f"No session {session_id}.")
+            raise NotYetKnown("session", session_id)
         check_version(document["version"], if_match)
         domain.check_capacity(capacity, document["taken"])
         limit = document["waitlist_limit"] if waitlist_limit is None else waitlist_limit
@@ -64,9 +68,18 @@ class Seating(Base):
             return moved
         if document.get("cancelled") and document["claims"]:
             return 0  # An enrolment may still come of a claim that was made before: look again.
-        if not document.get("cancelled") and document["taken"] < document["capacity"] and document["waiting"] > 0:
-            return self._offer_next(session_id, document)
+        if not document.get("cancelled") and ledger_of(document).queue_can_move:
+            session = self.store.copies.session(session_id)
+            if session.takes_offers(self.now()):
+                return self._offer_next(session, document)
         return self._announce(document)
+
+    def end_queue(self, session_id: str, chunk: int = 50) -> int:
+        """Nobody waits for a seat in a session that has begun: some of those who do lapse."""
+        waiting = self.store.of_session(session_id, [domain.WAITLISTED], limit=chunk)
+        for enrolment in waiting:
+            self._leave(enrolment, domain.lapse(enrolment, self.now()))
+        return len(waiting)
 
     def expire_offer(self, enrolment_id: str) -> int:
         """An offer was not taken in time; the next in line is offered."""
@@ -85,46 +98,54 @@ class Seating(Base):
 
     def give_back(self, session_id: str, claim: dict[str, Any]) -> int:
         """A claim got old: settle it when its enrolment has the seat, else bar a late commit and free the seat."""
-        try:
-            stored = self.store.get(claim["e"])
-        except NotFound:
-            if self.store.work.peek("enrolments", claim["e"]) is None:
-                self.store.seats.entomb(claim["e"], self.now())
-            self.store.seats.give_back(session_id, claim)
-            return 1
-        if stored.value.status == domain.APPLIED:
-            # An approval froze between claim and commit: a new version makes its late commit fail.
-            self.store.save(stored.value, [])
-        elif stored.value.active or not self.store.seats.has(session_id, claim):
-            self.store.seats.settle_now(session_id, claim["e"])
+        if not self.store.seats.has(session_id, claim):
+            return 0  # settled, or given back, since it was found
+        enrolment = self._stored(claim["e"])
+        if enrolment is not None and enrolment.has_seat_by(claim_id(claim)):
+            self.store.seats.settle_now(enrolment)
             return 0
-        # Else it ended while it was being approved: nobody who ended it knew of the claim.
+        # The seat first: of two who sweep, the later one finds the claim gone, and not only the tombstone there.
         self.store.seats.give_back(session_id, claim)
+        if enrolment is None:
+            self.store.seats.entomb(claim["e"], self.now())
+        elif enrolment.status == domain.APPLIED:
+            # An approval froze between claim and commit: a new version makes its late commit fail.
+            self.store.save(enrolment, [])
+        # Else a decision came before this approval: the enrolment ended, or has what was claimed for another approval.
         return 1
 
     # -- inside
 
+    def _may_have_seats(self, session_id: str) -> None:
+        if not self.store.seats.exists(session_id) and self.store.copies.never_opens(session_id):
+            raise NotFound(f"No session {session_id}.")
+
+    def _stored(self, enrolment_id: str) -> Enrolment | None:
+        try:
+            enrolment: Enrolment = self.store.get(enrolment_id).value
+        except NotFound:
+            return None
+        return enrolment
+
     def _cancel_some(self, session_id: str, chunk: int) -> int:
         some = self.store.of_session(session_id, sorted(domain.OPEN), limit=chunk)
-        document = self.store.seats.document(session_id)
         for enrolment in some:
             self.store.save(*domain.cancel(enrolment, "session_cancelled", None, "catalog", self.now()))
         if some:
-            self.store.seats.save({**document, **_left_without(some, document)}, [])
+            self.store.seats.cancel(session_id, some)
         return len(some)
 
-    def _offer_next(self, session_id: str, document: dict[str, Any]) -> int:
-        """Offer the free seat to the lowest ticket; wait while a lower one is claimed and not committed yet."""
-        enrolment = self.store.next_waiting(session_id)
-        tickets = [c["t"] for c in document["claims"] if c["t"] is not None]
-        if enrolment is None or any(ticket < (enrolment.ticket or 0) for ticket in tickets):
+    def _offer_next(self, session: domain.Session, document: dict[str, Any]) -> int:
+        """Offer the free seat to the lowest ticket; look again later while a lower one may be on its way."""
+        enrolment = self.store.next_waiting(session.id)
+        if enrolment is None or not ledger_of(document).is_next(enrolment.ticket or 0):
             return 0
-        self.store.seats.give_offer(session_id)
-        self.store.save(*domain.offer(enrolment, self.now()))
+        self.store.seats.give_offer(session.id)
+        self.store.save(*domain.offer(enrolment, session, self.now()))
         return 1
 
     def _announce(self, document: dict[str, Any]) -> int:
-        now_is = availability_of(document)
+        now_is = ledger_of(document).availability
         news: list[Event] = []
         if now_is != document["announced"]:
             news = [
@@ -135,16 +156,3 @@ class Seating(Base):
         calm = {name: value for name, value in document.items() if name != "needs_care"}
         self.store.seats.save({**calm, "announced": now_is}, news)
         return len(news)
-
-
-def _left_without(gone: Sequence[Enrolment], seats: dict[str, Any]) -> dict[str, Any]:
-    """The counters of a seat document without these, and without what was claimed for those being approved."""
-    status = {enrolment.id: enrolment.status for enrolment in gone}
-    statuses = list(status.values())
-    tickets = [claim["t"] for claim in seats["claims"] if status.get(claim["e"]) == domain.APPLIED]
-    return {
-        "taken": seats["taken"] - sum(s in domain.HOLDS_SEAT for s in statuses) - tickets.count(None),
-        "offered": seats["offered"] - statuses.count(domain.OFFERED),
-        "waiting": seats["waiting"] - statuses.count(domain.WAITLISTED) - len(tickets) + tickets.count(None),
-        "claims": [claim for claim in seats["claims"] if claim["e"] not in status],
-    }

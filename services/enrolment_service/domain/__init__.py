@@ -12,8 +12,8 @@ from services.enrolment_service.domain.deciding import (
 )
 from services.enrolment_service.domain.eligibility import Application, reasons_against
 from services.enrolment_service.domain.enrolment import Enrolment, Reason, Step
-from services.enrolment_service.domain.known import SHARE_RESULTS, Employment, Person, Session
-from services.enrolment_service.domain.leaving import cancel, surplus
+from services.enrolment_service.domain.known import OVER, PLANNED, SHARE_RESULTS, Employment, Person, Session
+from services.enrolment_service.domain.leaving import cancel, surplus, without_words
 from services.enrolment_service.domain.offers import OFFER_HOURS, accept_offer, decline_offer, expire_offer, offer
 from services.enrolment_service.domain.results import (
     must_be_complete,
@@ -22,7 +22,7 @@ from services.enrolment_service.domain.results import (
     record_result,
     roster_completed,
 )
-from services.enrolment_service.domain.seats import Seat, availability, check_capacity
+from services.enrolment_service.domain.seats import Claim, Ledger, Seat, check_capacity
 from services.enrolment_service.domain.states import (
     APPLIED,
     ARROWS,
@@ -66,14 +66,18 @@ __all__ = [
     "OFFER_HOURS",
     "ON_ROSTER",
     "OPEN",
+    "OVER",
+    "PLANNED",
     "REJECTED",
     "SHARE_RESULTS",
     "TAKES_TIME",
     "WAITLISTED",
     "WITH_OUTCOME",
     "Application",
+    "Claim",
     "Employment",
     "Enrolment",
+    "Ledger",
     "Person",
     "Reason",
     "Seat",
@@ -82,7 +86,6 @@ __all__ = [
     "accept_offer",
     "admit",
     "approve",
-    "availability",
     "await_approval",
     "cancel",
     "check_capacity",
@@ -101,4 +104,5 @@ __all__ = [
     "roster_completed",
     "seat_taken",
     "surplus",
+    "without_words",
 ]

@@ -34,10 +34,11 @@ def admit(application: Application, seat: Seat, by: str, now: datetime) -> tuple
 
 def seat_taken(enrolment: Enrolment, seat: Seat, by: str, now: datetime) -> tuple[Enrolment, list[Event]]:
     """The desk gave a seat or a ticket."""
+    claimed = replace(enrolment, claim=seat.claim)
     if seat.ticket is None:
-        confirmed = move(enrolment, CONFIRMED, by, now)
+        confirmed = move(claimed, CONFIRMED, by, now)
         return confirmed, [events.EnrolmentConfirmed(**facts(confirmed), confirmed_at=now)]
-    waiting = replace(move(enrolment, WAITLISTED, by, now), ticket=seat.ticket)
+    waiting = replace(move(claimed, WAITLISTED, by, now), ticket=seat.ticket)
     return waiting, [events.EnrolmentWaitlisted(**facts(waiting), ticket=seat.ticket)]
 
 
@@ -63,7 +64,7 @@ def reject(enrolment: Enrolment, reason: str | None, by: str, now: datetime) -> 
 
 
 def lapse(enrolment: Enrolment, now: datetime) -> tuple[Enrolment, list[Event]]:
-    """No approval came in time."""
+    """No approval came in time, or they waited for a seat until the session started."""
     lapsed = move(enrolment, LAPSED, "timer", now)
     return lapsed, [events.EnrolmentLapsed(**facts(lapsed))]
 

@@ -21,14 +21,24 @@ class Application:
     busy: list[Session] = field(default_factory=list)
 
 
-def reasons_against(application: Application, now: datetime) -> list[Reason]:
-    """All rules that speak against it, at once (domain.md: scope, dates, prerequisites)."""
+def reasons_against(application: Application, now: datetime, *, by_employer: bool = False) -> list[Reason]:
+    """All rules that speak against it, at once (domain.md: scope, dates, prerequisites).
+
+    An employer who asks for somebody and may not see them (no employment in force, or no consent) is told that alone:
+    where they are busy, belong and what they hold is none of their business.
+    """
+    session, employer = (
+        list(_session_reasons(application.session, now)),
+        list(_employer_reasons(application, now.date())),
+    )
+    if by_employer and employer:
+        return [*session, *employer]
     return [
-        *_session_reasons(application.session, now),
+        *session,
         *_clash_reasons(application.session, application.busy),
         *_cluster_reasons(application),
-        *_employer_reasons(application, now.date()),
-        *_prerequisite_reasons(application),
+        *employer,
+        *_prerequisite_reasons(application, now),
     ]
 
 
@@ -105,13 +115,14 @@ def _employer_reasons(application: Application, today: date) -> Iterable[Reason]
         )
 
 
-def _prerequisite_reasons(application: Application) -> Iterable[Reason]:
-    missing = sorted(set(application.prerequisites) - set(application.person.certified.values()))
+def _prerequisite_reasons(application: Application, now: datetime) -> Iterable[Reason]:
+    wanted, held = set(application.prerequisites), application.person.holds(now)
+    missing = sorted(wanted - held)
     if missing:
         yield Reason(
             code="PREREQUISITE_MISSING",
             field="worker",
-            message="A certificate of each of these courses is needed first.",
-            actual=sorted(application.person.certified.values()),
+            message="A valid certificate of each of these courses is needed first.",
+            actual=sorted(wanted & held),
             required=missing,
         )

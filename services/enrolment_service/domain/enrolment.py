@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.enrolment_service.domain.states import ARROWS, INACTIVE
+from services.enrolment_service.domain.states import APPLIED, ARROWS, INACTIVE
 from shared.errors import IllegalTransition
 
 
@@ -30,7 +30,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """One worker's way through one session. Attendance in percent, score in points of 100."""
+    """One worker's way through one session. Attendance in percent, score in points of 100.
+
+    `claim` is the one by which it got its seat or ticket.
+    """
 
     id: str
     session_id: str
@@ -45,6 +48,7 @@ class Enrolment:
     reasons: list[Reason] = field(default_factory=list)
     approver: str | None = None
     ticket: int | None = None
+    claim: str | None = None
     offer_expires_at: datetime | None = None
     cancel_reason: str | None = None
     attendance: int | None = None
@@ -55,6 +59,15 @@ class Enrolment:
     def active(self) -> bool:
         """Whether it stands in the way of another application to the same session."""
         return self.status not in INACTIVE
+
+    @property
+    def claim_id(self) -> str:
+        """The id of its claim. Earlier releases gave claims none: there it was the enrolment's own."""
+        return self.claim or self.id
+
+    def has_seat_by(self, claim_id: str) -> bool:
+        """Whether it stands where it stands by this claim: it has a seat, an offer or a place in the queue."""
+        return self.active and self.status != APPLIED and self.claim_id == claim_id
 
 
 def move(enrolment: Enrolment, target: str, by: str, now: datetime) -> Enrolment:

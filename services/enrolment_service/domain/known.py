@@ -5,6 +5,10 @@ from datetime import date, datetime
 from typing import Final
 
 SHARE_RESULTS: Final = "share_results"
+PLANNED, RUNNING = "planned", "running"
+TO_COME: Final = frozenset({"open", "closed"})
+OVER: Final = frozenset({"completed", "cancelled"})
+"""Statuses of sessions, in the catalogue's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +30,30 @@ class Session:
     eligible_clusters: list[str] = field(default_factory=list)
     minimum_attendance: int = 0
 
+    @property
+    def closes_at(self) -> datetime | None:
+        """Up to when applications and offers are taken: the deadline, and never past the start. Self-paced: no end."""
+        return min((moment for moment in (self.application_deadline, self.starts_at) if moment), default=None)
+
+    def takes_offers(self, now: datetime) -> bool:
+        """Whether a seat that comes free can still be offered, and an offer accepted."""
+        return self.status in TO_COME and (self.closes_at is None or now < self.closes_at)
+
+    def has_begun(self, now: datetime) -> bool:
+        """Whether nobody can wait for a seat any more: it runs, by its trainer's word or by the clock, or is over."""
+        by_the_clock = self.status in TO_COME and self.starts_at is not None and self.starts_at <= now
+        return self.status == RUNNING or self.status in OVER or by_the_clock
+
+    def is_taught(self, now: datetime) -> bool:
+        """Whether its roster can be kept: it has begun and is not over. Self-paced: from its opening on."""
+        self_paced = self.status in TO_COME and self.starts_at is None
+        return self.status not in OVER and (self_paced or self.has_begun(now))
+
     def clashes_with(self, other: "Session") -> bool:
         """Whether nobody can be in both: their times overlap. Without dates, or over, one takes nobody's time."""
         if not (self.starts_at and self.ends_at and other.starts_at and other.ends_at):
             return False
-        over = {"cancelled", "completed"} & {self.status, other.status}
+        over = OVER & {self.status, other.status}
         return not over and self.starts_at < other.ends_at and other.starts_at < self.ends_at
 
 
@@ -49,8 +72,8 @@ class Employment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What this service knows of a worker: no name. `certified` are course ids, `merged_from` records of theirs that
-    became part of this one."""
+    """What this service knows of a worker: no name. `certified` are course ids by certificate id, `certified_until` when
+    those expire that do, `merged_from` records of theirs that became part of this one."""
 
     id: str
     cluster_id: str | None = None
@@ -60,6 +83,7 @@ class Person:
     employments: dict[str, Employment] = field(default_factory=dict)
     consents: dict[str, str] = field(default_factory=dict)
     certified: dict[str, str] = field(default_factory=dict)
+    certified_until: dict[str, datetime] = field(default_factory=dict)
 
     def works_for(self, organisation_id: str, day: date) -> bool:
         """Whether some employment there holds on this day."""
@@ -68,3 +92,8 @@ class Person:
     def shares_with(self, organisation_id: str) -> bool:
         """Whether they let this organisation see their results."""
         return organisation_id in self.consents.values()
+
+    def holds(self, now: datetime) -> set[str]:
+        """Courses of which they have a certificate that has not expired."""
+        expired = {certificate for certificate, until in self.certified_until.items() if until <= now}
+        return {course for certificate, course in self.certified.items() if certificate not in expired}

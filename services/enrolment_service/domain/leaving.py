@@ -29,6 +29,11 @@ def cancel(
     return cancelled, [happened]
 
 
+def without_words(enrolment: Enrolment) -> Enrolment:
+    """What somebody wrote about the worker in their own words is forgotten with them."""
+    return replace(enrolment, cancel_reason=None)
+
+
 def surplus(enrolments: Iterable[Enrolment], first: str) -> list[Enrolment]:
     """Records turned out to be one worker, who has one active enrolment per session: which of theirs are too many.
 

@@ -9,7 +9,7 @@ COMPLETED, FAILED, NO_SHOW = "completed", "failed", "no_show"
 
 ARROWS: Final[dict[str, frozenset[str]]] = {
     APPLIED: frozenset({CONFIRMED, WAITLISTED, REJECTED, LAPSED, CANCELLED}),
-    WAITLISTED: frozenset({OFFERED, CANCELLED}),
+    WAITLISTED: frozenset({OFFERED, LAPSED, CANCELLED}),
     OFFERED: frozenset({CONFIRMED, DECLINED, EXPIRED, CANCELLED}),
     CONFIRMED: frozenset({ATTENDING, NO_SHOW, CANCELLED}),
     ATTENDING: frozenset({COMPLETED, FAILED, CANCELLED}),

@@ -26,6 +26,7 @@ __all__ = ["SERVICE", "Store", "Stored"]
 
 ENROLMENTS = "enrolments"
 ROSTERS = "rosters"
+_AT_ONCE = 200
 T = TypeVar("T")
 
 SERVICE = Service(
@@ -48,7 +49,9 @@ SERVICE = Service(
             BUSY_INDEX,
         ],
         SEATS: [
-            IndexModel([("needs_care", ASCENDING)], name="needs_care", sparse=True),
+            IndexModel([("needs_care", ASCENDING), ("_id", ASCENDING)], name="needing_care", sparse=True),
+            # Those in which somebody waits: the key never changes, so that a ticket costs no change of the index.
+            IndexModel([("cluster_id", ASCENDING)], name="queued", partialFilterExpression={"waiting": {"$gt": 0}}),
             # Those with claims at this moment: few, however many sessions there are.
             IndexModel(
                 [("cluster_id", ASCENDING)], name="claimed", partialFilterExpression={"claims.0": {"$exists": True}}
@@ -133,6 +136,11 @@ class Store:
         query = {"person_id": {"$in": list(person_ids)}, "status": {"$in": sorted(OPEN)}}
         return [_enrolment(row) for row in self.work.find(ENROLMENTS, query, limit=limit)]
 
+    def with_words(self, person_ids: Sequence[str], limit: int) -> list[Enrolment]:
+        """Enrolments of these about which somebody wrote something in their own words."""
+        query = {"person_id": {"$in": list(person_ids)}, "cancel_reason": {"$ne": None}}
+        return [_enrolment(row) for row in self.work.find(ENROLMENTS, query, limit=limit)]
+
     def active_of(self, person_ids: Sequence[str]) -> list[Enrolment]:
         """Enrolments of these that stand in the way of another application to their session."""
         query = {"person_id": {"$in": list(person_ids)}, "slot": {"$exists": True}}
@@ -156,17 +164,39 @@ class Store:
         }
         return self.work.collection(ENROLMENTS).count_documents(query)
 
-    def expired_offers(self, now: datetime, limit: int) -> list[str]:
-        """Ids of offers whose time is over."""
-        query = {"status": "offered", "offer_expires_at": {"$lt": now}}
-        rows = self.work.collection(ENROLMENTS).find(query, {"_id": 1}, limit=limit)
+    def expired_offers(self, now: datetime, after: str, limit: int) -> list[str]:
+        """Offers whose time is over, by id."""
+        query = {"status": "offered", "offer_expires_at": {"$lt": now}, "_id": {"$gt": after}}
+        rows = self.work.collection(ENROLMENTS).find(query, {"_id": 1}, sort=[("_id", ASCENDING)], limit=limit)
         return [row["_id"] for row in rows]
 
-    def closed_with_applications(self, limit: int) -> list[str]:
-        """Sessions that take no more applications and still have some that nobody decided on."""
-        sessions = self.work.collection(ENROLMENTS).distinct("session_id", {"status": APPLIED})[: 10 * limit]
-        query = {"_id": {"$in": sessions}, "open": False}
-        return [row["_id"] for row in self.work.collection(SEATS).find(query, {"_id": 1}, limit=limit)]
+    def closed_with_applications(self, after: str) -> Iterator[tuple[str, str | None]]:
+        """All sessions with applications that nobody decided on, by id, each with itself if it takes no more of them."""
+        while some := self._undecided(after, _AT_ONCE):
+            closed = self.work.collection(SEATS).find({"_id": {"$in": some}, "open": False}, {"_id": 1})
+            known = {row["_id"] for row in closed}
+            yield from ((i, i if i in known else None) for i in some)
+            after = some[-1]
+
+    def queues(self, now: datetime, after: str) -> Iterator[tuple[str, str | None]]:
+        """All sessions in which somebody waits for a seat, by id, each with itself if it has begun."""
+        while some := self.seats.with_queue(after, _AT_ONCE):
+            sessions = self.copies.sessions(some)
+            yield from ((i, i if i in sessions and sessions[i].has_begun(now) else None) for i in some)
+            after = some[-1]
+
+    def _undecided(self, after: str, limit: int) -> list[str]:
+        """By id, sessions in which somebody waits for a decision: a look into the index for each, however many wait."""
+        found: list[str] = []
+        while len(found) < limit:
+            query = {"status": APPLIED, "session_id": {"$gt": found[-1] if found else after}}
+            row = self.work.collection(ENROLMENTS).find_one(
+                query, {"session_id": 1}, sort=[("session_id", ASCENDING)], hint="undecided"
+            )
+            if row is None:
+                return found
+            found.append(row["session_id"])
+        return found
 
     def require_fresh(self, now: datetime) -> None:
         """Refuse while the copies of employments and consents lag behind: HR would see what it no longer may."""

@@ -1,11 +1,12 @@
 """Local copies of what other services own, built from their events alone and rebuilt from zero at any time."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import msgspec
 
-from services.enrolment_service.domain import SHARE_RESULTS, Person, Session
+from services.enrolment_service.domain import OVER, PLANNED, SHARE_RESULTS, Person, Session
 from shared.bus.generations import ReadModel
 from shared.errors import NotFound, NotYetKnown
 from shared.schemas import catalog, certificate, directory
@@ -49,14 +50,19 @@ class Copies:
         return document["person_id"] if document else None
 
     def session(self, session_id: str) -> Session:
-        """The session; NotYetKnown until its opening has come."""
+        """The session; NotYetKnown until its opening has come: a plan is its cluster's own business."""
         try:
             document = self._work.get(SESSIONS, session_id)
         except Absent as absent:
             raise NotYetKnown("session", session_id) from absent
-        if "course_id" not in document:
+        if "course_id" not in document or document["status"] == PLANNED:
             raise NotYetKnown("session", session_id)
         return self._made(Session, document)
+
+    def never_opens(self, session_id: str) -> bool:
+        """Whether the session ended as a plan."""
+        document = self._work.peek(SESSIONS, session_id)
+        return document is not None and document.get("status") in OVER
 
     def sessions(self, session_ids: Iterable[str]) -> dict[str, Session]:
         """Those of them that are known here, in one query."""
@@ -74,12 +80,19 @@ class Copies:
             return self.person(document["merged_into"])
         return self._made(Person, document)
 
+    def find_person(self, person_id: str) -> Person | None:
+        """As `person`, for those to whom nobody known is an answer."""
+        try:
+            return self.person(person_id)
+        except NotYetKnown:
+            return None
+
     def person_by_ref(self, cluster_id: str, external_ref: str) -> Person:
         """The person whom a cluster knows under this keyed hash; NotYetKnown until they were registered, NotFound once
         they were erased."""
         document = self._work.peek(REFS, _ref(cluster_id, external_ref))
         if document is None:
-            raise NotYetKnown("person", "with this external id", by_id=False)
+            raise by_number_unknown()
         if document["person_id"] is None:
             raise NotFound("No such worker.")
         return self.person(document["person_id"])
@@ -104,8 +117,10 @@ class Copies:
         return list(document["prerequisites"]) if document else []
 
     def preload_people(self, person_ids: Iterable[str]) -> None:
-        """Load them in one query."""
-        self._work.preload(PEOPLE, person_ids)
+        """Load them, and those whom merged ones lead to, in two queries at most."""
+        wanted = list(person_ids)
+        self._work.preload(PEOPLE, wanted)
+        self._work.preload(PEOPLE, {self.known_as(person_id) for person_id in wanted})
 
     def preload(self, happened: Iterable[Event]) -> None:
         """Load what these events change, in one query."""
@@ -125,7 +140,7 @@ class Copies:
             "course_id": event.course_id,
             "course_version": event.course_version,
             "cluster_id": event.cluster_id,
-            "status": status or before.get("status", "planned"),
+            "status": status or before.get("status", PLANNED),
             "application_deadline": event.application_deadline,
             "starts_at": event.starts_at,
             "ends_at": event.ends_at,
@@ -164,7 +179,9 @@ class Copies:
         """Nothing is left to know but that there was somebody; the partner's number leads nowhere any more."""
         if ref := self._person(event.person_id).get("ref"):
             self._free(ref, event.person_id)
-        self._change(event.person_id, erased=True, ref=None, employments={}, consents={}, certified={})
+        self._change(
+            event.person_id, erased=True, ref=None, employments={}, consents={}, certified={}, certified_until={}
+        )
 
     def start_employment(self, event: directory.EmploymentStarted) -> None:
         """They work there from this day."""
@@ -189,8 +206,9 @@ class Copies:
     # -- certificates
 
     def certify(self, event: certificate.CertificateIssued | certificate.CertificateReinstated) -> None:
-        """A valid certificate satisfies a prerequisite."""
-        self._put_in(event.person_id, "certified", event.certificate_id, event.course_id)
+        """A valid certificate satisfies a prerequisite, until it expires: only its issuing says when that is."""
+        until = getattr(event, "valid_until", None)
+        self._put_in(event.person_id, "certified", event.certificate_id, event.course_id, until=until)
 
     def decertify(self, event: certificate.CertificateRevoked | certificate.CertificateSuspended) -> None:
         """An invalid one does not."""
@@ -209,11 +227,14 @@ class Copies:
     def _change(self, person_id: str, **fields: Any) -> None:
         self._work.save(PEOPLE, _ordered({**self._person(person_id), **fields}))
 
-    def _put_in(self, person_id: str, part: str, key: str, value: Any) -> None:
+    def _put_in(self, person_id: str, part: str, key: str, value: Any, until: datetime | None = None) -> None:
         """One save per event, whatever came before: a rebuild counts the same versions. Nothing stays of the erased."""
         person = self._person(person_id)
         kept = {} if person.get("erased") else {**person[part], key: value}
-        self._change(person_id, **{part: dict(sorted(kept.items()))})
+        changed = {part: dict(sorted(kept.items()))}
+        if until is not None and kept:
+            changed["certified_until"] = dict(sorted({**person.get("certified_until", {}), key: until}.items()))
+        self._change(person_id, **changed)
 
     def _take_from(self, person_id: str, part: str, key: str) -> None:
         person = self._person(person_id)
@@ -258,3 +279,8 @@ def _changed_by(event: Event) -> Iterator[Hint]:
 
 def _ref(cluster_id: str, external_ref: str) -> str:
     return f"{cluster_id}/{external_ref}"
+
+
+def by_number_unknown() -> NotYetKnown:
+    """Nobody is known here under the number that a cluster gave."""
+    return NotYetKnown("person", "with this external id", by_id=False)

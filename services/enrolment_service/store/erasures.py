@@ -28,9 +28,10 @@ class Erasures:
         if self._work.peek(ERASURES, person_id) is None:
             self._work.save(ERASURES, {"_id": person_id, "since": now, "look_at": now})
 
-    def due(self, now: datetime, limit: int) -> list[str]:
-        """Whose enrolments are to be looked at now."""
-        rows = self._work.collection(ERASURES).find({"look_at": {"$lte": now}}, {"_id": 1}, limit=limit)
+    def due(self, now: datetime, after: str, limit: int) -> list[str]:
+        """Whose enrolments are to be looked at now, by id."""
+        query = {"look_at": {"$lte": now}, "_id": {"$gt": after}}
+        rows = self._work.collection(ERASURES).find(query, {"_id": 1}, sort=[("_id", ASCENDING)], limit=limit)
         return [row["_id"] for row in rows]
 
     def look_later(self, person_id: str, now: datetime) -> None:

@@ -1,28 +1,36 @@
 """The seat desk: who gets a seat and who a ticket, decided by the database in one update, never twice, never too many.
 
 A seat document counts what is taken and holds only claims that are not confirmed yet, so it stays small:
-`{_id: session, cluster_id, open, capacity, waitlist_limit, taken, offered, waiting, next_ticket, claims: [{p, e, t, w, at}]}`.
-`taken` = confirmed + offered + claimed; `waiting` = tickets without a seat. A claim is idempotent by (session, person).
+`{_id: session, cluster_id, open, capacity, waitlist_limit, taken, offered, waiting, next_ticket, claims}`.
+`taken` = confirmed + offered + claimed; `waiting` = tickets without a seat.
+
+A claim `{c, k, p, e, t, w, at}` belongs to the enrolment `e` of the person `p` alone. `k` is what it is idempotent by in
+its session: the stored application that was approved (its id), or, where none is stored yet, the person. Who applies
+again after a process died takes up what it had claimed, under the same enrolment id; an approval never takes up anything
+but its own. `t` is the ticket (none: a seat), `w` the place in the queue, `c` its own id, which the enrolment keeps: an
+approval that comes too late may claim again what was settled long ago, and that one must be given back.
 """
 
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import InsertOne, UpdateOne
-from pymongo.errors import AutoReconnect, PyMongoError
+from pymongo.errors import ExecutionTimeout, NetworkTimeout, PyMongoError
 
 from services.enrolment_service import domain
-from services.enrolment_service.domain import Seat
+from services.enrolment_service.domain import Claim, Enrolment, Ledger, Seat
+from services.enrolment_service.store.claiming import CLAIM, claim_id, forgetting, without
+from shared.clock import new_id
 from shared.errors import Conflict, NotYetKnown, ServiceError
 from shared.logs import get_logger
 from shared.schemas.event import Event
-from shared.storage.mongo import Document, MongoDatabase
-from shared.storage.work import UnitOfWork
+from shared.storage.mongo import Document, MongoCollection, MongoDatabase, within
+from shared.storage.work import Blocked, UnitOfWork
 
 log = get_logger(__name__)
 
@@ -31,27 +39,43 @@ ENROLMENTS = "enrolments"
 CLAIM_AGE = timedelta(seconds=10)
 """A claim this old belongs to a process that died or froze between claim and commit."""
 _SETTLE_SECONDS = 1.0
+_CLAIM_SECONDS = 0.3
+"""Claims of a whole group take milliseconds. What takes longer waits for a lock that somebody left on a session."""
+_LOCKED_SECONDS = 1.0
+_PING_SECONDS = 0.3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SeatQuestion:
     """Asks the desk for a seat. `existing` says that the enrolment is stored already (an approval).
 
-    The same question whatever id the enrolment would get: an act that runs again draws a new one.
+    A new application is the same question whatever id it would get, as an act that runs again draws a new one; that of
+    a stored enrolment is its own.
     """
 
     session_id: str
     person_id: str
-    enrolment_id: str = field(compare=False)
+    enrolment_id: str
     existing: bool = False
+
+    @property
+    def key(self) -> str:
+        """What its claim is idempotent by, within the session."""
+        return self.enrolment_id if self.existing else self.person_id
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SeatQuestion) and (self.session_id, self.key) == (other.session_id, other.key)
+
+    def __hash__(self) -> int:
+        return hash((self.session_id, self.key))
 
 
 @dataclass(frozen=True, slots=True)
 class SlotQuestion:
-    """Asks whether the worker has an active enrolment in the session already."""
+    """Asks whether the worker, who may have several records, has an active enrolment in the session already."""
 
     session_id: str
-    person_id: str
+    person_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +112,12 @@ class Seats:
         if not existing and self._work.known(ENROLMENTS, seat.enrolment_id):
             # Two clicks in one group got the same claim; the first of them has made the enrolment.
             raise duplicate_enrolment(seat.enrolment_id)
-        self._work.after_commit(lambda: DESK.settle(session_id, seat.enrolment_id))
+        self._work.after_commit(lambda: DESK.settle(session_id, seat.claim or seat.enrolment_id))
         return seat
 
-    def check_slot(self, session_id: str, person_id: str) -> None:
-        """DUPLICATE_ENROLMENT when the worker is in this session already."""
-        outcome = self._work.ask(SlotQuestion(session_id, person_id))
+    def check_slots(self, session_id: str, person_ids: Sequence[str]) -> None:
+        """DUPLICATE_ENROLMENT when the worker is in this session already, under any of these records. One question."""
+        outcome = self._work.ask(SlotQuestion(session_id, tuple(person_ids)))
         if isinstance(outcome, ServiceError):
             raise outcome
 
@@ -109,9 +133,10 @@ class Seats:
         stages = [{"$set": {**steps, "version": {"$add": ["$version", 1]}, "updated_at": "$$NOW"}}]
         self._work.also(SEATS, UpdateOne({"_id": session_id, **(condition or {})}, stages))
 
-    def release(self, enrolment_id: str, session_id: str, status: str) -> None:
+    def release(self, enrolment: Enrolment) -> None:
         """The enrolment gave up what it held: a seat, an offered seat, or a place in the queue."""
-        steps: Document = {"claims": _without("$claims", [enrolment_id])}
+        status = enrolment.status
+        steps: Document = {"claims": without("$claims", [enrolment.claim_id])}
         if status in domain.HOLDS_SEAT:
             steps["taken"] = {"$subtract": ["$taken", 1]}
         if status == domain.OFFERED:
@@ -119,7 +144,7 @@ class Seats:
         if status == domain.WAITLISTED:
             steps["waiting"] = {"$subtract": ["$waiting", 1]}
         # From here on somebody must look whether the queue can move and whether availability changed.
-        self.change(session_id, {**steps, "needs_care": True})
+        self.change(enrolment.session_id, {**steps, "needs_care": True})
 
     def give_offer(self, session_id: str) -> None:
         """A waiting one holds an offered seat now."""
@@ -136,6 +161,15 @@ class Seats:
     def take_offer(self, session_id: str) -> None:
         """An offered seat was accepted."""
         self.change(session_id, {"offered": {"$subtract": ["$offered", 1]}})
+
+    def cancel(self, session_id: str, gone: Sequence[Enrolment]) -> None:
+        """These were cancelled with their session; what they held comes free."""
+        document = self.document(session_id)
+        left = ledger_of(document).without(gone)
+        kept = {claim.id for claim in left.claims}
+        claims = [claim for claim in document["claims"] if claim_id(claim) in kept]
+        counters = {"taken": left.taken, "offered": left.offered, "waiting": left.waiting}
+        self.save({**document, **counters, "claims": claims}, [])
 
     def document(self, session_id: str) -> Document:
         """The seat document; NotYetKnown until the session's opening has come."""
@@ -162,22 +196,29 @@ class Seats:
         found = (self._work.peek(SEATS, session_id) for session_id in session_ids)
         return [counted(document) for document in found if document is not None]
 
-    def needing_care(self, limit: int) -> list[str]:
-        """Sessions where the queue may move or something is to be announced."""
-        rows = self._work.collection(SEATS).find({"needs_care": True}, {"_id": 1}, limit=limit)
+    def needing_care(self, limit: int, after: str = "") -> list[str]:
+        """Sessions where the queue may move or something is to be announced, by id."""
+        query = {"needs_care": True, "_id": {"$gt": after}}
+        rows = self._work.collection(SEATS).find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit)
         return [row["_id"] for row in rows]
 
-    def stale_claims(self, now: datetime, limit: int) -> list[tuple[str, Document]]:
-        """(session, claim) of claims that nobody confirmed in time."""
-        query = {"claims.0": {"$exists": True}, "claims.at": {"$lt": now - CLAIM_AGE}}
-        rows = self._work.collection(SEATS).find(query, {"claims": 1}, limit=limit, hint="claimed")
+    def with_queue(self, after: str, limit: int) -> list[str]:
+        """Sessions in which somebody waits for a seat, by id."""
+        query = {"waiting": {"$gt": 0}, "_id": {"$gt": after}}
+        rows = self._work.collection(SEATS).find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit, hint="queued")
+        return [row["_id"] for row in rows]
+
+    def stale_claims(self, now: datetime, limit: int, after: str = "") -> list[tuple[str, Document]]:
+        """(session, claim) of claims that nobody confirmed in time, in so many sessions behind one, by id."""
+        query = {"claims.0": {"$exists": True}, "claims.at": {"$lt": now - CLAIM_AGE}, "_id": {"$gt": after}}
+        rows = self._work.collection(SEATS).find(query, {"claims": 1}, sort=[("_id", 1)], limit=limit, hint="claimed")
         return [(row["_id"], claim) for row in rows for claim in row["claims"] if claim["at"] < now - CLAIM_AGE]
 
     def give_back(self, session_id: str, claim: Document) -> None:
         """Undo a claim that never became an enrolment: in the same transaction as whatever bars its late commit."""
         seat = claim["t"] is None
         steps: Document = {
-            "claims": _without("$claims", [claim["e"]]),
+            "claims": without("$claims", [claim_id(claim)]),
             "taken": {"$subtract": ["$taken", 1 if seat else 0]},
             "waiting": {"$subtract": ["$waiting", 0 if seat else 1]},
             "needs_care": True,
@@ -188,43 +229,48 @@ class Seats:
         """Whether this very claim still stands."""
         return any(c["e"] == claim["e"] and c["at"] == claim["at"] for c in self.document(session_id)["claims"])
 
-    def settle_now(self, session_id: str, enrolment_id: str) -> None:
+    def settle_now(self, enrolment: Enrolment) -> None:
         """The claim became an enrolment: forget it."""
-        self._work.collection(SEATS).update_one({"_id": session_id}, _forgetting([enrolment_id]))
+        self._work.collection(SEATS).update_one({"_id": enrolment.session_id}, forgetting([enrolment.claim_id]))
 
     def entomb(self, enrolment_id: str, now: datetime) -> None:
         """Occupy the id of an enrolment that never came, so that a late insert fails."""
+        if self._work.peek(ENROLMENTS, enrolment_id) is not None:
+            return  # occupied already
         tomb = {"_id": enrolment_id, "tombstone": True, "version": 1, "sequence": 0}
         self._work.also(ENROLMENTS, InsertOne({**tomb, "created_at": now, "updated_at": now}))
 
 
-def counted(document: Document) -> SeatCount:
-    """The public numbers of a seat document."""
-    claimed = sum(1 for claim in document["claims"] if claim["t"] is None)
-    return SeatCount(
-        session_id=document["_id"],
-        cluster_id=document["cluster_id"],
+def ledger_of(document: Document) -> Ledger:
+    """The numbers of a seat document."""
+    return Ledger(
+        open=document["open"],
         capacity=document["capacity"],
         waitlist_limit=document["waitlist_limit"],
-        confirmed=document["taken"] - document["offered"] - claimed,
-        held=document["offered"] + claimed,
+        taken=document["taken"],
         offered=document["offered"],
         waiting=document["waiting"],
-        availability=availability_of(document),
-        version=document["version"],
-        created_at=document["created_at"],
-        updated_at=document["updated_at"],
+        next_ticket=document["next_ticket"],
+        claims=tuple(Claim(id=claim_id(c), enrolment_id=c["e"], ticket=c["t"]) for c in document["claims"]),
     )
 
 
-def availability_of(document: Document) -> str:
-    """What a newcomer finds."""
-    return domain.availability(
-        open_=document["open"],
-        capacity=document["capacity"],
-        taken=document["taken"],
-        waiting=document["waiting"],
-        waitlist_limit=document["waitlist_limit"],
+def counted(document: Document) -> SeatCount:
+    """The public numbers of a seat document."""
+    ledger = ledger_of(document)
+    return SeatCount(
+        session_id=document["_id"],
+        cluster_id=document["cluster_id"],
+        capacity=ledger.capacity,
+        waitlist_limit=ledger.waitlist_limit,
+        confirmed=ledger.confirmed,
+        held=ledger.held,
+        offered=ledger.offered,
+        waiting=ledger.waiting,
+        availability=ledger.availability,
+        version=document["version"],
+        created_at=document["created_at"],
+        updated_at=document["updated_at"],
     )
 
 
@@ -233,12 +279,24 @@ class Desk:
 
     def __init__(self) -> None:
         self._settled: dict[str, tuple[float, list[str]]] = {}
+        self._locked: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def settle(self, session_id: str, enrolment_id: str) -> None:
+    def settle(self, session_id: str, claim: str) -> None:
         """The enrolment is committed; its claim can go."""
         with self._lock:
-            self._settled.setdefault(session_id, (time.monotonic(), []))[1].append(enrolment_id)
+            self._settled.setdefault(session_id, (time.monotonic(), []))[1].append(claim)
+
+    def found_locked(self, session_id: str) -> None:
+        """Its claims are taken alone for a moment: they must not hold up those in other sessions."""
+        self._locked[session_id] = time.monotonic() + _LOCKED_SECONDS
+
+    def is_locked(self, session_id: str) -> bool:
+        """Whether a claim in this session waited for a lock a moment ago."""
+        until = self._locked.get(session_id)
+        if until is not None and until < time.monotonic():
+            self._locked.pop(session_id, None)
+        return until is not None and session_id in self._locked
 
     def take_settled(self, session_id: str) -> list[str]:
         """Claims of this session that can go now."""
@@ -261,10 +319,10 @@ def settle_until(closing: threading.Event, database: MongoDatabase) -> None:
     """Forget settled claims that no later claim takes along. For a daemon thread of an API process."""
     while not closing.wait(_SETTLE_SECONDS / 2):
         old = DESK.take_old(_SETTLE_SECONDS)
-        gone = [enrolment for ids in old.values() for enrolment in ids]
+        gone = [claim for claims in old.values() for claim in claims]
         try:
             if old:
-                database[SEATS].update_many({"_id": {"$in": list(old)}}, _forgetting("$$gone"), let={"gone": gone})
+                database[SEATS].update_many({"_id": {"$in": list(old)}}, forgetting("$$gone"), let={"gone": gone})
         except PyMongoError as error:
             # The sweep settles them instead: the claims are old by then and their enrolments are there.
             log.warning("claims_not_settled", error=type(error).__name__)
@@ -272,13 +330,15 @@ def settle_until(closing: threading.Event, database: MongoDatabase) -> None:
 
 def resolve_slots(work: UnitOfWork, questions: Sequence[SlotQuestion]) -> Mapping[Any, Any]:
     """Answers many SlotQuestions with one query: None, or DUPLICATE_ENROLMENT."""
-    taken = _occupied(work, questions)
-    return {q: duplicate_enrolment(taken[_slot(q)]) if _slot(q) in taken else None for q in questions}
+    slots = {q: [slot(q.session_id, person) for person in q.person_ids] for q in questions}
+    taken = _occupied(work, [one for of_question in slots.values() for one in of_question])
+    found = {q: next((taken[one] for one in slots[q] if one in taken), None) for q in questions}
+    return {q: None if enrolment is None else duplicate_enrolment(enrolment) for q, enrolment in found.items()}
 
 
 def resolve_seats(work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mapping[Any, Any]:
     """Answers many SeatQuestions with one query, one update and one read: a Seat each, or why not."""
-    taken = _occupied(work, [q for q in questions if not q.existing])
+    taken = _occupied(work, [_slot(q) for q in questions if not q.existing])
     asking = [q for q in questions if _slot(q) not in taken or q.existing]
     answers: dict[Any, Any] = {q: duplicate_enrolment(taken[_slot(q)]) for q in questions if q not in asking}
     by_session: dict[str, list[SeatQuestion]] = defaultdict(list)
@@ -290,106 +350,55 @@ def resolve_seats(work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mappin
     return answers
 
 
-def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> dict[str, Document]:
-    """One update for all sessions, outside any transaction; then what stands there."""
+def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> Mapping[str, Document | Blocked]:
+    """One update for all sessions, outside any transaction; then what stands there. Blocked where somebody holds a lock.
+
+    Of several sessions it is not known which one is locked. So each claim is then made alone, by its own request.
+    """
+    free = {session: asking for session, asking in by_session.items() if work.alone or not DESK.is_locked(session)}
+    found: dict[str, Document | Blocked] = {session: Blocked() for session in by_session if session not in free}
     seats = work.collection(SEATS)
+    if free and _claimed(work, seats, free):
+        return found | {document["_id"]: document for document in seats.find({"_id": {"$in": list(free)}})}
+    if len(free) == 1:
+        DESK.found_locked(*free)
+    return found | {session: Blocked() for session in free}
+
+
+def _claimed(work: UnitOfWork, seats: MongoCollection, by_session: Mapping[str, list[SeatQuestion]]) -> bool:
+    """False when a lock was in the way. May be repeated after anything: who has a claim gets no second one."""
     now = work.clock()
     desks = [
         {
             "session": session,
-            "asking": [{"p": q.person_id, "e": q.enrolment_id, "t": None, "w": None, "at": now} for q in asking],
+            "asking": [_claim_of(q, now) for q in asking],
             "settled": DESK.take_settled(session),
         }
         for session, asking in by_session.items()
     ]
-    sessions = {"_id": {"$in": list(by_session)}}
     try:
-        seats.update_many(sessions, _CLAIM, let={"desks": desks})
-    except AutoReconnect:
-        # The driver does not repeat an update of many. This one may be: who has a claim gets no second one.
-        seats.update_many(sessions, _CLAIM, let={"desks": desks})
-    return {document["_id"]: document for document in seats.find(sessions)}
+        with within(_CLAIM_SECONDS):
+            seats.update_many({"_id": {"$in": list(by_session)}}, CLAIM, let={"desks": desks})
+    except (ExecutionTimeout, NetworkTimeout):
+        with within(_PING_SECONDS):
+            work.database.command("ping")  # raises unless it is the lock, and not MongoDB, that made us wait
+        return False
+    return True
 
 
-_AVAILABILITY: Document = {
-    "$switch": {
-        "branches": [
-            {"case": {"$not": ["$open"]}, "then": "closed"},
-            {"case": {"$and": [{"$eq": ["$waiting", 0]}, {"$lt": ["$taken", "$capacity"]}]}, "then": "open"},
-            {"case": {"$lt": ["$waiting", "$waitlist_limit"]}, "then": "waitlist_only"},
-        ],
-        "default": "full",
-    }
-}
-"""`domain.availability` as the database computes it."""
+def _claim_of(question: SeatQuestion, now: datetime) -> Document:
+    who = {"c": new_id(), "k": question.key, "p": question.person_id, "e": question.enrolment_id}
+    return {**who, "t": None, "w": None, "at": now}
 
 
-def _claim_stages() -> list[Document]:
-    """Of each session's document: hand out seats and tickets to those who ask at its desk, in their order.
-
-    A pipeline parsed once for all sessions of a group: a statement for each cost mongod three times as much.
-    """
-    now = "$$value"
-    has_claim = {"$in": ["$$this.p", f"{now}.claims.p"]}
-    seat_free = {"$and": ["$open", {"$eq": [f"{now}.waiting", 0]}, {"$lt": [f"{now}.taken", "$capacity"]}]}
-    queue_free = {"$and": ["$open", {"$lt": [f"{now}.waiting", "$waitlist_limit"]}]}
-    ticket = {"t": f"{now}.next", "w": {"$add": [f"{now}.waiting", 1]}}
-    gets_seat = {
-        "taken": {"$add": [f"{now}.taken", 1]},
-        "waiting": f"{now}.waiting",
-        "next": f"{now}.next",
-        "claims": {"$concatArrays": [f"{now}.claims", ["$$this"]]},
-    }
-    gets_ticket = {
-        "taken": f"{now}.taken",
-        "waiting": {"$add": [f"{now}.waiting", 1]},
-        "next": {"$add": [f"{now}.next", 1]},
-        "claims": {"$concatArrays": [f"{now}.claims", [{"$mergeObjects": ["$$this", ticket]}]]},
-    }
-    branches = [
-        {"case": has_claim, "then": now},
-        {"case": seat_free, "then": gets_seat},
-        {"case": queue_free, "then": gets_ticket},
-    ]
-    start = {
-        "taken": "$taken",
-        "waiting": "$waiting",
-        "next": "$next_ticket",
-        "claims": _without("$claims", "$desk.settled"),
-    }
-    hand_out = {
-        "$reduce": {
-            "input": "$desk.asking",
-            "initialValue": start,
-            "in": {"$switch": {"branches": branches, "default": now}},
-        }
-    }
-    own = {"$filter": {"input": "$$desks", "as": "desk", "cond": {"$eq": ["$$desk.session", "$_id"]}}}
-    return [
-        {"$set": {"desk": {"$first": own}}},
-        {"$set": {"r": hand_out}},
-        {
-            "$set": {
-                "taken": "$r.taken",
-                "waiting": "$r.waiting",
-                "next_ticket": "$r.next",
-                "claims": "$r.claims",
-                "version": {"$add": ["$version", 1]},
-                "updated_at": "$$NOW",
-            }
-        },
-        # Only a change of availability needs somebody to look.
-        {"$set": {"needs_care": {"$cond": [{"$eq": [_AVAILABILITY, "$announced"]}, "$needs_care", True]}}},
-        {"$unset": ["desk", "r"]},
-    ]
-
-
-def _outcome(question: SeatQuestion, document: Document | None) -> Seat | ServiceError:
+def _outcome(question: SeatQuestion, document: Document | Blocked | None) -> Seat | ServiceError | Blocked:
+    if isinstance(document, Blocked):
+        return document
     if document is None:
         return NotYetKnown("session", question.session_id)
     for claim in document["claims"]:
-        if claim["p"] == question.person_id:
-            return Seat(enrolment_id=claim["e"], ticket=claim["t"], place=claim["w"])
+        if claim.get("k") == question.key:
+            return Seat(enrolment_id=claim["e"], claim=claim_id(claim), ticket=claim["t"], place=claim["w"])
     if not document["open"]:
         return Conflict("The session takes no more applications.", code="SESSION_NOT_OPEN")
     if document["waitlist_limit"] == 0:
@@ -397,12 +406,12 @@ def _outcome(question: SeatQuestion, document: Document | None) -> Seat | Servic
     return Conflict("All seats are taken and the waiting list is full.", code="WAITLIST_FULL")
 
 
-def _occupied(work: UnitOfWork, questions: Sequence[SeatQuestion | SlotQuestion]) -> dict[str, str]:
-    wanted = [_slot(q) for q in questions]
-    return {slot: document["_id"] for slot, document in work.find_by(ENROLMENTS, "slot", wanted).items()}
+def _occupied(work: UnitOfWork, slots: Sequence[str]) -> dict[str, str]:
+    """Which of these slots an active enrolment has, and its id."""
+    return {slot: document["_id"] for slot, document in work.find_by(ENROLMENTS, "slot", slots).items()}
 
 
-def _slot(question: SeatQuestion | SlotQuestion) -> str:
+def _slot(question: SeatQuestion) -> str:
     return slot(question.session_id, question.person_id)
 
 
@@ -415,16 +424,3 @@ def duplicate_enrolment(existing: str | None) -> Conflict:
     """One active enrolment per worker and session."""
     known = f" ({existing})" if existing else ""
     return Conflict(f"The worker already has an active enrolment in this session{known}.", code="DUPLICATE_ENROLMENT")
-
-
-def _without(claims: str, enrolment_ids: Sequence[str] | str) -> Document:
-    """The claims except those for these enrolments: a list of ids, or the expression of one."""
-    known = enrolment_ids if isinstance(enrolment_ids, str) else list(enrolment_ids)
-    return {"$filter": {"input": claims, "as": "claim", "cond": {"$not": [{"$in": ["$$claim.e", known]}]}}}
-
-
-def _forgetting(enrolment_ids: Sequence[str] | str) -> list[Document]:
-    return [{"$set": {"claims": _without("$claims", enrolment_ids)}}]
-
-
-_CLAIM: list[Document] = _claim_stages()

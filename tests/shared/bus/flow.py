@@ -10,6 +10,7 @@ from typing import Any
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.clock import utc_now
 from shared.storage.mongo import Mongo, MongoDatabase
+from shared.storage.places import Places
 from shared.storage.relay import Relay
 from shared.storage.transaction import commit
 from shared.storage.work import UnitOfWork
@@ -28,7 +29,7 @@ def happen(client: Mongo, database: MongoDatabase, topic: str, *keys: str, **fac
 
 def relay_all(client: Mongo, database: MongoDatabase, kafka: KafkaSettings) -> None:
     """Send all that waits in the outbox."""
-    publisher = KafkaPublisher(kafka)
+    publisher = KafkaPublisher(kafka, Places(database))
     relay = Relay(client, database, publisher)
     assert wait_for(lambda: relay.step() == 0 and relay.backlog() == (0, 0.0), 20)
     publisher.close()

@@ -6,7 +6,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from deploy.local.engines import Engines
-from tests.chaos import scenarios
+from tests.chaos import lost_log, scenarios
 from tests.chaos.arena import Arena, play, revive
 
 SHORT = (
@@ -16,6 +16,10 @@ SHORT = (
     (scenarios.consumer_dies_before_its_offset_commit, 1.0),
     (scenarios.kafka_is_away, 2.0),
     (scenarios.kafka_loses_its_data, 2.0),
+    (lost_log.log_is_cut, 1.0),
+    (lost_log.partition_is_gone, 1.0),
+    (lost_log.offsets_are_gone, 1.0),
+    (lost_log.power_is_cut_while_nobody_writes, 1.0),
     (scenarios.relay_freezes, 2.0),
     (scenarios.wakeup_is_lost, 1.0),
     (scenarios.transactions_overlap, 2.0),

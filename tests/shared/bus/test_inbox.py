@@ -19,7 +19,7 @@ from shared.bus.inbox import Inbox, Subscription
 from shared.clock import utc_now
 from shared.errors import Conflict, NotYetKnown, Transient, Unavailable
 from shared.schemas.event import Envelope
-from shared.storage.mongo import Mongo, MongoDatabase
+from shared.storage.mongo import Document, Mongo, MongoDatabase
 from shared.storage.transaction import commit
 from shared.storage.work import Duplicate, Raced, UnitOfWork
 from tests.chaos.probe import Probe, probe_of
@@ -152,15 +152,16 @@ def test_who_gets_a_partition_asks_anew_what_is_set_aside(desk: Desk) -> None:
 
 def test_a_look_from_before_a_doubt_counts_for_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.act = poisoned
-    counts = Held.counts
+    has = Held._has
 
-    def count_and_doubt(held: Held) -> dict[str, int]:
-        counted = counts(held)
-        desk.another().take([desk.record("a", 1, poison=True)])
-        desk.inbox.held.doubt()
-        return counted
+    def look_and_doubt(held: Held, what: Document) -> bool:
+        found = has(held, what)
+        if not what:
+            desk.another().take([desk.record("a", 1, poison=True)])
+            desk.inbox.held.doubt()
+        return found
 
-    monkeypatch.setattr(Held, "counts", count_and_doubt)
+    monkeypatch.setattr(Held, "_has", look_and_doubt)
     desk.inbox.held.look()
     monkeypatch.undo()
     desk.inbox.take([desk.record("a", 2)])
@@ -429,6 +430,43 @@ def test_an_insert_that_somebody_else_did_first_is_decided_again(desk: Desk) -> 
 
     assert desk.effects("a") == [0, 1]
     assert desk.states()[DEAD] == 0
+
+
+def test_a_duplicate_that_cannot_be_read_for_a_moment_is_no_poison(desk: Desk) -> None:
+    """Another worker's insert refuses ours at once; it can be read only when a majority has it."""
+    desk.database["seen"].insert_one({"_id": "a", "ns": [0], "version": 1})
+    desk.database["seen"].insert_one({"_id": "b", "ns": [0], "version": 1})
+    readable_at = time.monotonic() + 0.5
+
+    def act(event: Probe, work: UnitOfWork) -> None:
+        seen = work.peek("seen", event.probe_id) if time.monotonic() > readable_at else None
+        document = seen or {"_id": event.probe_id, "ns": []}
+        work.save("seen", {**document, "ns": [*document["ns"], event.n]})
+
+    desk.act = act
+    desk.inbox.take([desk.record("a", 1), desk.record("b", 1)])
+
+    assert (desk.effects("a"), desk.effects("b")) == ([0, 1], [0, 1])
+    assert desk.states() == {DEAD: 0, BEHIND: 0, AWAITING: 0}
+
+
+def test_what_is_let_go_is_no_poison_when_a_duplicate_cannot_be_read_for_a_moment(desk: Desk) -> None:
+    desk.act = waiting
+    desk.inbox.take([desk.record("a", 1, names="late")])
+    for key in ("a", "late"):
+        desk.database["seen"].insert_one({"_id": key, "ns": [0], "version": 1})
+    readable_at = time.monotonic() + 1.5
+
+    def act(event: Probe, work: UnitOfWork) -> None:
+        seen = work.peek("seen", event.probe_id) if time.monotonic() > readable_at else None
+        document = seen or {"_id": event.probe_id, "ns": []}
+        work.save("seen", {**document, "ns": [*document["ns"], event.n]})
+
+    desk.act = act
+    (held,) = desk.inbox.held.of_aggregate(f"{desk.topic}/a")
+
+    assert desk.inbox._try_again(held) == 1
+    assert desk.effects("a") == [0, 1]
 
 
 def test_races_are_decided_again_and_given_up_at_last(desk: Desk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +17,7 @@ from shared.clock import utc_now
 from shared.storage.lease import Lease
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.outbox import Outbox
+from shared.storage.places import Places
 from shared.storage.relay import Relay
 from tests.chaos.arena import read_topic, wait_for
 from tests.shared.bus.flow import happen, relay_all
@@ -58,7 +59,7 @@ def test_after_a_refused_event_none_of_its_aggregate_is_sent(
     admin.close()
     happen(client, database, topic, "a", names="x" * 5_000)
     happen(client, database, topic, "a", "a")
-    publisher = KafkaPublisher(kafka, delivery_timeout_ms=8_000)
+    publisher = KafkaPublisher(kafka, Places(database), delivery_timeout_ms=8_000)
     rows = Outbox(client, database).unsent()
 
     assert publisher.publish(rows) == []
@@ -69,7 +70,7 @@ def test_after_a_refused_event_none_of_its_aggregate_is_sent(
 def test_a_broker_that_is_away_costs_a_try_and_no_event(
     breakable: Engines, client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str
 ) -> None:
-    publisher = KafkaPublisher(kafka, delivery_timeout_ms=2_000)
+    publisher = KafkaPublisher(kafka, Places(database), delivery_timeout_ms=2_000)
     relay = Relay(client, database, publisher)
     happen(client, database, topic, "a")
     assert relay.step() == 1
@@ -106,6 +107,12 @@ class _Recorder:
     def publish(self, rows: Sequence[Any]) -> list[str]:
         self.given.append([row["_id"] for row in rows])
         return [row["_id"] for row in rows][: self.acknowledge]
+
+    def watch(self) -> None:
+        return None
+
+    def forget(self, topics: Iterable[str]) -> None:
+        raise AssertionError(topics)
 
     def hurry(self) -> None:
         return None
@@ -200,7 +207,7 @@ def test_a_relay_outlives_errors_of_its_own(client: Mongo, database: MongoDataba
 def test_who_is_asked_to_hurry_does_not_wait_for_a_broker_that_hangs(
     breakable: Engines, client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str
 ) -> None:
-    relay = Relay(client, database, KafkaPublisher(kafka, delivery_timeout_ms=60_000))
+    relay = Relay(client, database, KafkaPublisher(kafka, Places(database), delivery_timeout_ms=60_000))
     happen(client, database, topic, "a")
     assert relay.step() == 1
     happen(client, database, topic, "a")

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from pymongo.errors import AutoReconnect
@@ -16,7 +16,7 @@ from shared.bus import rebuild as rebuilding
 from shared.bus.generations import Generations
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaSettings
-from shared.bus.worker import PROGRESS, Plan, Worker, require_fresh
+from shared.bus.worker import PROGRESS, Plan, Worker, note_progress, require_fresh
 from shared.clock import utc_now
 from shared.errors import Conflict, Unavailable
 from shared.storage.lease import Lease
@@ -92,6 +92,37 @@ def test_what_depends_on_other_services_is_refused_while_their_events_lag(databa
     require_fresh(database, CONSUMER, now, seconds=30)
     with pytest.raises(Unavailable):
         require_fresh(database, CONSUMER, now, seconds=5)
+
+
+def test_a_worker_that_begins_takes_nothing_back_of_what_the_one_before_said(plan: Plan) -> None:
+    before = utc_now().replace(microsecond=0)
+    plan.database[PROGRESS].insert_one({"_id": CONSUMER, "caught_up_at": before, "lag": 0})
+    worker = Worker(plan)
+    threads = worker.start()
+    assert wait_for(lambda: worker._consumers)
+    for _ in range(3):
+        worker._measure()
+        require_fresh(plan.database, CONSUMER, before + timedelta(seconds=29))
+    assert wait_for(lambda: plan.database[PROGRESS].find_one({"_id": CONSUMER})["caught_up_at"] > before)  # type: ignore[index]
+    worker.stop()
+    for thread in threads:
+        thread.join(10)
+
+
+def test_a_consumer_has_caught_up_when_each_process_has_with_its_partitions(database: MongoDatabase) -> None:
+    def caught_up() -> float | None:
+        moment: datetime | None = (database[PROGRESS].find_one({"_id": CONSUMER}) or {})["caught_up_at"]
+        return None if moment is None else moment.timestamp()
+
+    one, two = ("topic", 0), ("topic", 1)
+    note_progress(database, CONSUMER, 0, {one: 100.0, two: 0.0})
+    assert caught_up() is None
+    note_progress(database, CONSUMER, 7, {one: 0.0, two: 50.0})
+    assert caught_up() == 50.0
+    note_progress(database, CONSUMER, 0, {one: 0.0, two: 120.0})
+    assert caught_up() == 100.0
+    note_progress(database, CONSUMER, None, {})
+    assert caught_up() == 100.0
 
 
 def test_a_rebuild_whose_lease_was_taken_switches_nothing(

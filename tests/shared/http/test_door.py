@@ -377,6 +377,49 @@ def test_pages_follow_each_other_by_cursor(client: Any, writer: dict[str, str]) 
     assert seen == ["t1", "t2", "t3", "t4", "t5"]
 
 
+def test_a_cursor_is_of_no_use_to_another_caller_or_for_another_employer(
+    client: Any, writer: dict[str, str], issuer: TestIssuer
+) -> None:
+    for number in range(3):
+        client.post("/v1/things", json={"title": str(number)}, headers=writer)
+    mine = issuer.authorization(subject="me", organisation_ids=["a", "b"])
+    cursor = client.get("/v1/things?limit=1", headers=mine).json["next"]
+    others = [
+        issuer.authorization(subject="somebody else", organisation_ids=["a", "b"]),
+        {**mine, "Acting-Organisation": "a"},
+        {},
+    ]
+
+    assert client.get(f"/v1/things?limit=1&cursor={cursor}", headers=mine).status_code == 200
+    for headers in others:
+        assert codes(client.get(f"/v1/things?limit=1&cursor={cursor}", headers=headers)) == {"cursor": "BAD_CURSOR"}
+
+
+@pytest.mark.parametrize("offset", ["+14:60", "-00:99", "+24:00", "+1460"])
+def test_an_offset_that_no_clock_has_is_refused(client: Any, writer: dict[str, str], offset: str) -> None:
+    moment = f"2026-01-01T00:00:00{offset}"
+    sent = client.post("/v1/things", json={"title": "x", "starts_at": moment}, headers=writer)
+    asked = client.get("/v1/things", query_string={"since": moment})
+
+    assert (sent.status_code, asked.status_code) == (422, 422)
+    assert (list(codes(sent)), list(codes(asked))) == (["starts_at"], ["since"])
+
+
+@pytest.mark.parametrize("offset", ["Z", "+00:00", "+14:00", "-12:00", "+05:45", "-0330"])
+def test_an_offset_that_a_clock_may_have_is_read(client: Any, writer: dict[str, str], offset: str) -> None:
+    body = {"title": "x", "starts_at": f"2026-01-01T00:00:00{offset}"}
+
+    assert client.post("/v1/things", json=body, headers=writer).status_code == 201
+
+
+@pytest.mark.parametrize("body", ["{'title': 'x'}", '\'{"title": "x"}\'', "{\"title\": 'x'}"])
+def test_a_body_with_single_quotes_is_not_json(client: Any, writer: dict[str, str], body: str) -> None:
+    answer = client.post("/v1/things", data=body, content_type="application/json", headers=writer)
+
+    assert answer.status_code == 400
+    assert answer.json["code"] == "MALFORMED_JSON"
+
+
 def test_a_cursor_is_of_no_use_with_other_filters_but_with_another_limit(client: Any, writer: dict[str, str]) -> None:
     for number in range(3):
         client.post("/v1/things", json={"title": f"Thing {number}"}, headers=writer)

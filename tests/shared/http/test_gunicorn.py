@@ -1,5 +1,6 @@
 """The tiny service in a real gunicorn, and what the outside can do to it at the level of bytes."""
 
+import contextlib
 import json
 import re
 import socket
@@ -18,6 +19,11 @@ from tests.shared.http.conftest import Server, start_server, stop_server
 def head(method: str, path: str, headers: dict[str, str], close: bool = True) -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "Host: tiny", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, *(["Connection: close"] if close else []), "", ""]).encode("latin-1")
+
+
+POST_OF_A_MEGABYTE = head(
+    "POST", "/v1/verifications", {"Content-Type": "application/json", "Content-Length": "1000000"}, close=False
+)
 
 
 def status_of(answer: bytes) -> int:
@@ -121,6 +127,63 @@ def test_two_requests_in_one_packet_are_two(server: Server) -> None:
     assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"404"]
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "size", "status"),
+    [
+        ("/v1/things", {}, 200_000, 401),
+        ("/v1/nothing", {}, 300_000, 404),
+        ("/v1/things/names", {"Content-Type": "text/plain"}, 900_000, 401),
+        ("/v1/verifications", {"Content-Type": "application/json"}, 1_500_000, 413),
+        ("/v1/things", {}, 8_000_000, 401),
+    ],
+)
+def test_a_refused_body_is_read_to_its_end_or_the_answer_says_that_the_connection_ends(
+    server: Server, path: str, headers: dict[str, str], size: int, status: int
+) -> None:
+    first = head("POST", path, {**headers, "Content-Length": str(size)}, close=False)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(first)
+        connection.sendall(b"x" * size)
+        answer = _one_answer(connection)
+        stays = b"\r\nconnection: keep-alive\r\n" in answer.lower()
+        connection.sendall(head("GET", "/v1/things", {})) if stays else None
+        rest = _until_the_end(connection)
+
+    assert status_of(answer) == status
+    assert stays or b"\r\nconnection: close\r\n" in answer.lower()
+    assert status_of(rest) == 200 if stays else rest == b""
+
+
+def test_a_refused_body_that_does_not_come_ends_the_connection(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(head("POST", "/v1/things", {"Content-Length": "200000"}, close=False))
+        answer = _until_the_end(connection)
+
+    assert status_of(answer) == 401
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
+def _one_answer(connection: socket.socket) -> bytes:
+    """An answer of which nothing may be missing."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65_536)
+    top, _, body = received.partition(b"\r\n\r\n")
+    found = re.search(rb"content-length: (\d+)", top.lower())
+    assert found
+    while len(body) < int(found[1]):
+        body += connection.recv(65_536)
+    return top + b"\r\n\r\n" + body
+
+
+def _until_the_end(connection: socket.socket) -> bytes:
+    received = b""
+    while chunk := connection.recv(65_536):
+        received += chunk
+    return received
+
+
 @pytest.fixture(scope="module")
 def impatient(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Four threads, and a second to send a request in."""
@@ -139,7 +202,7 @@ def test_clients_that_send_slowly_hold_up_nobody_for_long(impatient: Server) -> 
     assert answer.status_code == 200
     for connection in slow:
         with connection:
-            assert connection.recv(1000) == b""
+            assert problem_of(_until_the_end(connection))["code"] == "REQUEST_TIMEOUT"
 
 
 @pytest.mark.parametrize("part", [b"{", b'{"note": "half"}'])
@@ -149,8 +212,40 @@ def test_a_client_that_trickles_its_body_is_refused_in_time_also_when_what_came_
     head = b"POST /v1/verifications HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n"
     answer = impatient.raw(head + part, wait=10)
 
-    assert status_of(answer) == 400
-    assert b"ends before its announced length" in answer
+    assert status_of(answer) == 408
+    assert problem_of(answer)["code"] == "REQUEST_TIMEOUT"
+
+
+@pytest.mark.parametrize("sent", [b"POST /v1/verifications HTTP/1.1\r\nX: ", POST_OF_A_MEGABYTE])
+def test_a_client_that_never_stops_sending_slowly_is_refused_at_the_deadline(impatient: Server, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=0.05) as connection:
+        connection.sendall(sent)
+        begun = time.monotonic()
+        answer = b""
+        while not answer and time.monotonic() < begun + 10:
+            connection.sendall(b"x")
+            with contextlib.suppress(TimeoutError):
+                answer = connection.recv(10_000)
+        waited = time.monotonic() - begun
+        connection.settimeout(10)
+        answer += _until_the_end(connection)
+
+    assert problem_of(answer)["code"] == "REQUEST_TIMEOUT"
+    assert waited < 5  # the deadline is 1 s
+
+
+def test_clients_that_do_not_close_their_end_hold_up_nobody(impatient: Server) -> None:
+    ended = [socket.create_connection(("127.0.0.1", impatient.port), timeout=10) for _ in range(4)]
+    for connection in ended:
+        connection.sendall(head("GET", "/v1/things", {}))
+        assert status_of(connection.recv(10_000)) == 200
+    begun = time.monotonic()
+    answer = httpx.get(f"{impatient.url}/v1/things", timeout=30)
+
+    assert answer.status_code == 200
+    assert time.monotonic() < begun + 4  # each lingers for 2 s, side by side
+    for connection in ended:
+        connection.close()
 
 
 def test_a_slow_answer_is_not_cut(impatient: Server) -> None:
@@ -168,6 +263,32 @@ def test_a_stop_under_load_finishes_what_it_began(
 
         assert [future.result().status_code for future in slow] == [200] * 4
     assert seconds < 10
+
+
+def test_whoever_finds_too_many_waiting_is_refused_at_the_door_before_any_work(
+    environment: dict[str, str], writer: dict[str, str], tmp_path: Path
+) -> None:
+    server = start_server(environment | {"WEB_THREADS": "1", "CLUSTERSKILLS_WAITING_REQUESTS": "1"}, tmp_path)
+
+    def create(number: int) -> httpx.Response:
+        return httpx.post(f"{server.url}/v1/things", json={"title": f"thing {number}"}, headers=writer, timeout=30)
+
+    try:
+        with ThreadPoolExecutor(32) as pool:
+            slow = pool.submit(httpx.get, f"{server.url}/v1/trouble/slow", timeout=30)
+            _wait_until(lambda: _accepted(server) >= 1)
+            answers = list(pool.map(create, range(30)))
+            assert httpx.get(f"{server.url}/health/live", timeout=30).status_code == 200
+            assert slow.result().status_code == 200
+        made = httpx.get(f"{server.url}/v1/things?limit=100").json()["items"]
+    finally:
+        stop_server(server)
+
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert refused
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(503, "OVERLOADED")}
+    assert all(answer.headers["Retry-After"] == "1" for answer in refused)
+    assert len(made) == len(answers) - len(refused)
 
 
 def test_the_numbers_of_all_workers_are_added_up(

@@ -23,7 +23,7 @@ JSON_VALUES = st.recursive(
 
 @given(position=JSON_VALUES, filters=st.dictionaries(st.text(), st.lists(st.text())), cut=st.integers(0, 30))
 def test_a_cursor_gives_back_its_position_and_nothing_else(position: Any, filters: dict[str, Any], cut: int) -> None:
-    cursors, scope = Cursors(b"secret"), scope_of("/v1/things", filters)
+    cursors, scope = Cursors(b"secret"), scope_of("/v1/things", filters, None)
     cursor = cursors.sign(position, scope)
 
     assert cursors.read(cursor, scope) == position
@@ -43,7 +43,7 @@ def test_garbage_is_no_cursor(garbage: str) -> None:
 
 
 def test_the_order_of_filters_does_not_matter() -> None:
-    assert scope_of("/a", {"x": ["1"], "y": ["2"]}) == scope_of("/a", {"y": ["2"], "x": ["1"]})
+    assert scope_of("/a", {"x": ["1"], "y": ["2"]}, None) == scope_of("/a", {"y": ["2"], "x": ["1"]}, None)
 
 
 def test_a_bucket_fills_with_time() -> None:

@@ -8,17 +8,16 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from pymongo.errors import PyMongoError
 
 from deploy.local.engines import Engines
 from shared.errors import Conflict, Invalid, KeyReused, Unavailable
-from shared.storage.group import GroupCommit, _Patience, _Waiting
-from shared.storage.mongo import REQUEST_SECONDS, Mongo, MongoDatabase, connect, is_outage, translate
+from shared.storage.gathering import Gathering
+from shared.storage.group import GroupCommit, _Waiting
+from shared.storage.mongo import Mongo, MongoDatabase, connect, translate
 from shared.storage.work import UnitOfWork
 from shared.storage.writes import REPLAYED, Answer, Hint, IdempotencyKey, Write
 from tests.chaos.probe import happen
@@ -308,64 +307,6 @@ def test_a_key_in_flight_with_another_request_is_refused(group: GroupCommit) -> 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Answer", "KeyReused"]
 
 
-# -- MongoDB away
-
-
-@pytest.mark.parametrize("fault", ["kill", "freeze"])
-def test_mongodb_away_is_said_within_one_budget_and_recovery_comes_by_itself(
-    breakable: Engines, database: MongoDatabase, fault: str
-) -> None:
-    with connect(breakable.mongo_url) as client:
-        group = GroupCommit(client, client[database.name], "/probe")
-        group.run(Write(_put()))
-        getattr(breakable, fault)("mongo")
-        try:
-            with ThreadPoolExecutor(50) as pool, _jitter() as late:
-                refusals = list(pool.map(lambda _: _refusal(group), range(50)))
-        finally:
-            breakable.thaw("mongo") if fault == "freeze" else breakable.restart("mongo")
-
-        key, until = _key(), time.monotonic() + 15
-        while time.monotonic() < until:
-            try:
-                group.run(Write(_put(after="recovery"), key))
-                break
-            except (PyMongoError, Conflict):
-                time.sleep(0.05)
-        group.close()
-
-    assert all(is_outage(error) for error, _ in refusals)
-    assert isinstance(translate(refusals[0][0]), Unavailable)
-    # Nobody waits for longer than one budget. How long that is in seconds: `make bench ARGS=outage`.
-    assert max(seconds for _, seconds in refusals) < 2 * REQUEST_SECONDS + 10 * max(late)
-    assert database["things"].count_documents({"after": "recovery"}) == 1
-
-
-@contextmanager
-def _jitter() -> Iterator[list[float]]:
-    """How late this busy machine wakes a thread up."""
-    late, over = [0.0], threading.Event()
-
-    def sleep() -> None:
-        while not over.is_set():
-            before = time.monotonic()
-            time.sleep(0.01)
-            late.append(time.monotonic() - before - 0.01)
-
-    sleeper = threading.Thread(target=sleep)
-    sleeper.start()
-    yield late
-    over.set()
-    sleeper.join()
-
-
-def _refusal(group: GroupCommit) -> tuple[Exception, float]:
-    started = time.monotonic()
-    with pytest.raises(PyMongoError) as refused:
-        group.run(Write(_put(), _key()))
-    return refused.value, time.monotonic() - started
-
-
 def test_other_errors_are_no_outage() -> None:
     assert translate(ValueError("ours")) is None
 
@@ -494,20 +435,24 @@ def test_who_comes_again_and_again_shares_a_group(group: GroupCommit, monkeypatc
 
 
 def test_a_group_waits_for_those_who_are_expected_and_not_for_long(group: GroupCommit) -> None:
-    first, second = _Waiting(Write(_put())), _Waiting(Write(_put()))
+    first, second = _waiting(), _waiting()
     late = threading.Timer(0.05, lambda: group._queue.put(second))
 
-    group._queue.put(first)
-    assert group._next_group(1, 60.0) == [first]
+    group._queue.put(alone := _waiting())
+    assert group._next_group(1, 60.0) == [alone]
     group._queue.put(first)
     late.start()
     assert group._next_group(2, 60.0) == [first, second]
-    group._queue.put(first)
-    assert group._next_group(2, 0.05) == [first]
+    group._queue.put(last := _waiting())
+    assert group._next_group(2, 0.05) == [last]
+
+
+def _waiting() -> _Waiting:
+    return _Waiting(Write(_put()), time.monotonic() + 60)
 
 
 def test_after_waits_in_vain_more_and_more_groups_do_not_wait() -> None:
-    patience = _Patience()
+    patience = Gathering()
     waits: list[bool] = []
     for _ in range(50):
         patience.took(0.1, in_flight=4)

@@ -1,4 +1,4 @@
-"""The catalogue's documents: the only file that knows fields and indexes."""
+"""The catalogue's documents: the only place that knows fields and indexes."""
 
 import re
 import unicodedata
@@ -13,8 +13,11 @@ from services.catalog_service.domain.content import Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion, version_id
 from services.catalog_service.domain.kept import Kept
 from services.catalog_service.domain.session import OPEN, Session
+from services.catalog_service.store.copies import COPIES, ORGANISATIONS, Copies
+from shared.bus.generations import ReadModel
 from shared.errors import NotFound
 from shared.schemas.event import Event
+from shared.storage import seals
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, UnitOfWork
 from shared.wiring.house import Service
@@ -34,9 +37,13 @@ def _index(*fields: str, name: str, unique: bool = False, only: Document | None 
 
 
 _LISTED = {"search.listed": True}
+PARTICIPANTS: Final = "participants"
 SERVICE = Service(
     name="catalog",
+    read_models=(COPIES, ReadModel("participants", (PARTICIPANTS,))),
     indexes={
+        ORGANISATIONS: [],
+        seals.GRANTS: seals.INDEXES,
         "courses": [
             _index("cluster_id", "_id", name="cluster"),
             # A second request of the same number is decided again and finds the first one's course.
@@ -60,6 +67,10 @@ SERVICE = Service(
             _index("status", "order", "_id", name="status"),
             _index("closes_at", name="due", only={"status": OPEN}),
         ],
+        PARTICIPANTS: [
+            _index("person_id", "session_id", name="person"),
+            _index("cluster_id", "session_id", name="cluster"),
+        ],
     },
 )
 
@@ -69,6 +80,7 @@ class Store:
 
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
+        self.copies = Copies(work)
 
     def get(self, kind: type[K], thing_id: str) -> K:
         """The thing with this id. Raises NotFound."""
@@ -140,10 +152,28 @@ class Store:
         """Where a session stands in the list."""
         return [_order(session), session.id]
 
-    def due_sessions(self, now: datetime, limit: int) -> list[str]:
-        """Open sessions whose deadline passed."""
-        rows = self._work.find("sessions", {"status": OPEN, "closes_at": {"$lte": now}}, limit=limit)
+    def due_sessions(self, now: datetime, after: str, limit: int) -> list[str]:
+        """Open sessions whose deadline passed, by id."""
+        query = {"status": OPEN, "closes_at": {"$lte": now}, "_id": {"$gt": after}}
+        rows = self._work.collection("sessions").find(query, {"_id": 1}, sort=[("_id", ASCENDING)], limit=limit)
         return [row["_id"] for row in rows]
+
+    # -- participants: who has a seat, from the enrolment service's events
+
+    def let_in(self, enrolment_id: str, session_id: str, person_id: str, cluster_id: str) -> None:
+        """Somebody of this cluster has a seat."""
+        seat = {"_id": enrolment_id, "cluster_id": cluster_id, "person_id": person_id, "session_id": session_id}
+        self._work.peek(PARTICIPANTS, enrolment_id)
+        self._work.save(PARTICIPANTS, seat)
+
+    def let_out(self, enrolment_id: str) -> None:
+        """They have none any more."""
+        self._work.delete(PARTICIPANTS, enrolment_id)
+
+    def attended(self, session_ids: Iterable[str], field: str, value: str) -> set[str]:
+        """In which of the sessions somebody has a seat whose `field` (person_id, cluster_id) has this value."""
+        query = {field: value, "session_id": {"$in": list(session_ids)}}
+        return set(self._work.collection(PARTICIPANTS).distinct("session_id", query))
 
     # -- inside
 

@@ -1,0 +1,154 @@
+"""One-shot steps of the compose file: `files` makes certificates and the key of the replica set, `users` makes MongoDB's
+replica set and one user for each service. Both keep what is there.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+USERS: Final = ("catalog", "certificate", "directory", "enrolment", "portal")
+_AUTHORITY: Final = "ca.pem"
+_AUTHORITY_KEY: Final = "ca.key"
+_LIFETIME: Final = timedelta(days=3650)
+_HERE: Final = x509.IPAddress(IPv4Address("127.0.0.1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Somebody who gets a certificate: its name in the network, and the user and group that its image runs as."""
+
+    name: str
+    owner: int
+
+
+SERVERS: Final = (Server("mongo", 999), Server("kafka", 1000))
+
+
+def make_files(root: Path, servers: Iterable[Server] = SERVERS, *, owned: bool = True) -> None:
+    """Write `ca/ca.pem` for everybody, and for each server a folder that only it can read: `NAME/server.pem` (key and
+    certificate) and `NAME/keyfile`. The authority's own key stays in `authority`."""
+    authority = _authority(root)
+    for server in servers:
+        folder = _folder(root / server.name, 0o700)
+        if not (folder / "server.pem").exists():
+            _write(folder / "server.pem", _issue(server.name, *authority))
+            _write(folder / "keyfile", secrets.token_hex(64).encode())
+        if owned:
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, server.owner, server.owner)
+
+
+def make_users(url: str, member: str, passwords: Mapping[str, str], prefix: str = "clusterskills_") -> None:
+    """Make the replica set, and for each service a user who may do everything in its own database and nothing elsewhere.
+
+    `url` names the administrator; `member` is how the clients reach the server (host:port).
+    """
+    with MongoClient[dict[str, Any]](url, directConnection=True, serverSelectionTimeoutMS=60_000) as client:
+        if client.admin.command("hello").get("isreplicaset"):
+            members = [{"_id": 0, "host": member}]
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+        while not client.admin.command("hello").get("isWritablePrimary"):
+            time.sleep(0.1)
+        for name, password in passwords.items():
+            _make_user(client, name, password, [{"role": "dbOwner", "db": prefix + name}])
+
+
+def _make_user(client: MongoClient[dict[str, Any]], name: str, password: str, roles: list[dict[str, str]]) -> None:
+    try:
+        client.admin.command("createUser", name, pwd=password, roles=roles)
+    except OperationFailure as error:
+        if error.code != _USER_EXISTS:
+            raise
+        client.admin.command("updateUser", name, pwd=password, roles=roles)
+
+
+_USER_EXISTS: Final = 51003
+
+
+def _authority(root: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    public, private = _folder(root / "ca", 0o755) / _AUTHORITY, _folder(root / "authority", 0o700) / _AUTHORITY_KEY
+    if not private.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name("ClusterSkills compose")
+        found = _builder(name, name, key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        _write(private, _pem(key))
+        _write(public, found.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM), 0o644)
+    kept = load_pem_private_key(private.read_bytes(), None)
+    if not isinstance(kept, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{private} holds another kind of key")
+    return x509.load_pem_x509_certificate(public.read_bytes()), kept
+
+
+def _issue(host: str, authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = [x509.DNSName(host), x509.DNSName("localhost"), _HERE]
+    certificate = (
+        _builder(_name(host), authority.subject, key)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    return _pem(key) + certificate.public_bytes(Encoding.PEM)
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + _LIFETIME)
+    )
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _folder(path: Path, mode: int) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(mode)
+    return path
+
+
+def _write(path: Path, content: bytes, mode: int = 0o400) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    path.chmod(mode)
+
+
+def main(step: str) -> None:
+    """Do one step with what the environment says."""
+    if step == "files":
+        make_files(Path("/tls"))
+    else:
+        passwords = {name: os.environ[f"CLUSTERSKILLS_MONGO_PASSWORD_{name.upper()}"] for name in USERS}
+        make_users(os.environ["CLUSTERSKILLS_MONGO_ADMIN_URL"], "mongo:27017", passwords)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,74 @@
+"""Completions that wait for the awarding body's grant: taken in, not lost, in nobody's way."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from pymongo import ASCENDING, IndexModel
+
+from services.certificate_service.domain import Withheld
+from services.certificate_service.store.feed import Scope
+from shared.schemas.codec import decode_data
+from shared.schemas.event import Event
+from shared.storage.mongo import Document
+from shared.storage.work import UnitOfWork
+
+WITHHELD = "withheld_awards"
+INDEXES = [
+    IndexModel([("course_id", ASCENDING), ("course_version", ASCENDING)], name="course"),
+    IndexModel([("awarding_cluster_id", ASCENDING), ("_id", ASCENDING)], name="awarding_cluster"),
+    IndexModel([("body_cluster_id", ASCENDING), ("_id", ASCENDING)], name="body_cluster"),
+    IndexModel([("awarding_body_id", ASCENDING), ("_id", ASCENDING)], name="body"),
+]
+
+
+class WithheldAwards:
+    """Reads and writes them through one unit of work, by enrolment."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    def preload(self, enrolment_ids: Iterable[str]) -> None:
+        """Load many in one query."""
+        self._work.preload(WITHHELD, enrolment_ids)
+
+    def keep(self, award: Withheld) -> None:
+        """Hold it back, or hold back the later word on the same enrolment instead."""
+        document = msgspec.to_builtins(award, builtin_types=(bytes,))
+        self._work.peek(WITHHELD, award.enrolment_id)
+        self._work.save(WITHHELD, {"_id": document.pop("enrolment_id"), **document})
+
+    def drop(self, enrolment_id: str) -> None:
+        """It waits no longer."""
+        self._work.delete(WITHHELD, enrolment_id)
+
+    def event(self, enrolment_id: str) -> Event | None:
+        """What is to be issued on, if it still waits."""
+        row = self._work.peek(WITHHELD, enrolment_id)
+        return None if row is None else decode_data(*row["event"])
+
+    def courses(self) -> list[tuple[str, int]]:
+        """Versions of courses for which something waits."""
+        found = self._work.collection(WITHHELD).aggregate(
+            [{"$group": {"_id": {"course": "$course_id", "version": "$course_version"}}}]
+        )
+        return sorted((row["_id"]["course"], row["_id"]["version"]) for row in found)
+
+    def of_course(self, course_id: str, version: int, limit: int) -> list[str]:
+        """Enrolments whose award waits, of one version of a course, the oldest first."""
+        query = {"course_id": course_id, "course_version": version}
+        rows = self._work.collection(WITHHELD).find(query, {"_id": 1}).sort("created_at", ASCENDING).limit(limit)
+        return [row["_id"] for row in rows]
+
+    def page(self, scope: Scope, after: str | None, limit: int) -> list[tuple[Withheld, datetime]]:
+        """What waits and since when, of those who award or offered the course, by enrolment."""
+        who: list[Document] = [{"awarding_body_id": {"$in": sorted(scope.awarding_body_ids)}}]
+        if scope.awarding_cluster_id is not None:
+            who += [{name: scope.awarding_cluster_id} for name in ("awarding_cluster_id", "body_cluster_id")]
+        query: Document = {"$and": [{"$or": who}, {"_id": {"$gt": after or ""}}]}
+        rows = self._work.find(WITHHELD, query, sort=[("_id", ASCENDING)], limit=limit)
+        return [(_award(row), row["created_at"]) for row in rows]
+
+
+def _award(row: Document) -> Withheld:
+    return msgspec.convert({**row, "enrolment_id": row["_id"]}, Withheld)

@@ -1,0 +1,36 @@
+"""How long a group waits for those who are likely to come again at once (docs/decisions/0006)."""
+
+from dataclasses import dataclass
+
+_GATHER_SECONDS, _SHARE, _LONGEST_REST = 0.02, 0.75, 15
+
+
+@dataclass(slots=True)
+class Gathering:
+    """How many writes the next group waits for, and how long.
+
+    Who was in flight a moment ago comes again, if they come in a loop. Who does not is not waited for the next times;
+    and to wait as long as a group takes gains nothing (docs/decisions/0006).
+    """
+
+    expected: int = 1
+    longest: float = 0.0
+    in_vain: int = 0
+    rest: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the next group waits."""
+        return 0.0 if self.rest else self.longest
+
+    def came(self, number: int) -> None:
+        """So many came: after the first wait in vain one group does not wait, then three, seven, at most fifteen."""
+        if self.rest:
+            self.rest -= 1
+        else:
+            self.in_vain = 0 if number >= self.expected else min(2 * self.in_vain + 1, _LONGEST_REST)
+            self.rest = self.in_vain
+
+    def took(self, seconds: float, in_flight: int) -> None:
+        """The group took so long, and so many writes were in flight when it ended."""
+        self.expected, self.longest = in_flight, min(_SHARE * seconds, _GATHER_SECONDS)

@@ -1,0 +1,112 @@
+"""The seat desk judged by its history: what was asked and answered must be possible one after the other."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.enrolment_service.app import create_app
+from services.enrolment_service.store import Store
+from services.enrolment_service.store.claiming import CLAIM
+from services.enrolment_service.store.seats import SeatQuestion
+from shared.http.app import ServiceApp
+from tests.chaos.checker import Verdict, judge
+from tests.chaos.desk import desk, open_places, queues_move
+from tests.chaos.history import Case, Recorder, at_rest
+from tests.chaos.players import Players
+from tests.enrolment_service.conftest import Service
+from tests.stack import Stack
+
+MOST_ROUNDS = 12
+"""A planted bug needs some luck to do harm: an inherited claim was seen in two of three rounds."""
+
+
+def players(service: Service, other: ServiceApp) -> Players:
+    """Clients of two applications with a group commit each: as two processes, they know of each other by MongoDB."""
+
+    def send(method: str, path: str, body: Any, headers: Mapping[str, str]) -> tuple[int, Any]:
+        app = random.choice((service.app, other))
+        answer = app.test_client().open(path, method=method, json=body, headers=dict(headers))
+        return answer.status_code, answer.json
+
+    scopes = ["enrolment:read", "enrolment:write", "enrolment:approve", "catalog:write"]
+    token = service.headers(scopes=scopes)
+    return Players(send, lambda: token, Recorder())
+
+
+def history(service: Service, other: ServiceApp, operations: int) -> list[Case]:
+    """Play at random while queues move and claims are swept; then come to rest."""
+    places, many = open_places(service, hot=2, cold=8), players(service, other)
+    with queues_move(service):
+        many.play(places, operations)
+    return at_rest(service.house.database, [place.case for place in places], many.recorder)
+
+
+@pytest.fixture(scope="module")
+def other(service: Service) -> Iterator[ServiceApp]:
+    """A second application on the same database."""
+    app = create_app()
+    yield app
+    app.extensions["house"].close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claims are swept so early that many are still under way."""
+    monkeypatch.setattr("services.enrolment_service.store.seats.CLAIM_AGE", timedelta(seconds=0.05))
+
+
+def test_the_history_of_two_api_processes_is_possible(engines: Stack, tmp_path: Path) -> None:
+    with desk(engines.mongo, engines.kafka, tmp_path) as made:
+        places = open_places(made.service, hot=2, cold=8)
+        with queues_move(made.service):
+            made.players().play(places, 2_000)
+        verdict = made.verdict(places)
+
+    assert verdict == Verdict()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_history_in_which_claims_under_way_are_swept_is_possible(service: Service, other: ServiceApp) -> None:
+    verdict = judge(history(service, other, 1_000))
+
+    assert verdict == Verdict()
+
+
+def give_without_condition(patch: pytest.MonkeyPatch) -> None:
+    pipeline = copy.deepcopy(CLAIM)
+    hand_out = pipeline[1]["$set"]["r"]["$reduce"]["in"]["$switch"]
+    hand_out["branches"][1]["case"] = "$open"
+    patch.setattr("services.enrolment_service.store.seats.CLAIM", pipeline)
+
+
+def inherit_foreign_claims(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SeatQuestion, "key", property(lambda question: question.person_id))
+
+
+def offer_out_of_order(patch: pytest.MonkeyPatch) -> None:
+    def last_waiting(store: Store, session_id: str) -> Any:
+        waiting = store.of_session(session_id, ["waitlisted"])
+        return max(waiting, key=lambda enrolment: enrolment.ticket or 0, default=None)
+
+    patch.setattr(Store, "next_waiting", last_waiting)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("plant", [give_without_condition, inherit_foreign_claims, offer_out_of_order])
+def test_a_planted_bug_makes_the_history_impossible(
+    service: Service, other: ServiceApp, monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    plant(monkeypatch)
+
+    verdicts = (judge(history(service, other, 400)) for _ in range(MOST_ROUNDS))
+    caught = next((verdict for verdict in verdicts if not verdict.possible), None)
+
+    assert caught is not None
+    print("\n".join(caught.violations))
