@@ -149,7 +149,7 @@ class House:
         """Whether the event of what nobody here knows may be on its way: its id is young, it is set aside, or our
         events lag."""
         now = self.clock()
-        made = None if missing.otherwise else made_at(missing.key)  # the youth of what is known says nothing
+        made = None if missing.known else made_at(missing.key)  # the youth of what is known says nothing
         if not missing.by_id or (made is not None and abs(now - made) < _LATEST_EVENT):
             return True
         try:
