@@ -231,6 +231,7 @@ def test_nothing_personal_of_a_file_is_stored_in_clear_beside_the_people(desk: D
     assert job["counts"] == {"created": 1}
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_are_imported(desk: Desk, cluster: str, portal: Headers) -> None:
     desk.company(cluster, legal_name="Werk Groß")
     out = io.StringIO()

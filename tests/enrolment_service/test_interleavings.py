@@ -50,7 +50,7 @@ RESOLVERS: dict[type, Callable[[UnitOfWork, Any], Any]] = {
     SlotQuestion: resolve_slots,
     BusyQuestion: resolve_busy,
 }
-EXAMPLES, STEPS = 40, 30
+EXAMPLES, STEPS = 20, 30
 TO_THE_END = 9
 ACTIONS = (
     *("apply", "apply", "approve", "approve", "cancel", "accept", "decline"),

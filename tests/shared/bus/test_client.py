@@ -25,7 +25,7 @@ from shared.storage.places import Places
 from tests.chaos.arena import wait_for
 from tests.shared.bus.flow import happen
 
-FAILURES = 100
+FAILURES = 40
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def test_clients_that_are_closed_leave_nothing_behind(kafka: KafkaSettings, topi
         return _held()
 
     first = cycle()
-    for _ in range(20):
+    for _ in range(8):
         cycle()
     assert wait_for(lambda: all(now <= then for now, then in zip(_held(), first, strict=True)))
 
