@@ -10,7 +10,11 @@ from typing import Any
 
 import httpx
 
+from shared.errors import Transient
+
 _RETRY_SECONDS = 30.0
+_ANSWER_SECONDS = 20.0
+"""Longer than the services take to find out how a write ended; what says nothing for so long is asked again."""
 _EARLY_SECONDS = 30.0
 
 
@@ -72,12 +76,13 @@ class PasswordLogin(httpx.Auth):
 class Api:
     """One caller of the API. Every POST carries an Idempotency-Key, so a repeated request takes effect once.
 
-    503 and lost connections are tried again for up to half a minute; every other refusal raises ApiError.
+    503, lost connections and its own request still under way are tried again with the same key for up to half a
+    minute; every other refusal raises ApiError.
     """
 
     def __init__(self, url: str, auth: httpx.Auth | None = None, ca_file: Path | None = None) -> None:
         verify: Any = str(ca_file) if ca_file else True
-        self._http = httpx.Client(base_url=url, auth=auth, verify=verify, timeout=30)
+        self._http = httpx.Client(base_url=url, auth=auth, verify=verify, timeout=_ANSWER_SECONDS)
 
     def close(self) -> None:
         """Close the connections."""
@@ -126,15 +131,22 @@ class Api:
         while True:
             try:
                 reply = self._http.request(method, path, json=json, params=params, headers=headers)
-            except httpx.TransportError as error:
+            except (httpx.TransportError, Transient) as error:
                 if time.monotonic() > until:
                     raise ApiError(method, path, 0, {"code": "UNREACHABLE", "detail": str(error)}) from error
                 time.sleep(0.2)
                 continue
-            if reply.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < until:
+            if _may_pass(reply) and time.monotonic() < until:
                 time.sleep(min(2.0, float(reply.headers.get("Retry-After", 1))) / 4)
                 continue
             return _answer(method, path, reply)
+
+
+def _may_pass(reply: httpx.Response) -> bool:
+    """Whether the same request may be answered otherwise in a moment."""
+    if reply.status_code == httpx.codes.CONFLICT:
+        return '"IDEMPOTENCY_IN_FLIGHT"' in reply.text
+    return reply.status_code == httpx.codes.SERVICE_UNAVAILABLE
 
 
 def _answer(method: str, path: str, reply: httpx.Response) -> Answer:

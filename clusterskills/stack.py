@@ -13,6 +13,7 @@ from rich.table import Table
 from deploy.local import doctor, stack
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder
+from deploy.local.table import PROCESSES
 
 commands = typer.Typer(
     help="The platform on this machine: databases, sign-in, gateway, services.", no_args_is_help=True
@@ -40,10 +41,15 @@ def up(
     kafka: Annotated[str | None, typer.Option(help="Use these Kafka brokers (host:port,...) instead of ours.")] = None,
     oidc: Annotated[str | None, typer.Option(help="Use this OpenID Connect issuer instead of our Keycloak.")] = None,
     only: Annotated[str, typer.Option(help="Start these parts only, for instance mongo,kafka.")] = "",
+    nodes: Annotated[
+        int | None, typer.Option(help="1, or 3: three of each engine, two of each process of ours.")
+    ] = None,
 ) -> None:
     """Start the stack and keep it running until Ctrl-C."""
+    if nodes not in {None, *PROCESSES}:
+        raise typer.BadParameter("A stack has 1 or 3 nodes.", param_hint="--nodes")
     chosen = tuple(name for name in only.split(",") if name)
-    request = stack.Request(data, mongo, kafka, oidc, chosen)
+    request = stack.Request(data, mongo, kafka, oidc, chosen, nodes)
     try:
         if detach:
             tell(stack.start_in_background(request, say))
@@ -72,12 +78,25 @@ def status(data: Data = stack.DEFAULT_DATA, as_json: AsJson = False) -> None:
     except StackError as error:
         _refuse(error)
     if as_json:
-        rows = [{"name": part.name, "pid": part.pid, "alive": part.alive} for part in parts]
+        rows = [{"name": p.name, "pid": p.pid, "alive": p.alive, "answers": p.answers} for p in parts]
         typer.echo(json.dumps({"state": facts["state"], "url": facts["url"], "parts": rows}))
     else:
         _show_status(facts, parts)
-    if facts["state"] != "up" or not all(part.alive for part in parts):
+    if facts["state"] != "up" or not all(part.alive and part.answers for part in parts):
         raise typer.Exit(1)
+
+
+@commands.command()
+def restart(
+    parts: Annotated[list[str] | None, typer.Argument(help="Parts, kinds or services; none: all of ours.")] = None,
+    data: Data = stack.DEFAULT_DATA,
+    engines: Annotated[bool, typer.Option("--engines", help="MongoDB, Kafka and Keycloak too.")] = False,
+) -> None:
+    """Replace processes one after the other, the new one being well before the old one goes: nobody notices."""
+    try:
+        stack.restart(data, tuple(parts or ()), say, engines=engines)
+    except StackError as error:
+        _refuse(error)
 
 
 @commands.command()
@@ -143,8 +162,14 @@ def _show_status(facts: dict[str, Any], parts: list[stack.Health]) -> None:
     say(f"{facts['state']}: {facts['url']}")
     table = Table("part", "process", "", box=None, pad_edge=False)
     for part in parts:
-        table.add_row(part.name, str(part.pid), "runs" if part.alive else "does not run")
+        table.add_row(part.name, str(part.pid), _state(part))
     _console.print(table)
+
+
+def _state(part: stack.Health) -> str:
+    if not part.alive:
+        return "does not run"
+    return "runs" if part.answers else "does not answer"
 
 
 def _refuse(error: StackError) -> NoReturn:

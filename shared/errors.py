@@ -153,13 +153,22 @@ class NotYetKnown(Unavailable):
 
     code = "NOT_YET_KNOWN"
 
-    def __init__(self, topic: str, key: str, *, by_id: bool = True, otherwise: ServiceError | None = None) -> None:
+    def __init__(
+        self,
+        topic: str,
+        key: str,
+        *,
+        by_id: bool = True,
+        known: bool = False,
+        otherwise: ServiceError | None = None,
+    ) -> None:
         """`by_id` False: `key` is words, because it was asked for by something else, such as a partner's number.
 
+        `known`: the aggregate itself is known, and its next event is awaited.
         `otherwise`: what is answered instead of 404 when nothing can be on its way any more: a rule's own refusal, or,
         where the aggregate is known, what holds without its next event.
         """
-        self.by_id, self.otherwise = by_id, otherwise
+        self.by_id, self.known, self.otherwise = by_id, known, otherwise
         super().__init__(f"The {topic} {key} is not known here yet; try again in a moment.", code=self.code)
         self.topic = topic
         self.key = key

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.stack import ENGINES_ONLY, Stack, shared_stack
 
 _LONGEST_NAME = 80
+# A busy machine is slow: how long an example takes says nothing about it.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,7 +14,8 @@ from deploy.local.download import addresses
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder, refuse_full_disk
 
-_NEEDED_MEMORY = 3_000_000_000
+_NEEDED_MEMORY = {1: 3_000_000_000, 3: 5_000_000_000}
+"""By the number of servers of each engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def examine(data: Path) -> list[Finding]:
 def _checks(folder: Folder) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "platform", _platform
     yield "programs", _programs
-    yield "memory", _memory
+    yield "memory", lambda: _memory(folder)
     yield "data folder", lambda: _writable(folder)
     yield "disk", lambda: _disk(folder)
     yield "downloads", _downloads
@@ -59,10 +60,10 @@ def _programs() -> str:
     return f"MongoDB, Java and Caddy are installed ({', '.join(str(path) for path in found)})."
 
 
-def _memory() -> str:
-    free = psutil.virtual_memory().available
-    if free < _NEEDED_MEMORY:
-        raise StackError(f"Only {free / 1e9:.1f} GB of memory are free; {_NEEDED_MEMORY / 1e9:.0f} GB are needed.")
+def _memory(folder: Folder) -> str:
+    free, needed = psutil.virtual_memory().available, _NEEDED_MEMORY[folder.kept_nodes() or 1]
+    if free < needed and not folder.is_owned():
+        raise StackError(f"Only {free / 1e9:.1f} GB of memory are free; {needed / 1e9:.0f} GB are needed.")
     return f"{free / 1e9:.1f} GB are free."
 
 

@@ -22,6 +22,7 @@ from deploy.local.errors import StackError
 from deploy.local.processes import Identity
 
 NEEDED_BYTES = 2_000_000_000
+_FREED_WITHIN = 2.0
 _OWN_SECRETS = (
     *("PERSON_KEY_SECRET", "CURSOR_SECRET", "EXTERNAL_REF_SECRET", "SESSION_SECRET"),
     # Used with compose; the embedded engines listen on the loopback address only.
@@ -39,6 +40,11 @@ class Folder:
     @property
     def stack_file(self) -> Path:
         return self.path / "stack.json"
+
+    @property
+    def order_file(self) -> Path:
+        """What the running supervisor is asked to do; it removes the file when it begins."""
+        return self.path / "order.json"
 
     @property
     def supervisor_log(self) -> Path:
@@ -65,10 +71,10 @@ class Folder:
 
     @contextmanager
     def owned(self) -> Iterator[None]:
-        """Own the folder while the stack runs. The kernel frees the lock when its holder dies."""
+        """Own the folder while the stack runs. The kernel frees the lock when its holder's last thread is gone."""
         lock = filelock.FileLock(self.path / "supervisor.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_FREED_WITHIN, poll_interval=0.05)
         except filelock.Timeout:
             holder = self.read_stack().get("supervisor", {}).get("pid", "unknown")
             raise StackError(
@@ -100,6 +106,14 @@ class Folder:
         """Replace stack.json in one step."""
         _write(self.stack_file, content)
 
+    def read_order(self) -> dict[str, Any]:
+        """Return the order that waits, or nothing."""
+        return _read(self.order_file)
+
+    def write_order(self, content: dict[str, Any]) -> None:
+        """Leave an order for the supervisor."""
+        _write(self.order_file, content)
+
     def ports(self, names: list[str]) -> dict[str, int]:
         """Return the port of each name: free ones at the first start, the same ones ever after."""
         kept = self.kept_ports()
@@ -108,6 +122,27 @@ class Folder:
             kept |= dict(zip(missing, ports.find_free(len(missing)), strict=True))
             _write(self.path / "ports.json", kept)
         return {name: kept[name] for name in names}
+
+    def nodes(self, wanted: int | None) -> int:
+        """Return how many servers of each engine this stack has: as at its first start, where 1 is usual.
+
+        Raise StackError when another number is asked for than the data was made with.
+        """
+        kept = self.kept_nodes()
+        if kept is not None and wanted not in {None, kept}:
+            raise StackError(
+                f"The data in {self.path} was made by a stack with --nodes {kept}; it cannot run with --nodes {wanted}: "
+                f"leave --nodes out, or use another --data folder."
+            )
+        if kept is None:
+            kept = wanted or 1
+            _write(self.path / "nodes.json", {"nodes": kept})
+        return kept
+
+    def kept_nodes(self) -> int | None:
+        """Return the number of nodes that the data was made with; None when there is none yet."""
+        kept: int | None = _read(self.path / "nodes.json").get("nodes", 1 if self.kept_ports() else None)
+        return kept
 
     def kept_ports(self) -> dict[str, int]:
         """Return the ports that this stack was given before, by name."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import deploy
 from deploy.local import ports, programs
+from deploy.local.listener import Listener
 from deploy.local.part import Part
 
 CADDYFILE = Path(deploy.__file__).parent / "gateway" / "Caddyfile"
@@ -15,11 +17,14 @@ CADDYFILE = Path(deploy.__file__).parent / "gateway" / "Caddyfile"
 
 @dataclass(frozen=True, slots=True)
 class Doorway:
-    """The gateway's two ports, its folder, and the address (host:port or URL) behind each part of the API."""
+    """The gateway's folder and ports (two for everybody, two for the launcher), and the addresses behind each part of
+    the API: host:port or URL, several with spaces between them."""
 
     data: Path
     http_port: int
     https_port: int
+    probe_port: int
+    spare_probe_port: int
     upstreams: Mapping[str, str]
 
     @property
@@ -37,24 +42,35 @@ class Doorway:
 
 def part(doorway: Doorway) -> Part:
     """Return the row. It needs nobody: what is behind it and not there yet is answered 503."""
-    command = (str(programs.caddy()), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile")
+    listeners = (Listener(doorway.http_port), Listener(doorway.https_port))
+    spare = _side(doorway, listeners, "gateway probe (spare)", doorway.spare_probe_port)
+    return replace(_side(doorway, listeners, "gateway probe", doorway.probe_port), spare=spare)
+
+
+def _side(doorway: Doorway, listeners: tuple[Listener, Listener], probe_name: str, probe: int) -> Part:
     return Part(
         name="gateway",
-        command=command,
-        ports={"gateway": doorway.http_port, "gateway (https)": doorway.https_port},
-        env=_environment(doorway),
+        command=(str(programs.caddy()), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"),
+        ports={"gateway": doorway.http_port, "gateway (https)": doorway.https_port, probe_name: probe},
+        listeners=listeners,
+        env=_environment(doorway, listeners, probe),
         prepare=lambda: doorway.data.mkdir(parents=True, exist_ok=True),
-        healthy=lambda: _answers(doorway),
+        healthy=lambda: _answers(probe) and doorway.ca_file.exists(),
+        answers=lambda: _answers(probe),
         within=30,
-        patience=4,
+        patience=6,
+        last_signal=signal.SIGQUIT,
     )
 
 
-def _environment(doorway: Doorway) -> dict[str, str]:
+def _environment(doorway: Doorway, listeners: tuple[Listener, Listener], probe: int) -> dict[str, str]:
     upstreams = {f"CLUSTERSKILLS_UPSTREAM_{name.upper()}": address for name, address in doorway.upstreams.items()}
+    http, https = listeners
     return {
         **upstreams,
-        "CLUSTERSKILLS_GATEWAY_BIND": "127.0.0.1",
+        "CLUSTERSKILLS_GATEWAY_HTTP_BIND": f"fd/{http.mark}",
+        "CLUSTERSKILLS_GATEWAY_HTTPS_BIND": f"fd/{https.mark}",
+        "CLUSTERSKILLS_GATEWAY_PROBE": f"http://127.0.0.1:{probe}",
         "CLUSTERSKILLS_GATEWAY_DATA": str(doorway.data),
         "CLUSTERSKILLS_GATEWAY_HTTP": f"http://:{doorway.http_port}",
         "CLUSTERSKILLS_GATEWAY_HTTPS": f"https://localhost:{doorway.https_port}, https://127.0.0.1:{doorway.https_port}",
@@ -63,5 +79,5 @@ def _environment(doorway: Doorway) -> dict[str, str]:
     }
 
 
-def _answers(doorway: Doorway) -> bool:
-    return ports.says_ok(doorway.http_port, "/health/gateway") and doorway.ca_file.exists()
+def _answers(probe: int) -> bool:
+    return ports.says_ok(probe, "/health/gateway")

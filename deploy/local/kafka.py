@@ -14,12 +14,15 @@ from pathlib import Path
 from deploy.local import artefacts, programs
 from deploy.local.artefacts import Say
 from deploy.local.errors import StackError
+from deploy.local.metadata import Metadata
 from deploy.local.part import Part
 
 _HEAP = "-Xmx512m"
 _QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 _METADATA_REQUEST = 3
+_ALL_TOPICS = -1
+_ASKED_WITHIN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,10 @@ def _part(broker: Broker, cluster: Sequence[Broker], jars: str) -> Part:
         ports={name: broker.port, f"{name} controller": broker.controller_port},
         prepare=lambda: _prepare(broker, cluster, jars),
         healthy=lambda: _knows_itself(broker.port),
+        answers=lambda: _metadata(broker.port) is not None,
+        settled=lambda: is_whole(broker.port, len(cluster)),
+        hung_after=20,
+        engine=True,
         within=60,
         patience=4,
     )
@@ -125,15 +132,26 @@ def _configuration(broker: Broker, cluster: Sequence[Broker]) -> str:
 
 
 def _knows_itself(port: int) -> bool:
-    """Say whether the broker answers a metadata request and counts itself among the cluster's living brokers."""
+    """Say whether the broker answers and counts itself among the cluster's living brokers."""
+    answer = _metadata(port)
+    return answer is not None and port in answer.ports
+
+
+def is_whole(port: int, count: int) -> bool:
+    """Say whether all brokers live and every copy of every partition is up to date: the next one may be taken away."""
+    answer = _metadata(port)
+    return answer is not None and len(answer.ports) == count and not answer.behind
+
+
+def _metadata(port: int) -> Metadata | None:
+    """Ask a broker what it knows of its cluster; None when it does not answer in time."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
-            body = struct.pack(">hhih", _METADATA_REQUEST, 1, 1, -1) + struct.pack(">i", 0)
+        with socket.create_connection(("127.0.0.1", port), timeout=_ASKED_WITHIN) as connection:
+            body = struct.pack(">hhih", _METADATA_REQUEST, 1, 1, -1) + struct.pack(">i", _ALL_TOPICS)
             connection.sendall(struct.pack(">i", len(body)) + body)
-            answer = _read(connection, struct.unpack(">i", _read(connection, 4))[0])
+            return Metadata.read(_read(connection, struct.unpack(">i", _read(connection, 4))[0]))
     except OSError:
-        return False
-    return port in _ports(answer)
+        return None
 
 
 def _read(connection: socket.socket, size: int) -> bytes:
@@ -144,15 +162,3 @@ def _read(connection: socket.socket, size: int) -> bytes:
             raise ConnectionError("The broker closed the connection.")
         received += piece
     return received
-
-
-def _ports(answer: bytes) -> set[int]:
-    """Read the brokers' ports out of a metadata answer of version 1."""
-    count, position, ports = struct.unpack_from(">i", answer, 4)[0], 8, set[int]()
-    for _ in range(count):
-        host = struct.unpack_from(">h", answer, position + 4)[0]
-        position += 6 + host
-        ports.add(struct.unpack_from(">i", answer, position)[0])
-        rack = struct.unpack_from(">h", answer, position + 4)[0]
-        position += 6 + max(0, rack)
-    return ports

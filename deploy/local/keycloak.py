@@ -49,6 +49,9 @@ def part(place: Place, secrets: Mapping[str, str], say: Say) -> Part:
         env=secrets,
         prepare=lambda: _prepare(place.home, shared),
         healthy=lambda: ports.says_ok(place.port, _DISCOVERY),
+        answers=lambda: ports.says_ok(place.management_port, "/auth/health/live"),
+        hung_after=30,
+        engine=True,
         within=600,
         patience=4,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import psutil
 
 from deploy.local import processes
 from deploy.local.errors import StackError
+from deploy.local.listener import Listener, fill_in, open_all
 from deploy.local.processes import Identity
 
 _LARGEST_LOG = 50_000_000
@@ -38,6 +40,22 @@ class Part:
     """Runs before each start and must be safe to repeat: writes configuration, formats a new data folder."""
     within: float = 120.0
     patience: float = 6.0
+    listeners: tuple[Listener, ...] = ()
+    """Sockets that the launcher holds for it; their marks in command and environment become descriptors."""
+    answers: Callable[[], bool] | None = None
+    """Whether it answers at all, with a time limit; `healthy` where that is no different."""
+    hung_after: float = 15.0
+    """Seconds without an answer after which it is ended and started again; a stall of 5 s is no death."""
+    spare: Part | None = None
+    """Its twin with other inner ports: runs beside it while one takes over from the other."""
+    engine: bool = False
+    """Whether others of the stack need it to do their work: it is stopped last."""
+    leave: Callable[[], None] = _nothing
+    """Runs before it is stopped while the rest goes on: hands its work to the others of its kind."""
+    settled: Callable[[], bool] | None = None
+    """Whether its kind can spare the next one after it was restarted; `healthy` where that is no different."""
+    last_signal: signal.Signals = signal.SIGTERM
+    """What ends it when the whole stack is stopped and nobody is served any more."""
 
 
 class Running:
@@ -49,6 +67,7 @@ class Running:
         self._process: subprocess.Popen[bytes] | None = None
         self.identity: Identity | None = None
         self.since = 0.0
+        self._killed = False
 
     @property
     def pid(self) -> int:
@@ -59,8 +78,17 @@ class Running:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def stopped(self) -> bool:
+        """Whether the process itself was stopped by a signal; its children may go on."""
+        with contextlib.suppress(psutil.Error):
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        return False
+
+    @property
     def ending(self) -> str:
         """Say how the process ended."""
+        if self._killed:
+            return "killed by us"
         code = None if self._process is None else self._process.poll()
         if code is None:
             return "it lives"
@@ -68,10 +96,12 @@ class Running:
 
     def start(self) -> None:
         """Start the process, which `part.prepare` must have made ready; returns at once."""
-        self.since = time.monotonic()
+        self.since, self._killed = time.monotonic(), False
         _keep_small(self.log)
-        env = {**os.environ, **self.part.env}
-        self._process = processes.spawn(self.part.command, log=self.log, env=env, cwd=self.part.cwd)
+        given = open_all(self.part.listeners)
+        command = [fill_in(word, given) for word in self.part.command]
+        env = {**os.environ, **{name: fill_in(value, given) for name, value in self.part.env.items()}}
+        self._process = processes.spawn(command, log=self.log, env=env, cwd=self.part.cwd, keep=given.values())
         self.identity = Identity.of(self._process.pid)
 
     def await_health(self, given_up: Callable[[], bool] = bool) -> bool:
@@ -91,15 +121,16 @@ class Running:
             raise self._failure(f"was not well after {self.part.within:.0f} s")
         return not given_up()
 
-    def stop(self) -> None:
+    def stop(self, number: signal.Signals = signal.SIGTERM, patience: float | None = None) -> None:
         """Ask the process to stop, and force it when it is not gone in time."""
         if self._process is not None:
-            processes.end(self._members(), self.part.patience)
+            processes.end(self._members(), self.part.patience if patience is None else patience, number)
             self._process.wait()
 
     def kill(self) -> None:
         """SIGKILL the process with its children and wait until they are gone."""
         if self._process is not None:
+            self._killed = True
             processes.kill_now(self._members())
             self._process.wait()
 

@@ -92,9 +92,17 @@ def die_with(parent: int) -> Callable[[], None]:
 
 
 def spawn(
-    command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    command: Sequence[str],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    keep: Iterable[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a command in its own session, its output appended to `log`. It is killed when this process dies."""
+    """Start a command in its own session, its output appended to `log`. It is killed when this process dies.
+
+    It inherits the descriptors in `keep` and no others.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
 
     def start() -> subprocess.Popen[bytes]:
@@ -107,6 +115,7 @@ def spawn(
                 env=None if env is None else dict(env),
                 cwd=cwd,
                 start_new_session=True,
+                pass_fds=tuple(keep),
                 preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - it only calls a function loaded before
             )
 
@@ -145,12 +154,12 @@ def _belongs(process: psutil.Process, leader: Identity) -> bool:
         return False
 
 
-def end(processes: Iterable[psutil.Process], patience: float) -> int:
+def end(processes: Iterable[psutil.Process], patience: float, number: signal.Signals = signal.SIGTERM) -> int:
     """Ask each process to stop, force those that have not after `patience` seconds; return how many were forced."""
     members = {member for process in processes for member in family(process)}
     for member in members:
         with contextlib.suppress(psutil.NoSuchProcess):
-            member.terminate()
+            member.send_signal(number)
     _gone, stubborn = psutil.wait_procs(list(members), timeout=patience)
     kill_now(stubborn)
     return len(stubborn)

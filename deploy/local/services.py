@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import deploy
 from deploy.local import ports
+from deploy.local.listener import Listener
 from deploy.local.part import Part
 
 ROOT = Path(deploy.__file__).parent.parent
@@ -33,54 +34,96 @@ SERVICES = (
 )
 
 
-def port_names(service: Service) -> list[str]:
-    """Return the names of the ports this service listens on."""
-    names = [f"{service.name}-api", f"{service.name}-api metrics"]
-    return [*names, f"{service.name}-worker metrics"] if service.has_worker else names
+SIDES = ("", " (spare)")
+"""Each process has two inner ports: while one process takes over from another, both are there."""
 
 
-def parts(service: Service, given: Mapping[str, int], env: Mapping[str, str], scratch: Path) -> list[Part]:
-    """Return the rows of a service. `given` holds its ports by name; `scratch` is for files that need not survive."""
-    rows = [_api(service, given, env, scratch)]
-    return [*rows, _worker(service, given, env)] if service.has_worker else rows
+def port_names(service: Service, count: int = 1) -> list[str]:
+    """Return the names of the ports that this service's processes listen on, `count` of each kind."""
+    kinds = [f"{service.name}-api", *([f"{service.name}-worker"] if service.has_worker else [])]
+    inner = [f"{name} metrics{side}" for kind in kinds for name in names(kind, count) for side in SIDES]
+    return [f"{service.name}-api", *inner]
 
 
-def _api(service: Service, given: Mapping[str, int], env: Mapping[str, str], scratch: Path) -> Part:
-    name = f"{service.name}-api"
-    counters = scratch / f"metrics-{service.name}"
-    return Part(
-        name=name,
-        command=(
-            *(sys.executable, "-m", "gunicorn", "--config", "python:shared.http.gunicorn_conf"),
-            *("--bind", f"127.0.0.1:{given[name]}", f"{service.package}.app:create_app()"),
-        ),
-        ports={key: given[key] for key in (name, f"{name} metrics")},
-        needs=("mongo", "kafka"),
-        env={
-            **env,
-            "CLUSTERSKILLS_METRICS_PORT": str(given[f"{name} metrics"]),
-            "PROMETHEUS_MULTIPROC_DIR": str(counters),
-        },
-        cwd=ROOT,
-        prepare=lambda: _empty(counters),
-        healthy=lambda: ports.says_ok(given[name], "/health/ready"),
-        patience=5,
-    )
+def names(kind: str, count: int) -> list[str]:
+    """Return the names of `count` parts of one kind: its own, or numbered when there are several."""
+    return [kind] if count == 1 else [f"{kind}-{number}" for number in range(1, count + 1)]
 
 
-def _worker(service: Service, given: Mapping[str, int], env: Mapping[str, str]) -> Part:
-    name = f"{service.name}-worker"
-    metrics = given[f"{name} metrics"]
-    return Part(
-        name=name,
-        command=(sys.executable, "-m", service.package, "worker"),
-        ports={f"{name} metrics": metrics},
-        needs=("mongo", "kafka"),
-        env={**env, "CLUSTERSKILLS_METRICS_PORT": str(metrics)},
-        cwd=ROOT,
-        healthy=lambda: ports.answers(metrics),
-        patience=5,
-    )
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the processes of one service are given: ports by name, environment, what they need, a folder for scratch."""
+
+    ports: Mapping[str, int]
+    env: Mapping[str, str]
+    needs: tuple[str, ...]
+    scratch: Path
+    count: int = 1
+
+
+def parts(service: Service, given: Surroundings) -> list[Part]:
+    """Return the rows of a service. The processes of its API accept from one socket, which the launcher holds."""
+    listener = Listener(given.ports[f"{service.name}-api"])
+    rows = [_twins(_api(service, listener, given), name) for name in names(f"{service.name}-api", given.count)]
+    if service.has_worker:
+        rows += [_twins(_worker(service, given), name) for name in names(f"{service.name}-worker", given.count)]
+    return rows
+
+
+def _twins(make: Callable[[str, str], Part], name: str) -> Part:
+    """Return the row with its spare."""
+    first, spare = SIDES
+    return replace(make(name, first), spare=make(name, spare))
+
+
+def _api(service: Service, listener: Listener, given: Surroundings) -> Callable[[str, str], Part]:
+    def make(name: str, side: str) -> Part:
+        counters = given.scratch / f"metrics-{name}{side}"
+        metrics = given.ports[f"{name} metrics{side}"]
+        return Part(
+            name=name,
+            command=(
+                *(sys.executable, "-m", "gunicorn", "--config", "python:shared.http.gunicorn_conf"),
+                *("--bind", f"fd://{listener.mark}", f"{service.package}.app:create_app()"),
+            ),
+            ports={f"{service.name}-api": listener.port, f"{name} metrics{side}": metrics},
+            listeners=(listener,),
+            needs=given.needs,
+            env={**_environment(given, metrics), "PROMETHEUS_MULTIPROC_DIR": str(counters)},
+            cwd=ROOT,
+            prepare=lambda: _empty(counters),
+            healthy=lambda: _counts(metrics) and ports.says_ok(listener.port, "/health/ready"),
+            answers=lambda: _counts(metrics),
+            patience=8,
+        )
+
+    return make
+
+
+def _worker(service: Service, given: Surroundings) -> Callable[[str, str], Part]:
+    def make(name: str, side: str) -> Part:
+        metrics = given.ports[f"{name} metrics{side}"]
+        return Part(
+            name=name,
+            command=(sys.executable, "-m", service.package, "worker"),
+            ports={f"{name} metrics{side}": metrics},
+            needs=given.needs,
+            env=_environment(given, metrics),
+            cwd=ROOT,
+            healthy=lambda: _counts(metrics),
+            patience=8,
+        )
+
+    return make
+
+
+def _environment(given: Surroundings, metrics: int) -> dict[str, str]:
+    return {**given.env, "CLUSTERSKILLS_METRICS_PORT": str(metrics)}
+
+
+def _counts(port: int) -> bool:
+    """Say whether the process behind an inner port answers. It does so from a thread that waits for no request."""
+    return ports.says_ok(port, "/metrics")
 
 
 def _empty(folder: Path) -> None:

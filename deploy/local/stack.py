@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from deploy.local import outside, processes, programs, services, table
+from deploy.local import order, outside, processes, programs, services, table
 from deploy.local.artefacts import Say
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder
@@ -47,15 +47,23 @@ class Request:
     kafka: str | None = None
     oidc: str | None = None
     only: tuple[str, ...] = ()
+    nodes: int | None = None
+    """Servers of each engine: 1 or 3; None: as the data was made, at first 1."""
     while_pid: int | None = None
     """Stop when this process is gone: a test run that is killed leaves no stack behind."""
 
     def arguments(self) -> list[str]:
         """Return the request as command line arguments of this module."""
-        pairs = {"--data": self.data, "--mongo": self.mongo, "--kafka": self.kafka, "--oidc": self.oidc}
-        given = [str(word) for name, value in pairs.items() if value for word in (name, value)]
-        only = ["--only", ",".join(self.only)] if self.only else []
-        return [*given, *only, *(["--while-pid", str(self.while_pid)] if self.while_pid else [])]
+        pairs = {
+            "--data": self.data,
+            "--mongo": self.mongo,
+            "--kafka": self.kafka,
+            "--oidc": self.oidc,
+            "--only": ",".join(self.only),
+            "--nodes": self.nodes,
+            "--while-pid": self.while_pid,
+        }
+        return [str(word) for name, value in pairs.items() if value for word in (name, value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class Health:
     name: str
     pid: int
     alive: bool
+    answers: bool = True
+    """Whether it answered when it was asked last, at most some seconds ago."""
 
 
 class _Stopped(BaseException):
@@ -145,16 +155,34 @@ def status(data: Path) -> tuple[dict[str, Any], list[Health]]:
     if supervisor is None or supervisor.find() is None:
         stack["state"] = "down" if stack["state"] in {"down", "failed"} else "killed"
     parts = [
-        Health(name, entry["pid"], Identity(entry["pid"], entry["started"]).find() is not None)
+        Health(
+            name,
+            entry["pid"],
+            Identity(entry["pid"], entry["started"]).find() is not None,
+            not entry.get("silent", False),
+        )
         for name, entry in stack["processes"].items()
     ]
     return stack, parts
 
 
+def restart(data: Path, parts: tuple[str, ...], say: Say, *, engines: bool = False) -> None:
+    """Replace the processes of a running stack one after the other; return when all are new.
+
+    `parts` names parts, kinds or services; none named: all that is ours and the gateway, and with `engines` those too.
+    Raise StackError when one does not come up; the ones after it are as they were.
+    """
+    folder = Folder(data.resolve())
+    facts, _ = status(data)
+    if facts["state"] != "up":
+        raise StackError(f"No stack runs in {folder.path}: `clusterskills stack up --data {folder.path}` starts it.")
+    order.follow(folder, order.place(folder, parts, engines=engines), say)
+
+
 def rebuild(data: Path, service: str, model: str, *, anew: bool = False) -> int:
     """Build a read model of a running stack's service anew, with the settings of its worker; return the exit code."""
     stack, _ = status(data)
-    entry = stack["processes"].get(f"{service}-worker")
+    entry = next((row for name, row in stack["processes"].items() if name.startswith(f"{service}-worker")), None)
     worker = Identity(entry["pid"], entry["started"]).find() if entry else None
     if worker is None:
         known = ", ".join(row.name for row in services.SERVICES if row.has_worker)
@@ -166,7 +194,8 @@ def rebuild(data: Path, service: str, model: str, *, anew: bool = False) -> int:
 
 
 def _prepared(folder: Folder, request: Request, say: Say) -> Supervisor:
-    wish = table.Wish(outside.check(request.mongo, request.kafka, request.oidc), frozenset(request.only))
+    nodes = folder.nodes(request.nodes)
+    wish = table.Wish(outside.check(request.mongo, request.kafka, request.oidc), frozenset(request.only), nodes)
     shutil.rmtree(folder.scratch, ignore_errors=True)
     folder.scratch.mkdir()
     os.environ["TMPDIR"] = str(folder.scratch)  # so that nothing of ours is left in /tmp
@@ -259,7 +288,7 @@ def _main() -> None:
     import argparse
 
     parser = argparse.ArgumentParser()
-    for name in ("--data", "--mongo", "--kafka", "--oidc", "--only", "--while-pid"):
+    for name in ("--data", "--mongo", "--kafka", "--oidc", "--only", "--nodes", "--while-pid"):
         parser.add_argument(name)
     given = parser.parse_args()
     request = Request(
@@ -268,6 +297,7 @@ def _main() -> None:
         kafka=given.kafka,
         oidc=given.oidc,
         only=tuple((given.only or "").split(",")) if given.only else (),
+        nodes=int(given.nodes) if given.nodes else None,
         while_pid=int(given.while_pid) if given.while_pid else None,
     )
     try:

@@ -15,10 +15,12 @@ from deploy.local.outside import Oidc, Outside
 from deploy.local.part import Part
 
 _REALM = "/auth/realms/clusterskills"
-_ENGINE_PORTS = (
-    *("gateway", "gateway (https)", "mongo", "kafka", "kafka controller"),
+_ONE_OF_EACH = (
+    *("gateway", "gateway (https)", "gateway probe", "gateway probe (spare)"),
     *("keycloak", "keycloak management"),
 )
+PROCESSES = {1: 1, 3: 2}
+"""How many processes each API and worker has, by the number of servers that MongoDB and Kafka have."""
 _NAMES_CLIENTS = {"certificate": "names-certificate", "enrolment": "names-enrolment"}
 
 
@@ -28,10 +30,11 @@ class Wish:
 
     outside: Outside
     only: frozenset[str] = frozenset()
+    nodes: int = 1
 
     def wants(self, name: str) -> bool:
-        """Say whether a part is asked for: by its own name, or by its service's."""
-        return not self.only or name in self.only or name.rsplit("-", 1)[0] in self.only
+        """Say whether a part is asked for: by its own name, by its kind's, or by its service's."""
+        return not self.only or bool(self.only & {"-".join(name.split("-")[:length]) for length in range(1, 4)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +49,32 @@ class _Builder:
     def __init__(self, folder: Folder, wish: Wish) -> None:
         self.folder, self.wish = folder, wish
         self.services = services.SERVICES
-        names = [*_ENGINE_PORTS, *(name for service in self.services for name in services.port_names(service))]
-        self.ports = folder.ports(names)
+        self.count = PROCESSES[wish.nodes]
+        self.ports = folder.ports(_port_names(wish.nodes))
         self.secrets = folder.secrets()
-        self.broker = kafka.Broker(1, self.ports["kafka"], self.ports["kafka controller"], folder.path / "kafka")
+        self.brokers = [
+            kafka.Broker(number, self.ports[name], self.ports[f"{name} controller"], folder.path / name)
+            for number, name in enumerate(services.names("kafka", wish.nodes), start=1)
+        ]
+        self.members = [
+            mongo.Member(name, self.ports[name], folder.path / name) for name in services.names("mongo", wish.nodes)
+        ]
         self.doorway = gateway.Doorway(
-            folder.path / "gateway", self.ports["gateway"], self.ports["gateway (https)"], self._upstreams()
+            data=folder.path / "gateway",
+            http_port=self.ports["gateway"],
+            https_port=self.ports["gateway (https)"],
+            probe_port=self.ports["gateway probe"],
+            spare_probe_port=self.ports["gateway probe (spare)"],
+            upstreams=self._upstreams(),
         )
 
     @property
     def mongo_url(self) -> str:
-        return self.wish.outside.mongo or mongo.url(self.ports["mongo"])
+        return self.wish.outside.mongo or mongo.url(*(member.port for member in self.members))
 
     @property
     def kafka_bootstrap(self) -> str:
-        return self.wish.outside.kafka or kafka.bootstrap([self.broker])
+        return self.wish.outside.kafka or kafka.bootstrap(self.brokers)
 
     def oidc(self, base: str) -> Oidc:
         """Return the identity provider as seen from `base`: the gateway for people, its own port for services."""
@@ -76,9 +90,9 @@ class _Builder:
         if not outside.oidc and self.wish.wants("keycloak"):
             rows.append(self._keycloak(say))
         if not outside.mongo and self.wish.wants("mongo"):
-            rows.append(mongo.part(self.folder.path / "mongo", self.ports["mongo"]))
+            rows += mongo.parts(self.members)
         if not outside.kafka and self.wish.wants("kafka"):
-            rows += kafka.parts([self.broker], say)
+            rows += kafka.parts(self.brokers, say)
         rows += [row for service in self.services for row in self._service(service, say) if self.wish.wants(row.name)]
         if self.wish.wants("gateway"):
             rows.append(gateway.part(self.doorway))
@@ -92,6 +106,7 @@ class _Builder:
             "ca_file": str(self.doorway.ca_file),
             "mongo": self.mongo_url,
             "kafka": self.kafka_bootstrap,
+            "nodes": self.wish.nodes,
             "oidc": {
                 "issuer": oidc.issuer,
                 "jwks_url": oidc.jwks_url,
@@ -119,7 +134,9 @@ class _Builder:
         if service.name == "portal" and self.wish.wants("portal-api"):
             own = portal.settings(self.folder.path / "portal", say)
             environment |= {f"CLUSTERSKILLS_{name}": value for name, value in own.items()}
-        return services.parts(service, self.ports, environment, self.folder.scratch)
+        needs = tuple(name for kind in ("mongo", "kafka") for name in services.names(kind, self.wish.nodes))
+        given = services.Surroundings(self.ports, environment, needs, self.folder.scratch, self.count)
+        return services.parts(service, given)
 
     def _environment(self, service: str) -> dict[str, str]:
         """Return the settings of one service's processes. Each gets only the client secret that is its own."""
@@ -157,15 +174,20 @@ class _Builder:
         identity = _origin(oidc.issuer) if oidc else f"127.0.0.1:{self.ports['keycloak']}"
         return {**nobody, **self._inner(), "identity": identity}
 
-    def _addresses(self, service: services.Service) -> dict[str, str]:
-        port = self.ports
-        addresses = {
-            "api": f"http://127.0.0.1:{port[f'{service.name}-api']}",
-            "metrics": f"http://127.0.0.1:{port[f'{service.name}-api metrics']}",
+    def _addresses(self, service: services.Service) -> dict[str, Any]:
+        """Return where a service listens. A process's numbers are at one of two addresses (see `services.SIDES`)."""
+        kinds = {"metrics": "api", "worker_metrics": "worker"} if service.has_worker else {"metrics": "api"}
+        return {
+            "api": f"http://127.0.0.1:{self.ports[f'{service.name}-api']}",
+            **{
+                key: [
+                    f"http://127.0.0.1:{self.ports[f'{name} metrics{side}']}"
+                    for name in services.names(f"{service.name}-{kind}", self.count)
+                    for side in services.SIDES
+                ]
+                for key, kind in kinds.items()
+            },
         }
-        if service.has_worker:
-            addresses["worker_metrics"] = f"http://127.0.0.1:{port[f'{service.name}-worker metrics']}"
-        return addresses
 
     def _logins(self) -> list[dict[str, Any]]:
         return [
@@ -202,6 +224,13 @@ def build(folder: Folder, wish: Wish, say: Say) -> Table:
     """Return the table for this folder and wish, downloading what is not in the cache yet."""
     builder = _Builder(folder, wish)
     return Table(tuple(builder.parts(say)), builder.facts())
+
+
+def _port_names(nodes: int) -> list[str]:
+    engines = [*services.names("mongo", nodes), *services.names("kafka", nodes)]
+    controllers = [f"{name} controller" for name in services.names("kafka", nodes)]
+    ours = [name for service in services.SERVICES for name in services.port_names(service, PROCESSES[nodes])]
+    return [*_ONE_OF_EACH, *engines, *controllers, *ours]
 
 
 def _origin(url: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import InsertOne, UpdateOne
+from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
 from shared.bus.held import AWAITING, BEHIND, DEAD, Held, HeldEvent, Incoming
 from shared.clock import Clock, utc_now
@@ -20,6 +20,7 @@ from shared.metrics import EVENTS_HANDLED
 from shared.schemas.codec import Undecodable, decode
 from shared.schemas.event import Envelope, Event
 from shared.storage.mongo import Mongo, MongoDatabase, is_outage
+from shared.storage.outbox import RECOGNISED
 from shared.storage.transaction import commit
 from shared.storage.work import Duplicate, Raced, UnitOfWork
 from shared.tracing import consumer_span
@@ -27,6 +28,7 @@ from shared.tracing import consumer_span
 log = get_logger(__name__)
 
 COLLECTION = "inbox"
+INDEXES = [IndexModel([("expires_at", ASCENDING)], name="kept", expireAfterSeconds=0)]
 DISCARDED = "discarded_events"
 _RACES = 20
 _PAUSES = (0.0, 0.005, 0.02, 0.08)
@@ -93,8 +95,11 @@ class Inbox:
         clock: Clock = utc_now,
         aliases: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         passes_discarded: bool = False,
+        recognised: timedelta = RECOGNISED,
     ) -> None:
         """`aliases` (or what returns them at the moment) maps read models' names to collections.
+
+        `recognised`: how long an event that comes again is known to have come.
 
         With `passes_discarded` an event that an operator discarded in any generation has no effect in this one.
         """
@@ -107,6 +112,7 @@ class Inbox:
         self._rows = database[COLLECTION]
         self._discarded_rows = database[DISCARDED]
         self._passes_discarded = passes_discarded
+        self._recognised = recognised
         self.held = Held(database, self._name)
         self.applied = 0
         self._awaiting = True
@@ -245,7 +251,7 @@ class Inbox:
         passed = self._discarded(item.id for item in items) if self._passes_discarded else ()
         barred = self.held.held_aggregates(item.aggregate for item in items)
         self._prepare(work, [item for item in items if item.aggregate not in barred and item.id not in passed])
-        applied = 0
+        applied, expires_at = 0, self._clock() + self._recognised
         for item in items:
             if item.id in passed:
                 pass  # only its inbox row
@@ -255,7 +261,7 @@ class Inbox:
                 barred.add(item.aggregate)
             else:
                 applied += 1
-            work.also(COLLECTION, InsertOne({"_id": self._row_id(item.id)}))
+            work.also(COLLECTION, InsertOne({"_id": self._row_id(item.id), "expires_at": expires_at}))
         commit(self._client, work)
         self.applied += applied
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from shared.logs import get_logger
 from shared.schemas.codec import headers
 from shared.settings import setting
 from shared.storage.mongo import Document
+from shared.storage.outbox import RECOGNISED
 from shared.storage.places import Places
 from shared.storage.relay import LogLost
 
@@ -42,12 +44,23 @@ class KafkaSettings:
     kafka_ssl_cafile: str = setting("KAFKA_SSL_CAFILE", "CA file of the brokers", example="ca.pem", default="")
     kafka_partitions: int = setting("KAFKA_PARTITIONS", "partitions of a new topic", example="12", default=3)
     kafka_replication: int = setting("KAFKA_REPLICATION", "copies of each partition", example="3", default=1)
+    events_recognised_days: int = setting(
+        "EVENTS_RECOGNISED_DAYS",
+        "days for which an event that comes again is recognised; older ones are never sent again",
+        example="800",
+        default=RECOGNISED.days,
+    )
     kafka_session_timeout_ms: int = setting(
         "KAFKA_SESSION_TIMEOUT_MS",
         "silence after which a consumer's work goes to another",
         example="6000",
         default=10_000,
     )
+
+    @property
+    def recognised(self) -> timedelta:
+        """How long an event that comes again is recognised."""
+        return timedelta(days=self.events_recognised_days)
 
     def client(self) -> dict[str, Any]:
         """Keyword arguments common to all kafka-python clients."""

@@ -79,6 +79,7 @@ def rebuild(
             generation=building.generation,
             aliases=model.aliases(building.generation),
             passes_discarded=True,
+            recognised=kafka.recognised,
         )
         return _Rebuild(database, kafka, model, generations, building, lease, inbox, reached).run(
             ensure_indexes, subscription.topics, patience

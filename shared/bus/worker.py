@@ -77,6 +77,7 @@ class Plan:
             subscription,
             generation=generation,
             aliases=lambda: {**generations.aliases(), **own},
+            recognised=self.kafka.recognised,
             passes_discarded=generation > 1,  # what the rebuild left to the end, this one reads
         )
 
@@ -91,7 +92,11 @@ class Worker:
         self._consumers: dict[str, Consumer] = {}
         self.progress = Progress()
         self.relay = Relay(
-            plan.client, plan.database, KafkaPublisher(plan.kafka, Places(plan.database)), stamp=plan.stamp
+            plan.client,
+            plan.database,
+            KafkaPublisher(plan.kafka, Places(plan.database)),
+            stamp=plan.stamp,
+            recognised=plan.kafka.recognised,
         )
 
     def run(self) -> None:

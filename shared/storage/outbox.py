@@ -6,11 +6,15 @@ from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 
+from shared.clock import utc_now
 from shared.schemas.event import event_id
 from shared.storage.mongo import Document, Mongo, MongoDatabase
 
 COLLECTION = "outbox"
 BATCH = 1000
+RECOGNISED = timedelta(days=3650)
+"""How long a consumer recognises an event that comes again, unless told. Nothing older is ever sent again."""
+_MARGIN = timedelta(days=1)
 INDEXES = [IndexModel([("time", ASCENDING)], name="unsent", partialFilterExpression={"sent": False})]
 
 
@@ -20,8 +24,9 @@ class Outbox:
     Sent rows stay: they refill a broker that lost its data (`replay`).
     """
 
-    def __init__(self, client: Mongo, database: MongoDatabase) -> None:
+    def __init__(self, client: Mongo, database: MongoDatabase, recognised: timedelta = RECOGNISED) -> None:
         self._client = client
+        self._recognised = recognised
         self._rows = database[COLLECTION]
 
     def unsent(self, limit: int = BATCH) -> list[Document]:
@@ -47,11 +52,14 @@ class Outbox:
     def replay(self, query: Document | None = None) -> int:
         """Send rows again, all or those that match. Consumers drop what they have. Returns how many.
 
+        Rows that are older than consumers remember stay as they are: they would take effect a second time.
+
         Goes through the rows in the order of their insertion: a relay that reads meanwhile never finds an aggregate's
         event n+1 without n.
         """
+        young = {"time": {"$gt": utc_now() - self._recognised + _MARGIN}}
         changed = self._rows.update_many(
-            {**(query or {}), "sent": True}, {"$set": {"sent": False}}, hint=[("$natural", ASCENDING)]
+            {**(query or {}), **young, "sent": True}, {"$set": {"sent": False}}, hint=[("$natural", ASCENDING)]
         )
         return changed.modified_count
 

@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from pymongo.errors import PyMongoError
@@ -12,7 +13,7 @@ from shared.logs import get_logger
 from shared.metrics import EVENTS_SENT
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase
-from shared.storage.outbox import BATCH, Outbox
+from shared.storage.outbox import BATCH, RECOGNISED, Outbox
 from shared.storage.wakeup import Wakeup
 
 log = get_logger(__name__)
@@ -74,10 +75,11 @@ class Relay:
         stamp: Callable[[Lease], int] | None = None,
         batch: int = BATCH,
         lease_seconds: float = 5.0,
+        recognised: timedelta = RECOGNISED,
     ) -> None:
         """`stamp` numbers the entries of a feed under the lease; returns how many it numbered."""
         self._database = database
-        self._outbox = Outbox(client, database)
+        self._outbox = Outbox(client, database, recognised)
         self._publisher = publisher
         self._stamp = stamp
         self._batch = batch

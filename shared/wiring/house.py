@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 
 from shared import collector, logs, metrics, settings, tracing
 from shared.auth.verify import AuthSettings, TokenVerifier
-from shared.bus import held
+from shared.bus import held, inbox
 from shared.bus.generations import Generations, ReadModel
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
@@ -40,7 +40,7 @@ _KERNEL_INDEXES: Indexes = {
     outbox.COLLECTION: outbox.INDEXES,
     held.COLLECTION: held.INDEXES,
     idempotency.COLLECTION: idempotency.INDEXES,
-    "inbox": [],
+    inbox.COLLECTION: inbox.INDEXES,
     "discarded_events": [],
 }
 
@@ -149,7 +149,7 @@ class House:
         """Whether the event of what nobody here knows may be on its way: its id is young, it is set aside, or our
         events lag."""
         now = self.clock()
-        made = None if missing.otherwise else made_at(missing.key)  # the youth of what is known says nothing
+        made = None if missing.known else made_at(missing.key)  # the youth of what is known says nothing
         if not missing.by_id or (made is not None and abs(now - made) < _LATEST_EVENT):
             return True
         try:

@@ -52,14 +52,14 @@ class World:
 
 
 @contextmanager
-def world(folder: Path | None = None) -> Iterator[World]:
+def world(folder: Path | None = None, *, nodes: int = 1) -> Iterator[World]:
     """The whole stack, everything on this machine; with a folder that of a running stack."""
     if folder is not None:
         yield from _over(json.loads((folder / "stack.json").read_text()))
         return
     with TemporaryDirectory(prefix="clusterskills-bench-") as made:
         data = Path(made)
-        stack.start_in_background(stack.Request(data, None, None, None, ()), print)
+        stack.start_in_background(stack.Request(data, nodes=nodes), print)
         try:
             yield from _over(json.loads((data / "stack.json").read_text()))
         finally:

@@ -38,7 +38,7 @@ def office(environment: dict[str, str], issuer: TestIssuer) -> Iterator[Office]:
             patch.setenv(name, value)
         app = create_app()
         house = app.extensions["house"]
-        house.ensure_indexes({})
+        house.wait()
         office = Office(app, house, issuer)
         office.registered(PROVIDER, "a cluster elsewhere")
         office.caught_up(ago=-timedelta(hours=1))

@@ -268,7 +268,8 @@ def running_service(mongo: str, issuer: TestIssuer, https: str = HTTPS) -> Itera
             patch.setenv(name, value)
         app = create_app()
         house, plan = wire_worker()
-        house.ensure_indexes({})
+        for each in (house, app.extensions["house"]):
+            each.wait()  # the database must not go while migrations run: that ends the process
         service = Service(app, house, plan, issuer, directory)
         service.feed(registered(SCHOOL), published())
         service.caught_up(ago=-timedelta(hours=1))

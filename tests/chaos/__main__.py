@@ -1,5 +1,5 @@
 """The long versions of all faults: `python -m tests.chaos [--seconds N] [name ...]`. Non-zero unless nothing was lost,
-doubled or out of order."""
+doubled or out of order. `three [fault ...]`: on three of each, by HTTP (see `three_nodes`)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import argparse
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from deploy.local.engines import Engines
 from shared import logs
-from tests.chaos import lost_log, scenarios
+from tests.chaos import lost_log, scenarios, three_nodes
 from tests.chaos.arena import Arena, play
 from tests.chaos.checker import Verdict
 from tests.chaos.desk import seat_desk_is_hurt
@@ -85,8 +86,11 @@ def main() -> int:
     """Run what was asked for, or all, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help="scenarios; all when none is named")
+    parser.add_argument("--data", type=Path, help="`three`: use the stack of three nodes that runs in this folder")
     parser.add_argument("--seconds", type=float, help="how long each hurts; each has its own default")
     options = parser.parse_args()
+    if options.names[:1] == ["three"]:
+        return three_nodes.run(options.names[1:], options.data)
     unknown = set(options.names) - {row.name for row in ROWS}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(row.name for row in ROWS)}")

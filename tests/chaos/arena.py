@@ -26,7 +26,7 @@ from deploy.local.engines import Engines
 from deploy.local.processes import last_lines
 from shared.bus.held import INDEXES as HELD_INDEXES
 from shared.bus.kafka import ensure_topics
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
 from shared.storage.group import GroupCommit
 from shared.storage.idempotency import INDEXES as KEY_INDEXES
 from shared.storage.mongo import connect
@@ -118,7 +118,7 @@ class Arena:
             try:
                 self.writes.run(write)
                 break
-            except (PyMongoError, Conflict):
+            except (PyMongoError, Conflict, Unavailable):
                 time.sleep(0.05)
         with self._counting:
             self.expected.update(f"{about}/{key}" for key in keys)

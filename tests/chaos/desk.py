@@ -233,7 +233,8 @@ def _parts(environment: Mapping[str, str], folder: Path, count: int) -> list[lis
     for number in range(count):
         scratch = folder / f"api-{number}"
         scratch.mkdir(parents=True, exist_ok=True)
-        made.append(parts.parts(_ENROLMENT, {name: next(free) for name in names}, environment, scratch))
+        given = parts.Surroundings({name: next(free) for name in names}, environment, (), scratch)
+        made.append(parts.parts(_ENROLMENT, given))
     return made
 
 

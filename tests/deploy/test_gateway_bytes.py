@@ -44,8 +44,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
             "CLUSTERSKILLS_ANONYMOUS_REQUESTS_PER_SECOND": "100000",
         }
         server = start_server(settings, folder)
-        http_port, https_port = free_port(), free_port()
-        doorway = Doorway(folder / "caddy", http_port, https_port, dict.fromkeys(_NAMES, f"127.0.0.1:{server.port}"))
+        http_port, https_port, probe, spare = (free_port() for _ in range(4))
+        upstreams = dict.fromkeys(_NAMES, f"127.0.0.1:{server.port}")
+        doorway = Doorway(folder / "caddy", http_port, https_port, probe, spare, upstreams)
         row = part(doorway)
         row.prepare()
         row = replace(
@@ -57,7 +58,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
             caddy.await_health()
             yield doorway
         finally:
-            caddy.stop()
+            caddy.stop(row.last_signal)
+            for listener in row.listeners:
+                listener.close()
             stop_server(server)
 
 

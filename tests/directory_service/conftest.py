@@ -38,7 +38,7 @@ def desk(environment: dict[str, str], issuer: TestIssuer) -> Iterator[Desk]:
             patch.setenv(name, value)
         app = create_app()
         house = app.extensions["house"]
-        house.ensure_indexes({})
+        house.wait()
         yield Desk(app, house.database, issuer)
         house.client.drop_database(house.database.name)
         house.close()

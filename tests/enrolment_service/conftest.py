@@ -197,7 +197,8 @@ def service(engines: Stack, issuer: TestIssuer) -> Iterator[Service]:
             patch.setenv(name, value)
         app = create_app()
         house = House(SERVICE)
-        house.ensure_indexes({})
+        for each in (house, app.extensions["house"]):
+            each.wait()  # the database must not go while migrations run: that ends the process
         yield Service(app, house, issuer)
         house.client.drop_database(house.database.name)
         house.close()

@@ -52,6 +52,7 @@ def history(service: Service, other: ServiceApp, operations: int) -> list[Case]:
 def other(service: Service) -> Iterator[ServiceApp]:
     """A second application on the same database."""
     app = create_app()
+    app.extensions["house"].wait()
     yield app
     app.extensions["house"].close()
 

@@ -96,8 +96,9 @@ def test_a_seal_that_was_lent_and_taken_back_stays_its_owners(cast: Cast, course
         assert {withheld(who)[enrolment] for enrolment in graduates} == {"NOT_GRANTED"}
     assert not graduates & certificates(owner).keys()
 
-    lend(owner, course)
+    again = lend(owner, course)
     assert wait_until(lambda: graduates <= certificates(owner).keys(), 60)
+    owner.post(f"/v1/awarding-grants/{again}/withdraw")  # other tests on this stack find it as it was
     assert not graduates & withheld(owner).keys()
     revoked = certificates(owner)[min(graduates)]
     assert (revoked["awarding_body_id"], revoked["status"]) == (SEAL, "valid")

@@ -103,7 +103,9 @@ class Rosters(Base):
         session = self._taught(caller, session_id)
         if not session.is_taught(self.now()):
             message = f"The session is {session.status}; its roster is kept while it runs."
-            raise NotYetKnown("session", session_id, otherwise=Conflict(message, code="SESSION_NOT_RUNNING"))
+            raise NotYetKnown(
+                "session", session_id, known=True, otherwise=Conflict(message, code="SESSION_NOT_RUNNING")
+            )
         return session
 
     def _taught(self, caller: Caller, session_id: str) -> domain.Session:
