@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, NodeNotReadyError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
@@ -113,6 +113,11 @@ def release(client: KafkaNetClient) -> None:
             close()
         except Exception as error:  # noqa: BLE001 (it raises what it likes)
             log.warning("kafka_release_failed", error=type(error).__name__)
+
+
+def manager_of(producer: KafkaProducer) -> Any:
+    """What keeps a producer's connections."""
+    return producer._sender._client._manager  # noqa: SLF001 (no public way; the version is pinned)
 
 
 def heed_epochs(consumer: KafkaConsumer) -> None:

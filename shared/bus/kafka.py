@@ -13,7 +13,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 from kafka.structs import TopicPartition
 
-from shared.bus.client import Loyal, heed_epochs, opened, release
+from shared.bus.client import Loyal, heed_epochs, manager_of, opened, release
 from shared.logs import get_logger
 from shared.schemas.codec import headers
 from shared.settings import setting
@@ -307,11 +307,6 @@ class KafkaPublisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             _abort(producer)
-
-
-def manager_of(producer: KafkaProducer) -> Any:
-    """What keeps a producer's connections."""
-    return producer._sender._client._manager  # noqa: SLF001 (no public way; the version is pinned)
 
 
 class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
