@@ -110,7 +110,7 @@ def _worker(service: Service, given: Surroundings) -> Callable[[str, str], Part]
             needs=given.needs,
             env=_environment(given, metrics),
             cwd=ROOT,
-            healthy=lambda: _counts(metrics),
+            healthy=lambda: ports.says_ok(metrics, "/health/live"),
             patience=8,
         )
 

@@ -13,7 +13,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 from kafka.structs import TopicPartition
 
-from shared.bus.client import Loyal, opened, release
+from shared.bus.client import Loyal, heed_epochs, manager_of, opened, release
 from shared.logs import get_logger
 from shared.schemas.codec import headers
 from shared.settings import setting
@@ -189,26 +189,37 @@ class KafkaPublisher:
         if self._producer is None or unknown:
             ensure_topics(self._settings, {row["topic"] for row in rows} | {part.topic for part in self._reached})
         if self._producer is None:
-            self._require_log()
-            self._producer = opened(
-                KafkaProducer,
-                Loyal,
-                **self._settings.client(),
-                acks="all",
-                enable_idempotence=False,
-                retries=0,
-                linger_ms=1,
-                batch_size=524_288,
-                max_in_flight_requests_per_connection=1,
-                compression_type=None,
-                max_block_ms=5_000,
-                request_timeout_ms=min(10_000, self._delivery_timeout_ms - 1_000),
-                delivery_timeout_ms=self._delivery_timeout_ms,
-            )
-            manager_of(self._producer).on_loss = partial(_stop_sending, self._producer)
+            self._producer = self._connected()
         for topic in unknown:
             self._partitions[topic] = len(self._producer.partitions_for(topic))
         return self._producer
+
+    def _connected(self) -> KafkaProducer:
+        """A producer whose connections are older than the answer where the log ends. Raises LogLost."""
+        producer = opened(
+            KafkaProducer,
+            Loyal,
+            **self._settings.client(),
+            acks="all",
+            enable_idempotence=False,
+            retries=0,
+            linger_ms=1,
+            batch_size=524_288,
+            max_in_flight_requests_per_connection=1,
+            compression_type=None,
+            max_block_ms=5_000,
+            request_timeout_ms=min(10_000, self._delivery_timeout_ms - 1_000),
+            delivery_timeout_ms=self._delivery_timeout_ms,
+        )
+        manager = manager_of(producer)
+        manager.on_loss = partial(_stop_sending, producer)
+        try:
+            manager.settle()
+            self._require_log()
+        except BaseException:
+            _abort(producer)
+            raise
+        return producer
 
     def _require_log(self) -> None:
         """Ask where the log ends. After an election that may be told too low for a moment: ask again then."""
@@ -298,11 +309,6 @@ class KafkaPublisher:
             _abort(producer)
 
 
-def manager_of(producer: KafkaProducer) -> Any:
-    """What keeps a producer's connections."""
-    return producer._sender._client._manager  # noqa: SLF001 (no public way; the version is pinned)
-
-
 class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
     """Says so before the first records of partitions that are ours from now on."""
 
@@ -337,6 +343,7 @@ def open_consumer(
         max_poll_interval_ms=120_000,
         partition_assignment_strategy=_strategy(),
     )
+    heed_epochs(consumer)
     consumer.subscribe(list(topics), listener=_Assigned(assigned))
     try:
         for topic in topics:

@@ -62,6 +62,7 @@ ROWS: tuple[Row | DeskRow, ...] = (
     Row(scenarios.consumer_dies_before_its_offset_commit),
     Row(scenarios.consumer_dies_in_its_transaction),
     Row(scenarios.kafka_is_away),
+    Row(scenarios.kafka_is_away_for_an_hour, 120),
     Row(scenarios.kafka_loses_its_data, 20),
     Row(lost_log.log_is_cut),
     Row(lost_log.partition_is_gone),

@@ -83,6 +83,11 @@ class Arena:
         """What all processes of this role said."""
         return self.engines.folder / "logs" / f"{self.topic}-{role}.log"
 
+    def tries(self) -> int:
+        """How often a worker's relay or consumer began anew with a new client of Kafka."""
+        said = self.log_of("worker").read_text(encoding="utf-8")
+        return said.count('"publishing_failed"') + said.count('"consumer_reopens"')
+
     def last_words(self, lines: int = 80) -> str:
         """Where each living process is, and the end of each log: for whoever must find out what went wrong."""
         alive = [process for process in self._processes if process.is_alive()]

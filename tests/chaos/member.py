@@ -18,11 +18,13 @@ from pymongo.client_session import ClientSession
 
 from deploy.local import processes
 from shared import logs
+from shared.bus import consumer
 from shared.bus.consumer import Consumer
 from shared.bus.generations import ReadModel
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.bus.rebuild import group_name, rebuild
 from shared.bus.worker import Plan, Worker
+from shared.storage import relay
 from shared.storage.mongo import connect
 from shared.storage.places import Places
 from shared.storage.relay import Relay
@@ -37,7 +39,8 @@ class Member:
     """What one process does.
 
     `dies_at_commit`: it kills itself before it commits offsets for the nth time. `dies_in_transaction`: after it has
-    written for the nth time, and before that is committed. `dies_before`: this step of a rebuild.
+    written for the nth time, and before that is committed. `dies_before`: this step of a rebuild. `hasty`: it tries
+    again at once, where others pause, when Kafka is away.
     """
 
     role: str
@@ -51,6 +54,7 @@ class Member:
     dies_at_commit: int = 0
     dies_in_transaction: int = 0
     dies_before: str = ""
+    hasty: bool = False
     lease_seconds: float = 5.0
     replication: int = 1
     log_level: str = "info"
@@ -102,6 +106,8 @@ def _live(member: Member, log: Path) -> None:
         _die_at(member.dies_at_commit, KafkaConsumer, "commit")
     if member.dies_in_transaction:
         _die_at(member.dies_in_transaction, ClientSession, "commit_transaction")
+    if member.hasty:
+        _hurry()
     plan, stop = member.plan(), threading.Event()
     if member.role == "worker":
         Worker(plan).run()
@@ -126,6 +132,13 @@ def _rebuild(member: Member, plan: Plan) -> None:
 
     parts = (plan.client, plan.database, plan.kafka, plan.source, plan.subscriptions[0], MODEL, lambda _aliases: None)
     rebuild(*parts, lease_seconds=member.lease_seconds, reached=reached)
+
+
+def _hurry() -> None:
+    """Give up on a broker after a tenth of a second; pause for a hundredth."""
+    usual = KafkaSettings.client
+    KafkaSettings.client = lambda self: {**usual(self), "bootstrap_timeout_ms": 100}  # type: ignore[method-assign]
+    relay._PAUSE_AFTER_FAILURE = consumer._FIRST_PAUSE = 0.01
 
 
 def _die_at(count: int, kind: type, method: str) -> None:

@@ -6,9 +6,11 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 
+import psutil
 from bson import decode, encode
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -78,13 +80,28 @@ def kafka_is_away(arena: Arena, seconds: float) -> None:
         arena.engines.restart("kafka")
 
 
+def kafka_is_away_for_an_hour(arena: Arena, seconds: float) -> None:
+    """As many failed tries as in an hour (14 for each of 120 seconds, with short pauses): the worker keeps nothing of
+    them, and everything arrives after."""
+    worker = psutil.Process(arena.spawn("worker", hasty=True).pid)
+    with arena.load():
+        wait_for(lambda: arena.effects_total() > 0)
+        arena.engines.kill("kafka")
+        before = _most_held(arena, worker, tries=10)
+        _await_tries(arena, int(14 * seconds))
+        after = _most_held(arena, worker, tries=10)
+        arena.engines.restart("kafka")
+    few = 8  # what one try has in its hands: another moment of it, not another try
+    assert all(now < then + few for now, then in zip(after, before, strict=True)), f"{before} became {after}"
+
+
 def kafka_loses_its_data(arena: Arena, seconds: float) -> None:
-    """The log is gone; the outbox fills it again while writes go on."""
+    """The log is gone while writes go on; the relay finds that and fills it again from the outbox."""
     _pair(arena)
     with arena.load():
+        wait_for(lambda: arena.effects_total() > 0)
         time.sleep(seconds / 2)
         arena.engines.lose_kafka_data()
-        arena.outbox.replay()
         time.sleep(seconds / 2)
 
 
@@ -103,7 +120,7 @@ def relay_freezes(arena: Arena, seconds: float) -> None:
 
 
 def wakeup_is_lost(arena: Arena, seconds: float) -> None:
-    """The bell is cut off under the relay, again and again: it is only a bell."""
+    """The bell is cut off under the relay, again and again; then nothing rings any more: it is only a bell."""
     _pair(arena)
     cut = 0
     admin = arena.client.admin.with_options(read_concern=ReadConcern("local"))
@@ -120,6 +137,20 @@ def wakeup_is_lost(arena: Arena, seconds: float) -> None:
         wait_for(lambda: arena.effects_total() > 0)
         _repeat(seconds, kill_cursors, every=0.2)
     assert cut, "No bell was there to be cut off."
+    arena.settle()
+    with _nothing_rings(arena):
+        for _ in range(3):
+            arena.write(arena.keys)
+            assert wait_for(lambda: arena.effects_total() >= arena.expected.total()), "Nobody looked without a bell."
+
+
+@contextmanager
+def _nothing_rings(arena: Arena) -> Iterator[None]:
+    """MongoDB refuses whatever would ring, and nobody hears of that."""
+    arena.database.command({"collMod": "wakeups", "validator": {"$expr": False}})
+    rung = arena.database["wakeups"].find_one(sort=[("$natural", -1)])
+    yield
+    assert arena.database["wakeups"].find_one(sort=[("$natural", -1)]) == rung, "It rang."
 
 
 def transactions_overlap(arena: Arena, seconds: float) -> None:
@@ -275,6 +306,24 @@ def one_broker_of_three_is_killed(arena: Arena, seconds: float) -> None:
 def _assert_no_write_waited(arena: Arena, seconds: float) -> None:
     longest = max(arena.pauses)
     assert longest < seconds, f"A write waited {longest:.1f} s while Kafka was away."
+
+
+def _most_held(arena: Arena, worker: psutil.Process, *, tries: int) -> tuple[int, int]:
+    """The most descriptors and threads that the worker had during so many tries."""
+    until, most = arena.tries() + tries, (0, 0)
+
+    def look() -> bool:
+        nonlocal most
+        most = max(most[0], worker.num_fds()), max(most[1], worker.num_threads())
+        return arena.tries() >= until
+
+    assert wait_for(look, 60, every=0.005), "nothing was tried"
+    return most
+
+
+def _await_tries(arena: Arena, number: int) -> None:
+    until = arena.tries() + number
+    assert wait_for(lambda: arena.tries() >= until, 600), "nothing was tried"
 
 
 def _pair(arena: Arena) -> None:

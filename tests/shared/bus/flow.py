@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from deploy.local.engines import Engines
 from shared.bus.generations import COLLECTION as GENERATIONS
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.clock import utc_now
@@ -34,6 +36,14 @@ def relay_all(client: Mongo, database: MongoDatabase, kafka: KafkaSettings) -> N
     relay = Relay(client, database, publisher)
     assert wait_for(lambda: relay.step() == 0 and relay.backlog() == (0, 0.0), 20)
     publisher.close()
+
+
+def lose_log(engines: Engines, topic: str) -> None:
+    """A power cut: the broker comes back with the topic and nothing in it."""
+    engines.kill("kafka")
+    for segment in (engines.folder / "kafka-1" / "data").glob(f"{topic}-*/*.log"):
+        os.truncate(segment, 0)
+    engines.restart("kafka")
 
 
 def effects_of(database: MongoDatabase, name: str, collection: str = EFFECTS) -> list[int]:

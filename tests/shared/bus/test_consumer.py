@@ -6,6 +6,7 @@ import io
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +30,7 @@ from shared.tracing import current_trace_id, server_span
 from tests.chaos.arena import read_topic, wait_for
 from tests.chaos.member import MODEL
 from tests.chaos.probe import CONSUMER, EFFECTS, Probe, counting, probe_of
-from tests.shared.bus.flow import effects_of, happen, relay_all, running, switch_to
+from tests.shared.bus.flow import effects_of, happen, lose_log, relay_all, running, switch_to
 
 # -- consuming
 
@@ -88,6 +89,30 @@ def test_a_partition_that_was_lost_and_came_back_during_an_outage_loses_nothing(
         assert wait_for(lambda: consumer.lag == 0, 30)
     (row,) = database[EFFECTS].find()
     assert row["ns"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_new_client_reads_again_what_took_the_place_of_a_log_that_was_lost(
+    breakable: Engines, client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str
+) -> None:
+    """The first event of the other aggregate stands where an old one stood that was taken in."""
+    one_partition = replace(kafka, kafka_partitions=1)
+
+    def consume() -> None:
+        inbox = Inbox(client, database, "/probe", counting(topic))
+        consumer = Consumer(one_partition, f"g{topic}", [topic], inbox)
+        with running(consumer.run):
+            assert wait_for(lambda: consumer.lag == 0, 60)
+
+    happen(client, database, topic, "a", "a", "a")
+    relay_all(client, database, one_partition)
+    consume()
+    lose_log(breakable, topic)
+    happen(client, database, topic, "b")
+    relay_all(client, database, one_partition)
+    consume()
+
+    assert effects_of(database, f"{topic}/b") == [1]
+    assert effects_of(database, f"{topic}/a") == [1, 2, 3]
 
 
 def test_a_consumer_stops_in_the_middle_of_an_outage(

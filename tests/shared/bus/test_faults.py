@@ -15,6 +15,7 @@ SHORT = (
     (scenarios.consumer_is_killed, 1.5),
     (scenarios.consumer_dies_before_its_offset_commit, 1.0),
     (scenarios.kafka_is_away, 2.0),
+    (scenarios.kafka_is_away_for_an_hour, 4.0),
     (scenarios.kafka_loses_its_data, 2.0),
     (lost_log.log_is_cut, 1.0),
     (lost_log.partition_is_gone, 1.0),

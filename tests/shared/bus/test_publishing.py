@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from pymongo.errors import AutoReconnect
 
@@ -19,9 +20,9 @@ from shared.storage.lease import Lease
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.outbox import Outbox
 from shared.storage.places import Places
-from shared.storage.relay import Relay
+from shared.storage.relay import LogLost, Relay
 from tests.chaos.arena import read_topic, wait_for
-from tests.shared.bus.flow import happen, relay_all
+from tests.shared.bus.flow import happen, lose_log, relay_all
 
 # -- publishing
 
@@ -74,7 +75,7 @@ def test_a_broker_that_is_away_costs_a_try_and_no_event(
     publisher = KafkaPublisher(kafka, Places(database), delivery_timeout_ms=2_000)
     relay = Relay(client, database, publisher)
     happen(client, database, topic, "a")
-    assert relay.step() == 1
+    assert wait_for(lambda: relay.step() == 1)
     happen(client, database, topic, "a")
     breakable.freeze("kafka")
     try:
@@ -88,6 +89,35 @@ def test_a_broker_that_is_away_costs_a_try_and_no_event(
 
     numbers = [int(dict(record.headers)["ce_sequence"]) for record in read_topic(kafka.kafka_bootstrap, topic)]
     assert sorted(set(numbers)) == [1, 2]
+
+
+def test_a_log_that_is_lost_just_after_it_was_asked_about_gets_nothing_before_it_is_asked_again(
+    breakable: Engines, client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str
+) -> None:
+    outbox, places = Outbox(client, database), Places(database)
+    happen(client, database, topic, "a")
+    relay_all(client, database, kafka)
+    happen(client, database, topic, "a")
+    publisher = _TooLate(kafka, places, lambda: lose_log(breakable, topic))
+
+    assert publisher.publish(outbox.unsent()) == []
+    assert read_topic(kafka.kafka_bootstrap, topic) == []
+    with pytest.raises(LogLost):
+        publisher.publish(outbox.unsent())
+    publisher.close()
+
+
+class _TooLate(KafkaPublisher):
+    """Something happens when it has just asked about the log for the first time."""
+
+    def __init__(self, settings: KafkaSettings, places: Places, happens: Callable[[], None]) -> None:
+        super().__init__(settings, places)
+        self._happens: list[Callable[[], None]] = [happens]
+
+    def _require_log(self) -> None:
+        super()._require_log()
+        while self._happens:
+            self._happens.pop()()
 
 
 def test_a_key_always_goes_to_the_same_partition() -> None:
