@@ -112,7 +112,7 @@ def stop_server(server: Server) -> float:
     started = time.monotonic()
     server.process.terminate()
     try:
-        server.process.wait(10)
+        server.process.wait(60)
     except subprocess.TimeoutExpired:
         server.process.kill()
         server.process.wait()
