@@ -8,6 +8,7 @@ from flask_babel import LazyString
 
 from services.portal import asking
 from services.portal.languages import _l
+from services.portal.platform import SERVICES
 from services.portal.visitors import SignInNeeded, bearer, visitor
 from shared.errors import ServiceError
 from shared.logs import get_logger
@@ -61,8 +62,7 @@ def _sessions(status: str) -> int:
 
 
 def _dead_letters() -> int:
-    services = ("directory", "catalog", "enrolment", "certificate")
-    return sum(int(asking.get(service, f"{service}/operations/lag")["dead"]) for service in services)
+    return sum(int(asking.get(service, f"{service}/operations/lag")["dead"]) for service in SERVICES)
 
 
 _TABLE: Final[tuple[tuple[set[str], LazyString, LazyString, str, Callable[[], int]], ...]] = (

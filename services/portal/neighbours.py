@@ -142,7 +142,7 @@ class Certificates:
 
     def verify(self, question: Mapping[str, Any], visitor: str) -> Verification | Refusal:
         """Have a credential verified. `visitor` is the address whose allowance it counts on. Unavailable if away."""
-        headers = {"X-Forwarded-For": visitor, **_trace()}
+        headers = {"X-Forwarded-For": visitor, **trace_headers()}
         try:
             answer = self._http.post(
                 f"{self._address}/v1/verifications", json=dict(question), headers=headers, timeout=_VERIFY_TIMEOUT
@@ -208,6 +208,7 @@ def _detail(answer: httpx.Response) -> str:
         return ""
 
 
-def _trace() -> dict[str, str]:
+def trace_headers() -> dict[str, str]:
+    """What carries this request's trace on to another service."""
     traceparent = tracing.current_traceparent()
     return {"traceparent": traceparent} if traceparent else {}

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import httpx
 
-from shared import tracing
+from services.portal.neighbours import trace_headers
 from shared.errors import NotFound, ServiceError, Unavailable, Violation
 from shared.logs import get_logger
 
+SERVICES: Final = ("directory", "catalog", "enrolment", "certificate")
 _TIMEOUT: Final = 20.0
 log = get_logger(__name__)
 
@@ -54,7 +55,7 @@ class Platform:
         return self._call(method, service, path, token, json=body if body is not None else {}, headers=headers)
 
     def _call(self, method: str, service: str, path: str, token: str | None, **options: Any) -> Any:
-        headers = {**options.pop("headers", {}), **_trace()}
+        headers = {**options.pop("headers", {}), **trace_headers()}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         address = f"{self._addresses[service]}/v1/{path}"
@@ -95,8 +96,3 @@ def _violation(one: Mapping[str, Any]) -> Violation:
         required=one.get("required"),
         row=one.get("row"),
     )
-
-
-def _trace() -> dict[str, str]:
-    traceparent = tracing.current_traceparent()
-    return {"traceparent": traceparent} if traceparent else {}

@@ -61,7 +61,6 @@ class Runner:
         """Give jobs their turns until `stop`; shows a sign of life at each turn."""
         while not stop.is_set():
             life.beat()
-            pause = 0.0
             try:
                 pause = 0.0 if self.turn(stop) else _IDLE_SECONDS
             except Exception as error:

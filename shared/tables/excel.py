@@ -3,7 +3,6 @@
 import re
 import zipfile
 from datetime import datetime, time, timedelta
-from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum
@@ -138,8 +137,7 @@ def _table(sheet: CalamineSheet, limits: Limits) -> Table:
         raise TableError("TABLE_EMPTY", f"The sheet {sheet.name} is empty.")
     columns = checked_columns([str(cell) for cell in header[1]], limits)
     rows = (_row(number, line, cells, columns) for number, (line, cells) in enumerate(filled, start=1))
-    first = list(islice(rows, 1))
-    return Table(format=XLSX, columns=columns, rows=within_rows(chain(first, rows), limits), sheet=sheet.name)
+    return Table(format=XLSX, columns=columns, rows=within_rows(rows, limits), sheet=sheet.name)
 
 
 def _row(number: int, line: int, cells: list[Any], columns: tuple[str, ...]) -> Row:

@@ -6,12 +6,12 @@ from flask import Blueprint, Response, render_template, request
 
 from services.portal import asking
 from services.portal.languages import _
+from services.portal.platform import SERVICES
 from services.portal.visitors import require
 from shared.errors import NotFound, Unavailable
 from shared.http.app import public
 
 pages = Blueprint("operations", __name__)
-SERVICES = ("directory", "catalog", "enrolment", "certificate")
 _ACTIONS = {"replay", "discard"}
 
 

@@ -22,7 +22,7 @@ def everybody() -> Response:
     require("hr", "manager")
     found = asking.get("directory", "people", limit=_PAGE, cursor=request.args.get("cursor", ""))
     items = [{**one, "name": asking.full_name(one)} for one in found["items"]]
-    return Response(render_template("people.html", items=items, cursor=found["next"], said=_said()))
+    return Response(render_template("people.html", items=items, cursor=found["next"]))
 
 
 @pages.get("/people/new")
@@ -74,7 +74,3 @@ def _organisations(ids: list[str]) -> dict[str, str]:
     for organisation_id in dict.fromkeys(ids[:10]):
         names[organisation_id] = asking.get("directory", f"organisations/{organisation_id}")["legal_name"]
     return names
-
-
-def _said() -> str:
-    return ""
