@@ -285,7 +285,7 @@ def reinstate(certificate: Certificate, by: str, now: datetime) -> tuple[Certifi
 def revoke(certificate: Certificate, cause: str, by: str, now: datetime) -> tuple[Certificate, list[Event]]:
     """Never valid again, by hand or because the result was corrected."""
     revoked = replace(_move(certificate, REVOKED, by, now), revoked_for=cause)
-    return revoked, [events.CertificateRevoked(**_common(revoked))]
+    return revoked, [events.CertificateRevoked(**_common(revoked), cause=cause)]
 
 
 def fail(certificate: Certificate, now: datetime) -> tuple[Certificate, list[Event]]:

@@ -34,7 +34,7 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         return worker.get("person_id"), reference(call.who.cluster_id or "", external) if external else None
 
     def hints(call: Call) -> Iterable[Hint]:
-        return on_work(call.uow).hints(call.who, call.body["session_id"], *worker_of(call))
+        return on_work(call.uow).hints(call.who, call.body["session_id"], *worker_of(call), call.body["employer_id"])
 
     @door.post(
         "/v1/enrolments",

@@ -38,6 +38,8 @@ def _copies(on_work: OnWork) -> dict[type[Event], Handler]:
         catalog.SessionStarted: status("running"),
         catalog.SessionCompleted: status("completed"),
         catalog.SessionCancelled: status("cancelled"),
+        directory.OrganisationRegistered: copy("put_organisation"),
+        directory.OrganisationChanged: copy("put_organisation"),
         directory.PersonRegistered: copy("put_person"),
         directory.PersonMerged: copy("merge_person"),
         directory.PersonErased: copy("erase_person"),

@@ -27,7 +27,6 @@ ARROWS: Final[dict[str, frozenset[str]]] = {
 }
 _DATES: Final = frozenset({"starts_at", "ends_at", "application_deadline", "timezone"})
 _SEATS: Final = frozenset({"capacity", "waitlist_limit", "quotas"})
-_NOT_TOLD: Final = ("place", "url")
 Decided = tuple["Session", list[Event]]
 
 
@@ -238,8 +237,6 @@ def _head(session: Session) -> dict[str, Any]:
 
 def _told(session: Session) -> dict[str, Any]:
     terms = asdict(session.terms)
-    for name in _NOT_TOLD:
-        del terms[name]
     lists = {name: list(terms[name]) for name in ("eligible_clusters", "trainer_ids")}
     return {**_head(session), "provider_id": session.provider_id, **terms, **lists}
 

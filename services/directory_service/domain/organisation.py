@@ -117,6 +117,7 @@ def _facts(organisation: Organisation) -> dict[str, Any]:
         "homepage": organisation.homepage,
         "cluster_id": organisation.cluster_id,
         "status": organisation.status,
+        "headcount": organisation.headcount,
     }
 
 

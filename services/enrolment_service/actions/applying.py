@@ -16,10 +16,17 @@ from shared.storage.writes import Hint
 class Applying(Base):
     """What workers, portals and HR do with enrolments."""
 
-    def hints(self, caller: Caller, session_id: str, person_id: str | None, external_ref: str | None) -> Iterator[Hint]:
+    def hints(
+        self,
+        caller: Caller,
+        session_id: str,
+        person_id: str | None,
+        external_ref: str | None,
+        employer_id: str | None,
+    ) -> Iterator[Hint]:
         """What `worker` and `apply` will read."""
         ref = None if external_ref is None else (caller.cluster_id or "", external_ref)
-        return self.store.hints(session_id, person_id, ref)
+        return self.store.hints(session_id, person_id, ref, employer_id)
 
     def worker(
         self, caller: Caller, person_id: str | None, external_ref: str | None, employer_id: str | None
@@ -48,6 +55,7 @@ class Applying(Base):
             person=person,
             employer_id=employer_id,
             prerequisites=self.store.copies.prerequisites(session.course_id),
+            employer=self.store.copies.employer(employer_id),
             busy=self._busy(session, person),
         )
         now = self.now()

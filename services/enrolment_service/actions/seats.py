@@ -1,6 +1,7 @@
 """Seats and queues: opened, moved, taken care of, and what old claims held given back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from services.enrolment_service import domain
@@ -37,10 +38,16 @@ class Seating(Base):
         if not visibility.may_teach(caller, document["cluster_id"]):
             raise NotYetKnown("session", session_id)
         check_version(document["version"], if_match)
-        domain.check_capacity(capacity, document["taken"])
+        ledger = ledger_of(document)
+        domain.check_capacity(capacity, ledger.taken)
         limit = document["waitlist_limit"] if waitlist_limit is None else waitlist_limit
         changed = SeatsCapacityChanged(
-            session_id=session_id, cluster_id=document["cluster_id"], capacity=capacity, waitlist_limit=limit
+            session_id=session_id,
+            cluster_id=document["cluster_id"],
+            capacity=capacity,
+            waitlist_limit=limit,
+            free=replace(ledger, capacity=capacity).free,
+            waiting=ledger.waiting,
         )
         terms = {"capacity": capacity, "waitlist_limit": limit, "needs_care": True}
         self.store.seats.save({**document, **terms}, [changed])
@@ -145,12 +152,17 @@ class Seating(Base):
         return 1
 
     def _announce(self, document: dict[str, Any]) -> int:
-        now_is = ledger_of(document).availability
+        ledger = ledger_of(document)
+        now_is = ledger.availability
         news: list[Event] = []
         if now_is != document["announced"]:
             news = [
                 SeatsAvailabilityChanged(
-                    session_id=document["_id"], cluster_id=document["cluster_id"], availability=now_is
+                    session_id=document["_id"],
+                    cluster_id=document["cluster_id"],
+                    availability=now_is,
+                    free=ledger.free,
+                    waiting=ledger.waiting,
                 )
             ]
         calm = {name: value for name, value in document.items() if name != "needs_care"}

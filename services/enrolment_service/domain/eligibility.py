@@ -6,7 +6,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from services.enrolment_service.domain.enrolment import Reason
-from services.enrolment_service.domain.known import SHARE_RESULTS, Person, Session
+from services.enrolment_service.domain.known import SHARE_RESULTS, Employer, Person, Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class Application:
     person: Person
     employer_id: str | None
     prerequisites: list[str]
+    employer: Employer = field(default_factory=Employer)
     busy: list[Session] = field(default_factory=list)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from services.enrolment_service.domain.known import Employer
 from services.enrolment_service.domain.states import APPLIED, ARROWS, INACTIVE
 from shared.errors import IllegalTransition
 
@@ -32,7 +33,7 @@ class Reason:
 class Enrolment:
     """One worker's way through one session. Attendance in percent, score in points of 100.
 
-    `claim` is the one by which it got its seat or ticket.
+    `employer` and `cost` are as they were when the worker applied. `claim` is the one by which it got its seat or ticket.
     """
 
     id: str
@@ -43,6 +44,8 @@ class Enrolment:
     cluster_id: str
     host_cluster_id: str
     employer_id: str | None
+    employer: Employer = field(default_factory=Employer)
+    cost: str | None = None
     status: str
     history: list[Step] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
@@ -94,4 +97,8 @@ def facts(enrolment: Enrolment) -> dict[str, Any]:
         "cluster_id": enrolment.cluster_id,
         "host_cluster_id": enrolment.host_cluster_id,
         "employer_id": enrolment.employer_id,
+        "employer_size_class": enrolment.employer.size_class,
+        "employer_nuts2": enrolment.employer.nuts2,
+        "employer_region_category": enrolment.employer.region_category,
+        "cost": enrolment.cost,
     }

@@ -29,6 +29,7 @@ class Session:
     approval_needed: bool = False
     eligible_clusters: list[str] = field(default_factory=list)
     minimum_attendance: int = 0
+    price: str | None = None
 
     @property
     def closes_at(self) -> datetime | None:
@@ -55,6 +56,15 @@ class Session:
             return False
         over = OVER & {self.status, other.status}
         return not over and self.starts_at < other.ends_at and other.starts_at < self.ends_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Employer:
+    """What statistics ask of an employer, from the directory's events. None where it is not known."""
+
+    size_class: str | None = None
+    nuts2: str | None = None
+    region_category: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,7 @@ SERVICE = Service(
         "sessions": [],
         "people": [],
         "courses": [],
+        "organisations": [],
         ROSTERS: [],
         ERASURES: ERASURE_INDEXES,
     },
@@ -91,9 +92,11 @@ class Store:
         self.erasures = Erasures(work)
         self.calendar = Calendar(work)
 
-    def hints(self, session_id: str, person_id: str | None, ref: tuple[str, str] | None) -> Iterator[Hint]:
+    def hints(
+        self, session_id: str, person_id: str | None, ref: tuple[str, str] | None, employer_id: str | None
+    ) -> Iterator[Hint]:
         """What an application reads, as far as it is known by now: a group of them loads it in one query."""
-        for hint in self.copies.hints(session_id, person_id, ref):
+        for hint in self.copies.hints(session_id, person_id, ref, employer_id):
             yield hint
             if hint[0] == PEOPLE:
                 yield ENROLMENTS, "slot", slot(session_id, hint[2])

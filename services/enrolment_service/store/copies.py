@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from services.enrolment_service.domain import OVER, PLANNED, SHARE_RESULTS, Person, Session
+from services.enrolment_service.domain import OVER, PLANNED, SHARE_RESULTS, Employer, Person, Session
 from shared.bus.generations import ReadModel
 from shared.errors import NotFound, NotYetKnown
 from shared.schemas import catalog, certificate, directory
@@ -17,7 +17,8 @@ from shared.storage.writes import Hint
 
 T = TypeVar("T")
 SESSIONS, PEOPLE, COURSES, REFS = "sessions", "people", "courses", "person_refs"
-COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS))
+ORGANISATIONS = "organisations"
+COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS, ORGANISATIONS))
 """`person_refs` finds a person by the keyed hash of their home cluster's own number."""
 
 
@@ -32,8 +33,12 @@ class Copies:
 
     # -- reading
 
-    def hints(self, session_id: str, person_id: str | None, ref: tuple[str, str] | None) -> Iterator[Hint]:
+    def hints(
+        self, session_id: str, person_id: str | None, ref: tuple[str, str] | None, employer_id: str | None
+    ) -> Iterator[Hint]:
         """What an application reads here, as far as it is known by now; `ref` is (cluster, external reference)."""
+        if employer_id:
+            yield ORGANISATIONS, "_id", employer_id
         yield SESSIONS, "_id", session_id
         session = self._work.known(SESSIONS, session_id)
         if session and "course_id" in session:
@@ -116,6 +121,11 @@ class Copies:
         document = self._work.peek(COURSES, course_id)
         return list(document["prerequisites"]) if document else []
 
+    def employer(self, organisation_id: str | None) -> Employer:
+        """What is known of an employer now: nothing of one whose registration has not come."""
+        document = self._work.peek(ORGANISATIONS, organisation_id) if organisation_id else None
+        return msgspec.convert(document, Employer) if document else Employer()
+
     def preload_people(self, person_ids: Iterable[str]) -> None:
         """Load them, and those whom merged ones lead to, in two queries at most."""
         wanted = list(person_ids)
@@ -150,6 +160,7 @@ class Copies:
             "approval_needed": event.approval_needed,
             "eligible_clusters": list(event.eligible_clusters),
             "minimum_attendance": event.minimum_attendance,
+            "price": event.price,
         }
         self._work.save(SESSIONS, terms)
 
@@ -161,6 +172,12 @@ class Copies:
         self._work.save(SESSIONS, {**document, "status": status})
 
     # -- directory
+
+    def put_organisation(self, event: directory.OrganisationFacts) -> None:
+        """An organisation is known, or its facts changed."""
+        self._work.peek(ORGANISATIONS, event.organisation_id)
+        facts = {name: getattr(event, name) for name in ("nuts2", "region_category", "size_class")}
+        self._work.save(ORGANISATIONS, {"_id": event.organisation_id, **facts})
 
     def put_person(self, event: directory.PersonRegistered) -> None:
         """A person is known, with their home cluster."""
@@ -273,6 +290,8 @@ def _changed_by(event: Event) -> Iterator[Hint]:
     for name, collection in _NAMED_BY.items():
         if (document_id := getattr(event, name, None)) is not None:
             yield collection, "_id", document_id
+    if isinstance(event, directory.OrganisationFacts):
+        yield ORGANISATIONS, "_id", event.organisation_id
     if isinstance(event, directory.PersonRegistered) and event.external_ref is not None:
         yield REFS, "_id", _ref(event.cluster_id, event.external_ref)
 
