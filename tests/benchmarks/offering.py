@@ -44,7 +44,9 @@ async def _offer(
             key = f"Idempotency-Key: {run}-{number}\r\nContent-Length: {len(bodies[number])}\r\n\r\n".encode()
             status, stays = await line.ask(head + key + bodies[number])
             answers.append(Answer(due, time.monotonic() - due, status))
-            line = line if stays else line.close()
+            if not stays:
+                line.close()
+                line = None
 
         if line:
             line.close()

@@ -68,7 +68,7 @@ def overload(world: World) -> list[Result]:
     return [row for times in _OFFERED for row in _offered(world, sessions, times, peak)]
 
 
-def _offered(world: World, sessions: Sequence[str], times: int, peak: float) -> list[Result]:
+def _offered(world: World, sessions: list[str], times: int, peak: float) -> list[Result]:
     bodies = applications(sessions, register_people(world.enrolments, int(times * peak * _LASTS)))
     cpu, begun = time.process_time(), time.monotonic()
     answers = offer(world.facts["url"], PATH, bodies, _headers(world), times * peak, _CONNECTIONS)
