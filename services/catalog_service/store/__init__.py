@@ -13,7 +13,7 @@ from services.catalog_service.domain.content import Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion, version_id
 from services.catalog_service.domain.kept import Kept
 from services.catalog_service.domain.session import OPEN, Session
-from services.catalog_service.store.copies import COPIES, ORGANISATIONS, Copies
+from services.catalog_service.store.copies import COPIES, ORGANISATIONS, PORTALS, Copies
 from shared.bus.generations import ReadModel
 from shared.errors import NotFound
 from shared.schemas.event import Event
@@ -43,6 +43,7 @@ SERVICE = Service(
     read_models=(COPIES, ReadModel("participants", (PARTICIPANTS,))),
     indexes={
         ORGANISATIONS: [],
+        PORTALS: [],
         seals.GRANTS: seals.INDEXES,
         "courses": [
             _index("cluster_id", "_id", name="cluster"),
