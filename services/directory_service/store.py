@@ -13,6 +13,7 @@ from services.directory_service.domain.grant import GIVEN, Grant
 from services.directory_service.domain.kept import Kept
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
+from services.directory_service.domain.portal import Portal
 from services.directory_service.domain.relations import Consent, Employment, Membership
 from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
@@ -33,6 +34,7 @@ _COLLECTIONS: Mapping[type[Kept], str] = {
     Person: "people",
     Employment: "employments",
     Consent: "consents",
+    Portal: "portals",
 }
 _MAPPINGS = "import_mappings"
 _OPEN = {"valid_until": {"$type": "null"}}
@@ -84,6 +86,7 @@ SERVICE = Service(
             _index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
         ],
         _MAPPINGS: [],
+        "portals": [],
         **JOB_INDEXES,
         FILES: FILE_INDEXES,
         "consents": [
@@ -119,6 +122,17 @@ class Store:
         except Absent as error:
             raise not_found(kind, thing_id) from error
 
+    def find(self, kind: type[K], thing_id: str) -> K | None:
+        """As `get`, but None when there is none."""
+        return self.known(kind, [thing_id]).get(thing_id)
+
+    def known(self, kind: type[K], ids: Iterable[str]) -> dict[str, K]:
+        """Those of the ids that are there, by one query."""
+        wanted = list(ids)
+        self._work.preload(_COLLECTIONS[kind], wanted)
+        found = {thing_id: self._work.peek(_COLLECTIONS[kind], thing_id) for thing_id in wanted}
+        return {thing_id: _thing(kind, row) for thing_id, row in found.items() if row is not None}
+
     def require_new(self, kind: type[Kept], thing_id: str) -> None:
         """Raise Conflict when the id is taken."""
         if self._work.peek(_COLLECTIONS[kind], thing_id) is not None:
@@ -133,8 +147,8 @@ class Store:
             type(thing), self._work.save(_COLLECTIONS[type(thing)], {"_id": document.pop("id"), **document}, events)
         )
 
-    def page(self, kind: type[K], criteria: Any, actor: Actor, after: str | None, limit: int) -> list[K]:
-        """Things that match the criteria and that the actor reaches, by id, after the given one."""
+    def page(self, kind: type[K], criteria: Any, actor: Actor | None, after: str | None, limit: int) -> list[K]:
+        """Things that match the criteria and that the actor reaches, by id, after the given one. None: all of them."""
         asked = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
         behind = {} if after is None else {"_id": {"$gt": after}}
         query = {"$and": [asked, _reached(kind, actor), behind]}
@@ -144,10 +158,7 @@ class Store:
 
     def known_people(self, ids: Iterable[str]) -> dict[str, Person]:
         """Those of the ids that are known."""
-        wanted = list(ids)
-        self._work.preload("people", wanted)
-        found = {person_id: self._work.peek("people", person_id) for person_id in wanted}
-        return {person_id: _thing(Person, row) for person_id, row in found.items() if row is not None}
+        return self.known(Person, ids)
 
     def people_with_ref(self, cluster_id: str, external_ref: str) -> list[Person]:
         """Nobody, or the one whom the partner's number names."""
@@ -254,9 +265,9 @@ _FIELDS = {
 }
 
 
-def _reached(kind: type[Kept], actor: Actor) -> Document:
-    """Whom `access` lets see things of this kind, as a query. People are asked for by those who reach their cluster."""
-    if actor.reach == "platform" or kind in {Organisation, Person}:
+def _reached(kind: type[Kept], actor: Actor | None) -> Document:
+    """Whom `access` lets see things of this kind, as a query."""
+    if actor is None or actor.reach == "platform":
         return {}
     if kind is Grant:
         return _any_of(("organisation_id", "grantee_id"), ("home_id", "grantee_home_id"), actor)

@@ -115,7 +115,7 @@ def _add_author_steps(door: Door, parts: Parts) -> None:
 
     @door.post(f"{_COURSE}/submit", **options)
     def submit_course(call: Call, course_id: str) -> Reply:
-        """Ask for review."""
+        """Ask for review. Courses of a provider whom the cluster trusts are published at once."""
         actor = actor_of(call)
         return course_reply(parts.writing(call.uow).courses.submit(actor, course_id, call.if_match), actor)
 

@@ -14,7 +14,7 @@ from services.catalog_service.domain.course import Course, CourseVersion, versio
 from services.catalog_service.domain.criteria import CourseCriteria, SessionCriteria
 from services.catalog_service.domain.kept import Kept
 from services.catalog_service.domain.session import OPEN, PLANNED, Session
-from services.catalog_service.store.copies import COPIES, ORGANISATIONS, Copies
+from services.catalog_service.store.copies import COPIES, ORGANISATIONS, PORTALS, Copies
 from shared.bus.generations import ReadModel
 from shared.criteria import asked_for
 from shared.errors import NotFound
@@ -45,6 +45,7 @@ SERVICE = Service(
     read_models=(COPIES, ReadModel("participants", (PARTICIPANTS,))),
     indexes={
         ORGANISATIONS: [],
+        PORTALS: [],
         seals.GRANTS: seals.INDEXES,
         "courses": [
             _index("cluster_id", "_id", name="cluster"),

@@ -35,9 +35,9 @@ class Organisations:
         """One organisation, for every caller."""
         return self._store.get(Organisation, organisation_id)
 
-    def page(self, actor: Actor, criteria: OrganisationCriteria, after: str | None, limit: int) -> list[Organisation]:
+    def page(self, criteria: OrganisationCriteria, after: str | None, limit: int) -> list[Organisation]:
         """Organisations by id."""
-        return self._store.page(Organisation, criteria, actor, after, limit)
+        return self._store.page(Organisation, criteria, None, after, limit)
 
     def change(self, actor: Actor, organisation_id: str, changes: dict[str, Any], seen: int | None) -> Organisation:
         """Change its facts."""

@@ -63,7 +63,7 @@ class People:
             return self._with_number(actor, cluster_id, criteria.external_id, after)
         employers = self._employers(actor, criteria.organisation)
         if employers is None:
-            return self._store.page(Person, PersonCriteria(cluster=cluster_id), actor, after, limit)
+            return self._store.page(Person, PersonCriteria(cluster=cluster_id), None, after, limit)
         return self._store.employees_page(employers, cluster_id, self._now().date(), after, limit)
 
     def names(self, person_ids: Iterable[str]) -> list[tuple[str, Person | None]]:
