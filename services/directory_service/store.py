@@ -10,7 +10,6 @@ from pymongo import ASCENDING, IndexModel
 
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.grant import GIVEN, Grant
-from services.directory_service.domain.kept import Kept
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.portal import Portal
@@ -23,11 +22,12 @@ from shared.jobs.store import INDEXES as JOB_INDEXES
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, UnitOfWork
+from shared.versioned import Versioned
 from shared.wiring.house import Service
 
-K = TypeVar("K", bound=Kept)
+K = TypeVar("K", bound=Versioned)
 
-_COLLECTIONS: Mapping[type[Kept], str] = {
+_COLLECTIONS: Mapping[type[Versioned], str] = {
     Organisation: "organisations",
     Membership: "memberships",
     Grant: "awarding_grants",
@@ -133,7 +133,7 @@ class Store:
         found = {thing_id: self._work.peek(_COLLECTIONS[kind], thing_id) for thing_id in wanted}
         return {thing_id: _thing(kind, row) for thing_id, row in found.items() if row is not None}
 
-    def require_new(self, kind: type[Kept], thing_id: str) -> None:
+    def require_new(self, kind: type[Versioned], thing_id: str) -> None:
         """Raise Conflict when the id is taken."""
         if self._work.peek(_COLLECTIONS[kind], thing_id) is not None:
             raise Conflict(f"There is a {kind.__name__.lower()} with this id already.", code="ALREADY_EXISTS")
@@ -246,7 +246,7 @@ class Store:
         return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]
 
 
-def not_found(kind: type[Kept], thing_id: str) -> NotFound:
+def not_found(kind: type[Versioned], thing_id: str) -> NotFound:
     """The same words whether it does not exist or is not for this caller."""
     return NotFound(f"No {kind.__name__.lower()} {thing_id}.")
 
@@ -265,7 +265,7 @@ _FIELDS = {
 }
 
 
-def _reached(kind: type[Kept], actor: Actor | None) -> Document:
+def _reached(kind: type[Versioned], actor: Actor | None) -> Document:
     """Whom `access` lets see things of this kind, as a query."""
     if actor is None or actor.reach == "platform":
         return {}

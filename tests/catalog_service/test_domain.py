@@ -11,14 +11,15 @@ from hypothesis import strategies as some
 from clusterskills.seed import Course as SeedCourse
 from clusterskills.seed import courses as seed_courses
 from services.catalog_service.domain import course, session
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.content import Content, Outcome, derived_category, malformed, missing
 from services.catalog_service.domain.course import Course
-from services.catalog_service.domain.kept import Actor, require_version
 from services.catalog_service.domain.languages import well_formed
 from services.catalog_service.domain.session import ARROWS, Session, Terms
 from shared.errors import Conflict, Forbidden, IllegalTransition, Invalid, ServiceError, Stale
 from shared.schemas.catalog import SessionChanged
 from shared.schemas.event import Event
+from shared.versioned import require_version
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 AUTHOR, REVIEWER = Actor(id="author", cluster_id="c1"), Actor(id="reviewer", cluster_id="c1")

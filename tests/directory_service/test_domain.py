@@ -12,13 +12,13 @@ from hypothesis import strategies as some
 from services.directory_service.domain import access, grant, organisation, person, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.grant import Grant
-from services.directory_service.domain.kept import require_version
 from services.directory_service.domain.organisation import SIZE_CLASSES, Organisation, size_of
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment, Membership
 from shared.errors import Conflict, Forbidden, IllegalTransition, Invalid, Stale
 from shared.schemas.directory import OrganisationRegistered
 from shared.schemas.event import Event
+from shared.versioned import require_version
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = NOW.date()

@@ -8,11 +8,11 @@ from typing import Any, Final
 from zoneinfo import available_timezones
 
 from services.catalog_service.domain.course import Course, require_published
-from services.catalog_service.domain.kept import Kept, refuse
 from services.catalog_service.domain.languages import broken_tag
-from shared.errors import Conflict, IllegalTransition, Violation
+from shared.errors import Conflict, IllegalTransition, Violation, refuse
 from shared.schemas import catalog as events
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
 PLANNED, OPEN, CLOSED, RUNNING = "planned", "open", "closed", "running"
 COMPLETED, CANCELLED = "completed", "cancelled"
@@ -59,7 +59,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session(Kept):
+class Session(Versioned):
     """One run of a course in the version that was published when it was planned. `cluster_id` is the host."""
 
     course_id: str

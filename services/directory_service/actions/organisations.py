@@ -6,10 +6,10 @@ from typing import Any
 from services.directory_service.domain import access, organisation
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import OrganisationCriteria
-from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.store import Store, not_found
-from shared.errors import Violation
+from shared.errors import Violation, refuse
+from shared.versioned import require_version
 
 _Decide = Callable[[Organisation], tuple[Organisation, list[Any]]]
 

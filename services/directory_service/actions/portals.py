@@ -6,11 +6,11 @@ from typing import Any
 from services.directory_service.domain import access, portal
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import OrganisationCriteria
-from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.portal import Portal
 from services.directory_service.store import Store
-from shared.errors import Forbidden, NotFound, Violation
+from shared.errors import Forbidden, NotFound, Violation, refuse
+from shared.versioned import require_version
 
 
 class Portals:

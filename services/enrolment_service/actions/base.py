@@ -20,6 +20,7 @@ class Base:
 
     def __init__(self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
         self.store = store
+        self.copies = store.copies
         self.now = now
         self.new_id = new_id
 
