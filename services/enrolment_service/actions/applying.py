@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from services.enrolment_service import domain
 from services.enrolment_service.actions.base import Base
 from services.enrolment_service.domain import Application, Enrolment, Person
-from services.enrolment_service.store import Stored
 from services.enrolment_service.store.copies import by_number_unknown
 from shared.auth import visibility
 from shared.auth.caller import Caller
@@ -46,7 +45,7 @@ class Applying(Base):
 
     def apply(
         self, caller: Caller, session_id: str, person: Person, employer_id: str | None
-    ) -> tuple[Stored, int | None]:
+    ) -> tuple[Enrolment, int | None]:
         """Ask for a seat for a `worker`: refused with all reasons, awaiting approval, confirmed, or waiting at a place."""
         session = self.store.copies.session(session_id)
         application = Application(
@@ -70,35 +69,35 @@ class Applying(Base):
         seat = self.store.seats.claim(session_id, person.id, application.enrolment_id)
         return self.store.save(*domain.admit(application, seat, caller.subject, now)), seat.place
 
-    def approve(self, caller: Caller, enrolment_id: str, if_match: int | None) -> tuple[Stored, int | None]:
+    def approve(self, caller: Caller, enrolment_id: str, seen: int | None) -> tuple[Enrolment, int | None]:
         """HR says yes; a seat or a ticket follows."""
-        enrolment = self._decidable(caller, enrolment_id, if_match)
+        enrolment = self._decidable(caller, enrolment_id, seen)
         domain.must_await_decision(enrolment, "approved")
         seat = self.store.seats.claim(enrolment.session_id, enrolment.person_id, enrolment.id, existing=True)
         return self.store.save(*domain.approve(enrolment, seat, caller.subject, self.now())), seat.place
 
-    def reject(self, caller: Caller, enrolment_id: str, if_match: int | None, reason: str | None) -> Stored:
+    def reject(self, caller: Caller, enrolment_id: str, seen: int | None, reason: str | None) -> Enrolment:
         """HR says no."""
-        enrolment = self._decidable(caller, enrolment_id, if_match)
+        enrolment = self._decidable(caller, enrolment_id, seen)
         return self.store.save(*domain.reject(enrolment, reason, caller.subject, self.now()))
 
-    def cancel(self, caller: Caller, enrolment_id: str, if_match: int | None, reason: str | None) -> Stored:
+    def cancel(self, caller: Caller, enrolment_id: str, seen: int | None, reason: str | None) -> Enrolment:
         """The worker, employer or cluster ends it; what it held comes free."""
-        enrolment = self._own(caller, enrolment_id, if_match)
+        enrolment = self._own(caller, enrolment_id, seen)
         cause = self._cause(caller, enrolment)
         return self._leave(enrolment, domain.cancel(enrolment, cause, reason, caller.subject, self.now()))
 
-    def accept_offer(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Stored:
+    def accept_offer(self, caller: Caller, enrolment_id: str, seen: int | None) -> Enrolment:
         """Take the offered seat."""
-        enrolment = self._own(caller, enrolment_id, if_match)
+        enrolment = self._own(caller, enrolment_id, seen)
         session = self.store.copies.session(enrolment.session_id)
         decision = domain.accept_offer(enrolment, session, caller.subject, self.now())
         self.store.seats.take_offer(enrolment.session_id)
         return self.store.save(*decision)
 
-    def decline_offer(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Stored:
+    def decline_offer(self, caller: Caller, enrolment_id: str, seen: int | None) -> Enrolment:
         """Leave the offered seat to the next in line."""
-        enrolment = self._own(caller, enrolment_id, if_match)
+        enrolment = self._own(caller, enrolment_id, seen)
         return self._leave(enrolment, domain.decline_offer(enrolment, caller.subject, self.now()))
 
     # -- inside
@@ -113,8 +112,8 @@ class Applying(Base):
         """Where else their time goes; a session without dates asks for none."""
         return self.store.calendar.sessions_of([person.id, *self._merged_into(person)]) if session.starts_at else []
 
-    def _decidable(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Enrolment:
-        enrolment = self._own(caller, enrolment_id, if_match)
+    def _decidable(self, caller: Caller, enrolment_id: str, seen: int | None) -> Enrolment:
+        enrolment = self._own(caller, enrolment_id, seen)
         if enrolment.employer_id in visibility.acting_employers(caller) or visibility.is_cluster_wide(caller):
             return enrolment
         raise Forbidden("Only the employer's HR or the cluster's manager decides on an application.")

@@ -5,12 +5,13 @@ from datetime import datetime
 
 from services.enrolment_service import domain
 from services.enrolment_service.domain import Enrolment, Person
-from services.enrolment_service.store import Store, Stored
+from services.enrolment_service.store import Store
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.auth.visibility import Facts
-from shared.errors import NotFound, Stale
+from shared.errors import NotFound
 from shared.schemas.event import Event
+from shared.versioned import require_version
 
 Decision = tuple[Enrolment, list[Event]]
 
@@ -24,17 +25,16 @@ class Base:
         self.now = now
         self.new_id = new_id
 
-    def _leave(self, enrolment: Enrolment, decision: Decision) -> Stored:
+    def _leave(self, enrolment: Enrolment, decision: Decision) -> Enrolment:
         if enrolment.status in domain.HOLDS_SEAT | {domain.WAITLISTED}:
             self.store.seats.release(enrolment)
         return self.store.save(*decision)
 
-    def _own(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Enrolment:
-        stored = self.store.get(enrolment_id)
-        enrolment: Enrolment = stored.value
+    def _own(self, caller: Caller, enrolment_id: str, seen: int | None) -> Enrolment:
+        enrolment = self.store.get(enrolment_id)
         if not self._sees(caller, enrolment):
             raise NotFound(f"No enrolment {enrolment_id}.")
-        check_version(stored.version, if_match)
+        require_version(enrolment, seen)
         return enrolment
 
     def _require_fresh(self, caller: Caller) -> None:
@@ -67,9 +67,3 @@ class Base:
             employer_id=employer,
             employer_may_see=may_see,
         )
-
-
-def check_version(version: int, if_match: int | None) -> None:
-    """Stale when the caller decided on another version than the present one."""
-    if if_match is not None and if_match != version:
-        raise Stale(f"It is at version {version} by now; read it again.")

@@ -7,6 +7,7 @@ from typing import Any
 from services.enrolment_service.domain.known import Employer
 from services.enrolment_service.domain.states import APPLIED, ARROWS, INACTIVE
 from shared.errors import IllegalTransition
+from shared.versioned import Versioned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +31,12 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Enrolment:
+class Enrolment(Versioned):
     """One worker's way through one session. Attendance in percent, score in points of 100.
 
     `employer` and `cost` are as they were when the worker applied. `claim` is the one by which it got its seat or ticket.
     """
 
-    id: str
     session_id: str
     course_id: str
     course_version: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -24,7 +24,7 @@ from shared.storage.work import Absent, UnitOfWork
 from shared.storage.writes import Hint
 from shared.wiring.house import Service
 
-__all__ = ["SERVICE", "Store", "Stored"]
+__all__ = ["SERVICE", "Store"]
 
 ENROLMENTS = "enrolments"
 ROSTERS = "rosters"
@@ -70,18 +70,6 @@ SERVICE = Service(
 )
 
 
-class Stored:
-    """An aggregate with its version and times, as a door shows it."""
-
-    __slots__ = ("created_at", "updated_at", "value", "version")
-
-    def __init__(self, value: Any, document: Document) -> None:
-        self.value = value
-        self.version: int = document["version"]
-        self.created_at: datetime = document["created_at"]
-        self.updated_at: datetime = document["updated_at"]
-
-
 class Store:
     """Enrolments, seats and local copies, as one unit of work sees them."""
 
@@ -104,7 +92,7 @@ class Store:
 
     # -- enrolments
 
-    def get(self, enrolment_id: str) -> Stored:
+    def get(self, enrolment_id: str) -> Enrolment:
         """The enrolment, or NotFound."""
         try:
             document = self.work.get(ENROLMENTS, enrolment_id)
@@ -112,18 +100,18 @@ class Store:
             raise _unknown(enrolment_id) from absent
         if "tombstone" in document:
             raise _unknown(enrolment_id)
-        return Stored(_enrolment(document), document)
+        return _enrolment(document)
 
-    def save(self, enrolment: Enrolment, events: Sequence[Event]) -> Stored:
-        """Store it with its events."""
+    def save(self, enrolment: Enrolment, events: Sequence[Event]) -> Enrolment:
+        """Store it with its events; returns it as stored."""
         document = msgspec.to_builtins(enrolment, builtin_types=(datetime,))
         document["_id"] = document.pop("id")
         if enrolment.active:
             document["slot"] = slot(enrolment.session_id, enrolment.person_id)
         document |= busy(enrolment)
-        return Stored(enrolment, self.work.save(ENROLMENTS, document, events))
+        return _enrolment(self.work.save(ENROLMENTS, document, events))
 
-    def search(self, criteria: EnrolmentCriteria, scope: Scope, *, after: str | None, limit: int) -> list[Stored]:
+    def search(self, criteria: EnrolmentCriteria, scope: Scope, *, after: str | None, limit: int) -> list[Enrolment]:
         """Enrolments of the scope that match, newest first. A person stands for all records that were merged."""
         asked = asked_for(criteria)
         if criteria.person_id is not None:
@@ -132,7 +120,7 @@ class Store:
         if after is not None:
             query["_id"] = {"$lt": after}
         rows = self.work.find(ENROLMENTS, query, sort=[("_id", DESCENDING)], limit=limit)
-        return [Stored(_enrolment(row), row) for row in rows]
+        return [_enrolment(row) for row in rows]
 
     def of_session(self, session_id: str, statuses: Sequence[str], limit: int = 0) -> list[Enrolment]:
         """Enrolments of a session in these statuses."""

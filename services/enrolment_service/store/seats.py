@@ -31,6 +31,7 @@ from shared.logs import get_logger
 from shared.schemas.event import Event
 from shared.storage.mongo import Document, MongoCollection, MongoDatabase, within
 from shared.storage.work import Blocked, UnitOfWork
+from shared.versioned import Versioned
 
 log = get_logger(__name__)
 
@@ -79,7 +80,7 @@ class SlotQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeatCount:
+class SeatCount(Versioned):
     """The public numbers of a session. held = offered + claimed and not yet confirmed."""
 
     session_id: str
@@ -91,9 +92,6 @@ class SeatCount:
     offered: int
     waiting: int
     availability: str
-    version: int
-    created_at: datetime
-    updated_at: datetime
 
 
 class Seats:
@@ -259,6 +257,7 @@ def counted(document: Document) -> SeatCount:
     """The public numbers of a seat document."""
     ledger = ledger_of(document)
     return SeatCount(
+        id=document["_id"],
         session_id=document["_id"],
         cluster_id=document["cluster_id"],
         capacity=ledger.capacity,
