@@ -8,6 +8,7 @@ from typing import Any, Final
 from shared.errors import IllegalTransition
 from shared.schemas import certificate as events
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
 SHARE_RESULTS: Final = "share_results"
 ISSUED, SUSPENDED, REVOKED = "issued", "suspended", "revoked"
@@ -46,15 +47,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class Certificate(Versioned):
     """A certificate as it was awarded, without the name: that stands only in the encrypted credential.
 
     `id` is the public, random id of the credential. `awarding_cluster_id` is the cluster in whose name the course was
     offered, `body_cluster_id` the home of the awarding body. `employer_sees` is whether the employer's HR may see it;
-    `employer_saw`, whether they ever could.
+    `employer_saw`, whether they ever could. `position` and `changed_at` are its place in the feed, which the relay gives
+    it: None until then.
     """
 
-    id: str
     enrolment_id: str
     person_id: str | None
     course_id: str
@@ -79,6 +80,8 @@ class Certificate:
     employer_saw: bool = False
     erased: bool = False
     history: list[Step] = field(default_factory=list)
+    position: int | None = None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -305,7 +305,7 @@ class Issuing:
             if winner.erased:
                 _erase_certificate(certificate_id, store)
                 continue
-            certificate = domain.hand_over(store.certificates.get(certificate_id).value, winner.person_id)
+            certificate = domain.hand_over(store.certificates.get(certificate_id), winner.person_id)
             sees = person.shows_results_to(certificate.employer_id, self._now().date())
             store.certificates.save(domain.show_to_employer(certificate, sees))
         for enrolment_id in loser.withheld if winner.erased else ():
@@ -356,7 +356,7 @@ def _needs_another(event: Passed, store: Store) -> bool:
 
 
 def _erase_certificate(certificate_id: str, store: Store) -> None:
-    store.certificates.save(domain.erase(store.certificates.get(certificate_id).value))
+    store.certificates.save(domain.erase(store.certificates.get(certificate_id)))
     store.certificates.destroy(certificate_id)
 
 

@@ -70,7 +70,7 @@ class Visibility:
 
 
 def _show(certificate_id: str, person: domain.Person, today: date, store: Store) -> bool:
-    certificate = store.certificates.get(certificate_id).value
+    certificate = store.certificates.get(certificate_id)
     sees = not certificate.erased and person.shows_results_to(certificate.employer_id, today)
     if certificate.employer_sees == sees:
         return False
