@@ -2,7 +2,7 @@
 
 import calendar
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from shared.errors import IllegalTransition
@@ -10,7 +10,6 @@ from shared.schemas import certificate as events
 from shared.schemas.event import Event
 from shared.versioned import Versioned
 
-SHARE_RESULTS: Final = "share_results"
 ISSUED, SUSPENDED, REVOKED = "issued", "suspended", "revoked"
 VALID, EXPIRED = "valid", "expired"
 REISSUED: Final = "reissued"
@@ -153,34 +152,6 @@ class Withheld:
     body_cluster_id: str | None
     reason: str
     event: tuple[str, bytes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Employment:
-    """When somebody works for an employer."""
-
-    organisation_id: str
-    valid_from: date
-    valid_until: date | None = None
-
-    def holds(self, day: date) -> bool:
-        """Whether it is in force on this day."""
-        return self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """What decides who may see somebody's certificates. Consents are organisation ids by consent id."""
-
-    id: str
-    employments: dict[str, Employment] = field(default_factory=dict)
-    consents: dict[str, str] = field(default_factory=dict)
-
-    def shows_results_to(self, organisation_id: str | None, day: date) -> bool:
-        """Employed there on this day, and consented."""
-        if organisation_id is None or organisation_id not in self.consents.values():
-            return False
-        return any(job.organisation_id == organisation_id and job.holds(day) for job in self.employments.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,12 @@ from services.certificate_service import domain
 from services.certificate_service.domain import (
     Award,
     Course,
-    Employment,
     Holder,
     Organisation,
-    Person,
     Place,
 )
 from shared.errors import IllegalTransition
+from shared.people.person import Employment, Person
 from shared.schemas.certificate import CertificateRevoked
 from shared.schemas.event import Event
 

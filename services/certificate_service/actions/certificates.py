@@ -10,8 +10,7 @@ from typing import Final
 
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
-from services.certificate_service.adapters.names import Named
-from services.certificate_service.domain import Certificate, Holder, Person, Place, Withheld
+from services.certificate_service.domain import Certificate, Holder, Place, Withheld
 from services.certificate_service.store import Store
 from services.certificate_service.store.certificates import Sealed
 from services.certificate_service.store.feed import Filters, Scope
@@ -20,6 +19,8 @@ from shared.auth.caller import Caller
 from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, sees_whole
 from shared.clock import Clock, Ids
 from shared.errors import Forbidden, NotFound, NotYetKnown, Transient
+from shared.people.names import Named
+from shared.people.person import Person
 from shared.schemas.event import Event
 from shared.storage.pages import Rows, fill
 from shared.versioned import require_version

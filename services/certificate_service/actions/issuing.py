@@ -14,13 +14,13 @@ from prometheus_client import Counter
 
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
-from services.certificate_service.adapters.names import Named, Names
 from services.certificate_service.adapters.plain_json import BadDocument
 from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, Place, Withheld
 from services.certificate_service.store import Reservation, Store
 from shared.clock import Clock
 from shared.errors import NotYetKnown, ServiceError
 from shared.logs import get_logger
+from shared.people.names import Named, Names
 from shared.schemas.codec import encode_data
 from shared.schemas.directory import PersonErased, PersonMerged
 from shared.schemas.enrolment import EnrolmentCompleted, EnrolmentResultCorrected
@@ -82,7 +82,7 @@ class Issuing:
         store.withheld.preload(_enrolments(happened))
         store.work.memo[_RESERVED] = dict(reserved)
         # After the holders: whoever changes these facts meanwhile has saved the holder, and then this is decided again.
-        store.copies.preload_people(store.holders.resolve(i).person_id for i in _people(happened))
+        store.copies.people.preload(store.holders.resolve(i).person_id for i in _people(happened))
         tasks = self._tasks([event for event in happened if isinstance(event, Passed)], store)
         if tasks:
             self._write(tasks, store)

@@ -9,6 +9,7 @@ from services.certificate_service import domain
 from services.certificate_service.actions.writing import Pen
 from services.certificate_service.store import Store
 from shared.clock import Clock
+from shared.people.person import Person
 from shared.schemas.directory import ConsentEvent, EmploymentEvent
 from shared.schemas.event import Envelope
 from shared.storage.work import UnitOfWork
@@ -69,7 +70,7 @@ class Visibility:
         return changed
 
 
-def _show(certificate_id: str, person: domain.Person, today: date, store: Store) -> bool:
+def _show(certificate_id: str, person: Person, today: date, store: Store) -> bool:
     certificate = store.certificates.get(certificate_id)
     sees = not certificate.erased and person.shows_results_to(certificate.employer_id, today)
     if certificate.employer_sees == sees:

@@ -11,11 +11,13 @@ from datetime import date, datetime
 from pymongo import ASCENDING, UpdateOne
 from pymongo.client_session import ClientSession
 
-from services.certificate_service.domain import ISSUED, Certificate, Person
+from services.certificate_service.domain import ISSUED, Certificate
 from services.certificate_service.store.certificates import CERTIFICATES, certificate_of
-from services.certificate_service.store.copies import COPIES, PEOPLE, person_of
+from services.certificate_service.store.copies import COPIES, person_of
 from shared.bus.worker import require_fresh
 from shared.clock import Clock
+from shared.people.person import Person
+from shared.people.projection import PEOPLE
 from shared.storage.lease import COLLECTION as LEASES
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from services.enrolment_service import domain
 from services.enrolment_service.actions.base import Base
-from services.enrolment_service.domain import Application, Enrolment, Person
+from services.enrolment_service.domain import Application, Enrolment, Worker
 from services.enrolment_service.store.copies import by_number_unknown
 from shared.auth import visibility
 from shared.auth.caller import Caller
@@ -29,7 +29,7 @@ class Applying(Base):
 
     def worker(
         self, caller: Caller, person_id: str | None, external_ref: str | None, employer_id: str | None
-    ) -> Person:
+    ) -> Worker:
         """The worker by id, or by their home cluster's own number. NotYetKnown also for who may not apply for them:
         there is no telling the two apart, and the employment that names them may be on its way."""
         if person_id is not None:
@@ -44,7 +44,7 @@ class Applying(Base):
         return person
 
     def apply(
-        self, caller: Caller, session_id: str, person: Person, employer_id: str | None
+        self, caller: Caller, session_id: str, person: Worker, employer_id: str | None
     ) -> tuple[Enrolment, int | None]:
         """Ask for a seat for a `worker`: refused with all reasons, awaiting approval, confirmed, or waiting at a place."""
         session = self.store.copies.session(session_id)
@@ -102,13 +102,13 @@ class Applying(Base):
 
     # -- inside
 
-    def _speaks_for(self, caller: Caller, person: Person) -> bool:
+    def _speaks_for(self, caller: Caller, person: Worker) -> bool:
         """Themselves, or their cluster's portal or manager."""
         if caller.person_id is not None and caller.person_id in (person.id, *self._merged_into(person)):
             return True
         return visibility.is_cluster_wide(caller) and caller.cluster_id == person.cluster_id
 
-    def _busy(self, session: domain.Session, person: Person) -> list[domain.Session]:
+    def _busy(self, session: domain.Session, person: Worker) -> list[domain.Session]:
         """Where else their time goes; a session without dates asks for none."""
         return self.store.calendar.sessions_of([person.id, *self._merged_into(person)]) if session.starts_at else []
 
@@ -124,7 +124,7 @@ class Applying(Base):
         return "employer" if enrolment.employer_id in visibility.acting_employers(caller) else "cluster"
 
 
-def _employs(caller: Caller, person: Person, employer_id: str | None) -> bool:
+def _employs(caller: Caller, person: Worker, employer_id: str | None) -> bool:
     """HR, for whom an employment with them names, be it over."""
     if employer_id is None or employer_id not in visibility.acting_employers(caller):
         return False

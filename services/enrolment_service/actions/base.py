@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.enrolment_service import domain
-from services.enrolment_service.domain import Enrolment, Person
+from services.enrolment_service.domain import Enrolment, Worker
 from services.enrolment_service.store import Store
 from shared.auth import visibility
 from shared.auth.caller import Caller
@@ -42,15 +42,15 @@ class Base:
         if visibility.acting_employers(caller):
             self.store.require_fresh(self.now())
 
-    def _merged_into(self, person: Person) -> list[str]:
+    def _merged_into(self, person: Worker) -> list[str]:
         """Other records of theirs. Most people have none, and nothing is read for them."""
-        return self.store.copies.records_of(person.id)[1:] if person.merged_from else []
+        return self.copies.people.records_of(person.id)[1:] if person.merged_from else []
 
     def _is_theirs(self, caller: Caller, enrolment: Enrolment) -> bool:
         """Whether the caller is the worker, be it under another record that was merged."""
         if caller.person_id is None or caller.person_id == enrolment.person_id:
             return caller.person_id is not None
-        known_as = self.store.copies.known_as
+        known_as = self.copies.people.known_as
         return known_as(caller.person_id) == known_as(enrolment.person_id)
 
     def _sees(self, caller: Caller, enrolment: Enrolment) -> bool:

@@ -11,13 +11,14 @@ from services.enrolment_service.domain import APPLIED, OPEN, WAITLISTED, Enrolme
 from services.enrolment_service.domain.criteria import EnrolmentCriteria, Scope
 from services.enrolment_service.store.calendar import BUSY, Calendar, busy
 from services.enrolment_service.store.calendar import INDEX as BUSY_INDEX
-from services.enrolment_service.store.copies import COPIES, PEOPLE, Copies
+from services.enrolment_service.store.copies import COPIES, Copies
 from services.enrolment_service.store.erasures import ERASURES, Erasures
 from services.enrolment_service.store.erasures import INDEXES as ERASURE_INDEXES
 from services.enrolment_service.store.seats import SEATS, Seats, duplicate_enrolment, slot
 from shared.bus.worker import require_fresh
 from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
+from shared.people.projection import PEOPLE
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, UnitOfWork
@@ -193,7 +194,7 @@ class Store:
 
     def _of_person(self, person_id: str) -> Document:
         """All records of the person who answers for this id."""
-        return {"$in": self.copies.records_of(self.copies.known_as(person_id))}
+        return {"$in": self.copies.people.records_of(self.copies.people.known_as(person_id))}
 
     def _undecided(self, after: str, limit: int) -> list[str]:
         """By id, sessions in which somebody waits for a decision: a look into the index for each, however many wait."""
