@@ -8,8 +8,7 @@ from services.enrolment_service.actions import Actions, Row
 from services.enrolment_service.domain import Enrolment
 from services.enrolment_service.domain.criteria import EnrolmentCriteria
 from shared.http.door import PUBLIC, Call, Door, Reply
-from shared.storage.work import UnitOfWork
-from shared.storage.writes import Hint
+from shared.storage.work import Hint, UnitOfWork
 
 OnWork = Callable[[UnitOfWork], Actions]
 Reading = Callable[[], Actions]
@@ -43,7 +42,6 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         body=schemas.EnrolmentBody,
         returns=schemas.EnrolmentView,
         status=201,
-        group=True,
         hints=hints,
         errors=(404, 409, 503),
     )

@@ -55,7 +55,7 @@ Outcome = Answer | BaseException
 class _Waiting:
     write: Write
     until: float
-    memo: Mapping[Hashable, Any] = field(default_factory=dict)
+    answers: Mapping[Hashable, Any] = field(default_factory=dict)
     alone: bool = False
     taken: threading.Lock = field(default_factory=threading.Lock)
     decided: threading.Lock = field(default_factory=_latch)
@@ -132,15 +132,15 @@ class GroupCommit:
 
     def _wait(self, write: Write) -> Answer:
         until = time.monotonic() + self._seconds
-        memo: dict[Hashable, Any] = {}
+        answers: dict[Hashable, Any] = {}
         alone = in_doubt = False
         while True:
-            item = _Waiting(write, until, memo, alone, in_doubt=in_doubt)
+            item = _Waiting(write, until, answers, alone, in_doubt=in_doubt)
             outcome, in_doubt = self._once(item), item.in_doubt
             if isinstance(outcome, Answer):
                 return outcome
             if isinstance(outcome, Asked):
-                memo = {**memo, outcome.question: self._apart[type(outcome.question)](outcome.question)}
+                answers = {**answers, outcome.question: self._apart[type(outcome.question)](outcome.question)}
             elif isinstance(outcome, Blocked):
                 alone = self._when_free(item)
             else:
@@ -330,7 +330,7 @@ class GroupCommit:
         decided: list[tuple[_Waiting, Answer]],
         questions: list[tuple[_Waiting, Hashable]],
     ) -> None:
-        work.memo.update(item.memo)
+        work.answers.update(item.answers)
         try:
             with work.savepoint():
                 # In the request's own context, so that its events carry its trace.
@@ -364,7 +364,7 @@ class GroupCommit:
             kinds[type(question)].append(question)
         for kind, alike in kinds.items():
             answers = self._resolvers[kind](work, alike)
-            work.memo.update({question: answers[question] for question in alike})
+            work.answers.update({question: answers[question] for question in alike})
 
     def _new_work(self, group: list[_Waiting]) -> UnitOfWork:
         work = UnitOfWork(self._database, self._clock, self._source, self._aliases())

@@ -223,7 +223,7 @@ class Interleavings(RuleBasedStateMachine):
             if process.asked is None:
                 self.commit(process)
                 return multiple()
-            process.work.memo.update(RESOLVERS[type(process.asked)](process.work, [process.asked]))
+            process.work.answers.update(RESOLVERS[type(process.asked)](process.work, [process.asked]))
             if not self.run(process):
                 return multiple()
         return process

@@ -25,7 +25,7 @@ from shared.schemas.codec import encode_data
 from shared.schemas.directory import PersonErased, PersonMerged
 from shared.schemas.enrolment import EnrolmentCompleted, EnrolmentResultCorrected
 from shared.schemas.event import Envelope, Event
-from shared.storage.work import UnitOfWork
+from shared.storage.work import Slot, UnitOfWork
 
 __all__ = ["ISSUED", "Issuing", "Store"]
 
@@ -80,7 +80,7 @@ class Issuing:
         reserved = store.issuers.reservations(_enrolments(happened))
         store.certificates.preload(r.certificate_id for r in reserved.values())
         store.withheld.preload(_enrolments(happened))
-        store.work.memo[_RESERVED] = dict(reserved)
+        store.work.slot(_RESERVED).update(reserved)
         # After the holders: whoever changes these facts meanwhile has saved the holder, and then this is decided again.
         store.copies.people.preload(store.holders.resolve(i).person_id for i in _people(happened))
         tasks = self._tasks([event for event in happened if isinstance(event, Passed)], store)
@@ -104,10 +104,10 @@ class Issuing:
                 # What stands is corrected under the seal that it has.
                 reason = None if again else store.copies.hindrance(course, body)
             except NotYetKnown as missing:
-                store.work.memo[_key(event)] = missing
+                store.work.slot(_DRAFTS)[id(event)] = missing
                 continue
             if reason is not None:
-                store.work.memo[_key(event)] = _withheld(event, course, body, reason)
+                store.work.slot(_DRAFTS)[id(event)] = _withheld(event, course, body, reason)
                 continue
             store.issuers.ensure(body.id, lambda body=body: self._pen.new_issuer_key(body.id, self._now()))  # type: ignore[misc]
             tasks.append(_Task(event=event, holder=holder, course=course, body=body, again=again))
@@ -120,9 +120,11 @@ class Issuing:
         for task in tasks:
             nobody = Named(None, erased=False, known=False)
             try:
-                store.work.memo[_key(task.event)] = self._draft(task, named.get(task.holder.person_id, nobody), store)
+                store.work.slot(_DRAFTS)[id(task.event)] = self._draft(
+                    task, named.get(task.holder.person_id, nobody), store
+                )
             except (ServiceError, BadDocument, ValueError) as error:
-                store.work.memo[_key(task.event)] = error
+                store.work.slot(_DRAFTS)[id(task.event)] = error
 
     def _reserve(self, tasks: list[_Task], store: Store) -> None:
         """Ids and places for enrolments that have none. The same on every retry, so that none is wasted."""
@@ -134,7 +136,6 @@ class Issuing:
         for body_id, enrolments in by_body.items():
             numbers = store.issuers.take_numbers(body_id, len(enrolments))
             reserved |= store.issuers.reserve(map(self._pen.reservation, enrolments, numbers))
-        store.work.memo[_RESERVED] = reserved
         store.certificates.preload(r.certificate_id for r in reserved.values())
 
     def _draft(self, task: _Task, named: Named, store: Store) -> Draft | None:
@@ -235,15 +236,14 @@ class Issuing:
 
     def _draft_or_keep(self, event: Passed, store: Store) -> Draft | None:
         """The draft for this event; None where the holder was erased, or when the award is held back."""
-        found = store.work.memo.get(_key(event))
+        found = store.work.slot(_DRAFTS).get(id(event))
         if isinstance(found, Exception):
             raise found
         if isinstance(found, Withheld):
             self._hold_back(found, event.person_id, store)
             return None
         store.withheld.drop(event.enrolment_id)
-        draft: Draft | None = found
-        return draft
+        return found
 
     def _hold_back(self, award: Withheld, person_id: str, store: Store) -> None:
         """Saving the holder makes sure that nobody erases or merges them at the same time and misses this."""
@@ -315,17 +315,13 @@ class Issuing:
         store.holders.save(domain.erase_holder(kept) if winner.erased else kept)
 
 
-_RESERVED = "reservations"
+_RESERVED: Slot[str, Reservation] = Slot("reservations")
+_DRAFTS: Slot[int, Draft | Withheld | Exception | None] = Slot("drafts")
+"""By the `id()` of the event: two equal corrections are two."""
 
 
 def _reserved(store: Store) -> dict[str, Reservation]:
-    found: dict[str, Reservation] = store.work.memo[_RESERVED]
-    return found
-
-
-def _key(event: Passed) -> tuple[str, int]:
-    """Of this very event: two equal corrections are two."""
-    return ("draft", id(event))
+    return store.work.slot(_RESERVED)
 
 
 def _withheld(event: Passed, course: Course, body: Organisation, reason: str) -> Withheld:

@@ -9,7 +9,7 @@ from services.enrolment_service.store.copies import by_number_unknown
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.errors import Forbidden, NotFound, NotYetKnown
-from shared.storage.writes import Hint
+from shared.storage.work import Hint
 
 
 class Applying(Base):

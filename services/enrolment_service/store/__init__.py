@@ -21,8 +21,7 @@ from shared.errors import Conflict, NotFound
 from shared.people.projection import PEOPLE
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
-from shared.storage.work import Absent, UnitOfWork
-from shared.storage.writes import Hint
+from shared.storage.work import Absent, Hint, UnitOfWork
 from shared.wiring.house import Service
 
 __all__ = ["SERVICE", "Store"]

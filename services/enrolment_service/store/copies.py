@@ -1,7 +1,7 @@
 """Local copies of what other services own, built from their events alone and rebuilt from zero at any time."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -12,10 +12,10 @@ from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, certificate, directory
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
-from shared.storage.work import Absent, UnitOfWork
-from shared.storage.writes import Hint
+from shared.storage.work import Absent, Hint, Slot, UnitOfWork
 
 T = TypeVar("T")
+_MADE: Slot[tuple[type, str], tuple[Document, Any]] = Slot("made of documents")
 SESSIONS, COURSES, REFS, PORTALS = "sessions", "courses", "person_refs", "portals"
 ORGANISATIONS = "organisations"
 COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS, PORTALS, ORGANISATIONS))
@@ -207,10 +207,10 @@ class Copies:
 
     def _made(self, kind: type[T], document: Document) -> T:
         """As the rules see it, made once for all who ask for it in this unit of work."""
-        known, made = self._work.memo.get((kind, document["_id"]), (None, None))
+        known, made = self._work.slot(_MADE).get((kind, document["_id"]), (None, None))
         if known is not document:
             made = msgspec.convert({**document, "id": document["_id"]}, kind)
-            self._work.memo[kind, document["_id"]] = (document, made)
+            self._work.slot(_MADE)[kind, document["_id"]] = (document, made)
         return cast(T, made)
 
     def _free(self, ref: str, person_id: str) -> None:
