@@ -53,6 +53,11 @@ class Copies:
             if cluster_id := (self._work.known(PEOPLE, person_id) or {}).get("cluster_id"):
                 yield PORTALS, "_id", cluster_id
 
+    def settings_hints(self, cluster_id: str | None) -> Iterator[Hint]:
+        """The settings that an application will most likely read: who asks is of the worker's home cluster."""
+        if cluster_id is not None:
+            yield PORTALS, "_id", cluster_id
+
     def _referred(self, ref: tuple[str, str] | None) -> str | None:
         document = self._work.known(REFS, _ref(*ref)) if ref else None
         return document["person_id"] if document else None
