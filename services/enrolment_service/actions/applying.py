@@ -67,6 +67,7 @@ class Applying(Base):
             self.store.seats.check_slots(session_id, records)
         if approval_needed:
             return self.store.save(*domain.await_approval(application, caller.subject, now)), None
+        # Stops here until the group's seats are claimed, then runs again from the start and goes on with the answer.
         seat = self.store.seats.claim(session_id, person.id, application.enrolment_id)
         return self.store.save(*domain.admit(application, seat, caller.subject, now)), seat.place
 
@@ -74,6 +75,7 @@ class Applying(Base):
         """HR says yes; a seat or a ticket follows."""
         enrolment = self._decidable(caller, enrolment_id, seen)
         domain.must_await_decision(enrolment, "approved")
+        # Stops here until the group's seats are claimed, as `apply` does.
         seat = self.store.seats.claim(enrolment.session_id, enrolment.person_id, enrolment.id, existing=True)
         return self.store.save(*domain.approve(enrolment, seat, caller.subject, self.now())), seat.place
 
