@@ -100,9 +100,9 @@ SERVICE = Service(
     },
     duplicates={
         "open_membership": lambda: Conflict("It is a member of this group already.", code="DUPLICATE_MEMBERSHIP"),
-        "given_grant": lambda: Conflict("This grant holds already.", code="DUPLICATE_GRANT"),
+        "given_grant": lambda: Conflict("This grant has already been given.", code="DUPLICATE_GRANT"),
         "open_employment": lambda: Conflict("This person works there already.", code="DUPLICATE_EMPLOYMENT"),
-        "given_consent": lambda: Conflict("This consent holds already.", code="DUPLICATE_CONSENT"),
+        "given_consent": lambda: Conflict("Consent has already been given.", code="DUPLICATE_CONSENT"),
     },
 )
 

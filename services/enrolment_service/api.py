@@ -80,7 +80,7 @@ def _decisions(door: Door, on_work: OnWork) -> None:
         errors=(404, 409),
     )
     def approve(call: Call, enrolment_id: str) -> Reply:
-        """Say yes; a seat or a place in the queue follows."""
+        """Approve an application; a seat or a place in the queue follows."""
         return _enrolment(*on_work(call.uow).approve(call.who, enrolment_id, call.if_match))
 
     @door.post(
@@ -92,7 +92,7 @@ def _decisions(door: Door, on_work: OnWork) -> None:
         errors=(404, 409),
     )
     def reject(call: Call, enrolment_id: str) -> Reply:
-        """Say no."""
+        """Reject an application."""
         return _enrolment(on_work(call.uow).reject(call.who, enrolment_id, call.if_match, call.body["reason"]))
 
     @door.post(

@@ -61,7 +61,7 @@ class Course(Versioned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourseVersion(Versioned):
-    """A published version, kept for ever. `id` is the course's id and the number."""
+    """A published version, kept permanently. `id` is the course's id and the number."""
 
     course_id: str
     number: int

@@ -166,7 +166,9 @@ def broken(terms: Terms) -> Iterator[Violation]:
 
 def _broken_dates(terms: Terms) -> Iterator[Violation]:
     if terms.timezone not in _timezones():
-        yield _odd("timezone", "TIMEZONE_UNKNOWN", "This is no time zone of IANA.", terms.timezone, "Europe/Berlin")
+        yield _odd(
+            "timezone", "TIMEZONE_UNKNOWN", "Unknown time zone, e.g. Europe/Berlin.", terms.timezone, "Europe/Berlin"
+        )
     if (terms.starts_at is None) != (terms.ends_at is None):
         missing = "ends_at" if terms.ends_at is None else "starts_at"
         yield Violation(field=missing, code="REQUIRED", message="Give both start and end, or neither if self-paced.")

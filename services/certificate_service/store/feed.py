@@ -46,7 +46,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which certificates of those."""
+    """Optional filters within the caller's scope."""
 
     employer: str | None = None
     worker: str | None = None

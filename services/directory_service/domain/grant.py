@@ -45,7 +45,7 @@ def give(grant: Grant, owner: Organisation, standing: Collection[Grant]) -> tupl
     """From now on the seal may be used. `standing` are the owner's other grants."""
     refuse("grant", _broken(grant, owner))
     if any(other.status == GIVEN and other.to == grant.to for other in standing):
-        raise Conflict("This grant holds already.", code="DUPLICATE_GRANT")
+        raise Conflict("This grant has already been given.", code="DUPLICATE_GRANT")
     return grant, [AwardingGranted(**_facts(grant))]
 
 

@@ -167,7 +167,7 @@ def give_consent(consent: Consent, person: Person, standing: Collection[Consent]
     if person.status != "registered":
         raise IllegalTransition("person", person.status, "consenting", set())
     if any(other.status == "given" for other in standing):
-        raise Conflict("This consent holds already.", code="DUPLICATE_CONSENT")
+        raise Conflict("Consent has already been given.", code="DUPLICATE_CONSENT")
     given = ConsentGiven(
         consent_id=consent.id,
         person_id=consent.person_id,

@@ -82,7 +82,7 @@ def move(enrolment: Enrolment, target: str, by: str, now: datetime) -> Enrolment
 
 
 def illegal(enrolment: Enrolment, target: str) -> IllegalTransition:
-    """The error for who tries."""
+    """Build the error for a transition that is not allowed."""
     return IllegalTransition("enrolment", enrolment.status, target, ARROWS.get(enrolment.status, frozenset()))
 
 
