@@ -5,7 +5,7 @@ from typing import Any
 
 from services.enrolment_service import schemas
 from services.enrolment_service.actions import Actions, Row
-from services.enrolment_service.domain import Enrolment
+from services.enrolment_service.domain import Enrolment, Ledger
 from services.enrolment_service.domain.criteria import EnrolmentCriteria
 from shared.http.door import PUBLIC, Call, Door, Reply
 from shared.storage.work import Hint, UnitOfWork
@@ -134,12 +134,12 @@ def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
     @door.get("/v1/seats/<session_id>", scope=PUBLIC, returns=schemas.SeatsView, errors=(503,))
     def read_seats(_call: Call, session_id: str) -> Reply:
         """Capacity, confirmed, held, offered, waiting; for everybody."""
-        return _seat_count(reading().seats(session_id))
+        return _seats_reply(reading().seats(session_id))
 
     @door.get("/v1/seats", scope=PUBLIC, query=schemas.SeatsQuery, returns=schemas.SeatsView, paged=True)
     def list_seats(call: Call) -> Reply:
         """The same of many sessions; those that never opened are left out."""
-        return Reply(call.page([_count_view(count) for count in reading().seats_of(call.query["ids"])]))
+        return Reply(call.page([_seats_view(ledger) for ledger in reading().seats_of(call.query["ids"])]))
 
     @door.put(
         "/v1/seats/<session_id>",
@@ -152,7 +152,7 @@ def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
     def set_seats(call: Call, session_id: str) -> Reply:
         """Move the capacity and the limit of the waiting list."""
         body = call.body
-        return _seat_count(
+        return _seats_reply(
             on_work(call.uow).set_seats(call.who, session_id, body["capacity"], body["waitlist_limit"], call.if_match)
         )
 
@@ -234,14 +234,14 @@ def _view(e: Enrolment, place: int | None) -> dict[str, Any]:
     }
 
 
-def _seat_count(count: Any) -> Reply:
-    return Reply(_count_view(count), version=count.version)
+def _seats_reply(ledger: Ledger) -> Reply:
+    return Reply(_seats_view(ledger), version=ledger.version)
 
 
-def _count_view(count: Any) -> dict[str, Any]:
-    body = {name: getattr(count, name) for name in schemas.SEAT_NUMBERS}
-    links = {"self": f"/v1/seats/{count.session_id}", "session": f"/v1/sessions/{count.session_id}"}
-    return {**body, "id": count.session_id, "links": links}
+def _seats_view(ledger: Ledger) -> dict[str, Any]:
+    body = {name: getattr(ledger, name) for name in schemas.SEAT_NUMBERS}
+    links = {"self": f"/v1/seats/{ledger.id}", "session": f"/v1/sessions/{ledger.id}"}
+    return {**body, "id": ledger.id, "session_id": ledger.id, "links": links}
 
 
 def _roster_entry(enrolment: Enrolment) -> dict[str, Any]:

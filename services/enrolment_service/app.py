@@ -7,13 +7,7 @@ from services.enrolment_service import api, handlers, timers
 from services.enrolment_service.actions import Actions
 from services.enrolment_service.store import SERVICE, Store
 from services.enrolment_service.store.calendar import BusyQuestion, resolve_busy
-from services.enrolment_service.store.desk import (
-    SeatQuestion,
-    SlotQuestion,
-    resolve_seats,
-    resolve_slots,
-    settle_until,
-)
+from services.enrolment_service.store.desk import SeatClaims, SeatQuestion, SlotQuestion, resolve_slots
 from shared.auth.references import external_ref
 from shared.bus.worker import Plan
 from shared.clock import new_id
@@ -44,9 +38,12 @@ def create_app() -> ServiceApp:
         lambda: _actions(house.work()),
         lambda cluster_id, external_id: external_ref(secret, cluster_id, external_id),
     )
-    threading.Thread(target=settle_until, args=(house.closing, house.database), name="settle", daemon=True).start()
+    claims = SeatClaims()
+    threading.Thread(
+        target=claims.settle_until, args=(house.closing, house.database), name="settle", daemon=True
+    ).start()
     resolvers: dict[type, Resolver] = {
-        SeatQuestion: resolve_seats,
+        SeatQuestion: claims.resolve_seats,
         SlotQuestion: resolve_slots,
         BusyQuestion: resolve_busy,
     }

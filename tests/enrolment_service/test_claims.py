@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.enrolment_service.domain import Seat
-from services.enrolment_service.store.desk import SeatQuestion, resolve_seats
+from services.enrolment_service.store.desk import SeatClaims, SeatQuestion
 from services.enrolment_service.store.seats import CLAIM_AGE
 from shared.clock import utc_now
 from shared.schemas.directory import PersonMerged
@@ -15,8 +15,8 @@ from tests.enrolment_service.conftest import EMPLOYER, Service
 
 def ask(service: Service, *questions: SeatQuestion) -> list[Seat]:
     """What the desk gives those who ask together, as a process that dies before it commits would get it."""
-    answers = resolve_seats(service.house.work(), questions)
-    return [answers[question] for question in questions]
+    answers = SeatClaims().resolve_seats(service.house.work(), questions)
+    return [answers[question].seat for question in questions]
 
 
 def age_claims(service: Service, session_id: str) -> None:
@@ -155,7 +155,7 @@ def test_a_waiting_one_is_not_overtaken_by_one_that_was_stored_while_the_queue_w
     act(service, winner, "cancel")
     actions = service.actions(service.house.work())
     actions.store.seats.settle_now(actions.store.get(first))
-    actions.store.seats.document(session_id)  # from here on others are faster
+    actions.store.seats.ledger(session_id)  # from here on others are faster
     (slow,) = ask(service, SeatQuestion(session_id, people[2], "enrolment-of-a-slow-process"))
     fast = service.apply(session_id, people[3]).json
     act(service, first, "cancel")

@@ -33,9 +33,9 @@ from services.enrolment_service.store import Store
 from services.enrolment_service.store.calendar import BusyQuestion, resolve_busy
 from services.enrolment_service.store.claiming import forgetting
 from services.enrolment_service.store.desk import (
+    SeatClaims,
     SeatQuestion,
     SlotQuestion,
-    resolve_seats,
     resolve_slots,
 )
 from services.enrolment_service.store.seats import CLAIM_AGE
@@ -47,7 +47,7 @@ from shared.storage.work import Asked, Duplicate, Raced, UnitOfWork
 from tests.enrolment_service.conftest import HOME, Service
 
 RESOLVERS: dict[type, Callable[[UnitOfWork, Any], Any]] = {
-    SeatQuestion: resolve_seats,
+    SeatQuestion: SeatClaims().resolve_seats,
     SlotQuestion: resolve_slots,
     BusyQuestion: resolve_busy,
 }
@@ -245,7 +245,7 @@ class Interleavings(RuleBasedStateMachine):
         with suppress(Raced, Duplicate):
             in_transaction(self.service.house.client, process.work.flush)
 
-    def stale_claims(self) -> list[dict[str, Any]]:
+    def stale_claims(self) -> list[domain.Claim]:
         stale = self.actions(self.service.house.work()).store.seats.stale_claims(self.now(), 100)
         return [claim for session, claim in stale if session == self.session]
 
