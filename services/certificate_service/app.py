@@ -14,7 +14,6 @@ from services.certificate_service.actions.publishing import Publishing
 from services.certificate_service.actions.verifying import Verifying
 from services.certificate_service.actions.visibility import Visibility
 from services.certificate_service.actions.writing import Pen
-from services.certificate_service.adapters.names import Named, Names
 from services.certificate_service.adapters.site import Site
 from services.certificate_service.api import Parts, make_door
 from services.certificate_service.store import SERVICE, Store, stamp
@@ -22,6 +21,7 @@ from shared.auth.client import ClientCredentials
 from shared.bus.worker import Plan
 from shared.clock import Clock, Ids, new_id, utc_now
 from shared.http.app import ServiceApp
+from shared.people.names import Named, Names
 from shared.sealing import MasterSecret
 from shared.settings import setting
 from shared.storage.group import Resolver
