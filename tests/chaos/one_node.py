@@ -31,7 +31,8 @@ from tests.benchmarks.world import World, open_sessions, register_people, world
 from tests.chaos.arena import wait_for
 from tests.chaos.three_nodes import PATIENCE, PROGRAM, SUCCESS, Asked, Load, Outcome, Site, count
 
-SESSIONS, SEATS, PEOPLE = 60, 20, 6_000
+HOT, COLD, PEOPLE = (40, 20), (20, 1_000), 12_000
+"""How many sessions with so many seats: in the hot ones people wait, in the cold ones there is room for all."""
 APIS = ("directory-api", "catalog-api", "enrolment-api", "certificate-api", "portal-api")
 _BEFORE, _AFTER = 2.0, 4.0
 _EFFECTS = "participants.g1/enrolment"
@@ -210,6 +211,10 @@ class Watch:
         """The longest time without anything new, in seconds; the last one is over now."""
         return _longest([*self._moments, time.monotonic()])
 
+    def went_on_after(self, moment: float) -> bool:
+        """Whether there was something new since."""
+        return self._moments[-1] > moment
+
     def _work(self) -> None:
         before: object = None
         while not self._over.wait(self._every):
@@ -248,7 +253,7 @@ def run(names: list[str], data: Path | None = None) -> int:
 
 
 def _hurt(row: Row, site: OneNode, made: World) -> Result:
-    sessions = open_sessions(made.enrolments, SESSIONS, SEATS)
+    sessions = [session for terms in (HOT, COLD) for session in open_sessions(made.enrolments, *terms)]
     load = Load(made, sessions, register_people(made.enrolments, PEOPLE))
     result = Result(row, Outcome(row.name))
     effects, tokens = Watch(lambda: _last_effect(made), 0.02), Watch(lambda: made.cast.token(PROGRAM), 0.5)
@@ -258,6 +263,9 @@ def _hurt(row: Row, site: OneNode, made: World) -> Result:
         with effects.looking(), tokens.looking():
             for _ in range(row.times):
                 _once(row, site, load, result.outcome)
+                back = time.monotonic()
+                for watch in (effects, tokens):
+                    assert wait_for(lambda w=watch, b=back: w.went_on_after(b), PATIENCE), "it does not go on"  # type: ignore[misc]
     result.outcome.add([each for each in load.asked if each.ended >= began])
     result.without_success = _longest(_successes(load.asked))
     result.without_effect, result.without_token = effects.longest, tokens.longest
