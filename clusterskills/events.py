@@ -11,6 +11,7 @@ from clusterskills.client import ApiError
 from clusterskills.demo.cast import Cast
 from deploy.local import stack
 from deploy.local.errors import StackError
+from services import manifests
 from shared.bus.kafka import KafkaSettings
 from shared.bus.tail import BrokerAway, follow
 from shared.schemas.event import Envelope
@@ -20,7 +21,7 @@ from shared.storage.outbox import Outbox
 
 commands = typer.Typer(help="Watch events, replay them, look after dead letters.", no_args_is_help=True)
 Data = Annotated[Path, typer.Option("--data", help="The folder of a running stack.")]
-SERVICES = ("catalog", "certificate", "directory", "enrolment")
+SERVICES = tuple(sorted(service.name for service in manifests() if service.worker))
 
 
 def register(app: typer.Typer) -> None:

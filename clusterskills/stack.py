@@ -41,6 +41,9 @@ def up(
     kafka: Annotated[str | None, typer.Option(help="Use these Kafka brokers (host:port,...) instead of ours.")] = None,
     oidc: Annotated[str | None, typer.Option(help="Use this OpenID Connect issuer instead of our Keycloak.")] = None,
     only: Annotated[str, typer.Option(help="Start these parts only, for instance mongo,kafka.")] = "",
+    more: Annotated[
+        list[str] | None, typer.Option("--with", help="Run this service as well: a Python package with a manifest.py.")
+    ] = None,
     nodes: Annotated[
         int | None, typer.Option(help="1, or 3: three of each engine, two of each process of ours.")
     ] = None,
@@ -49,7 +52,7 @@ def up(
     if nodes not in {None, *PROCESSES}:
         raise typer.BadParameter("A stack has 1 or 3 nodes.", param_hint="--nodes")
     chosen = tuple(name for name in only.split(",") if name)
-    request = stack.Request(data, mongo, kafka, oidc, chosen, nodes)
+    request = stack.Request(data, mongo, kafka, oidc, chosen, tuple(more or ()), nodes)
     try:
         if detach:
             tell(stack.start_in_background(request, say))

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +20,11 @@ from deploy.identity.realm import PASSWORD_VARIABLE
 from deploy.local import ports, processes
 from deploy.local.errors import StackError
 from deploy.local.processes import Identity
+from services import manifests
+from shared.wiring.manifest import Manifest
 
 NEEDED_BYTES = 2_000_000_000
 _FREED_WITHIN = 2.0
-_OWN_SECRETS = (
-    *("PERSON_KEY_SECRET", "CURSOR_SECRET", "EXTERNAL_REF_SECRET", "SESSION_SECRET"),
-    # Used with compose; the embedded engines listen on the loopback address only.
-    *(f"MONGO_PASSWORD_{name}" for name in ("ADMIN", "CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT", "PORTAL")),
-    *(f"KAFKA_PASSWORD_{name}" for name in ("CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +144,11 @@ class Folder:
         """Return the ports that this stack was given before, by name."""
         return _read(self.path / "ports.json")
 
-    def secrets(self) -> dict[str, str]:
-        """Return the stack's secrets by environment variable, made at the first start."""
+    def secrets(self, services: Iterable[Manifest] = ()) -> dict[str, str]:
+        """Return the stack's secrets by environment variable, made at the first start. No services named: all ours."""
         kept: dict[str, str] = _read(self.path / "secrets.json")
         variables = [
-            *(f"CLUSTERSKILLS_{name}" for name in _OWN_SECRETS),
+            *(f"CLUSTERSKILLS_{name}" for name in _own_secrets(tuple(services) or manifests())),
             *(client.secret_variable for client in people.clients()),
             "KC_BOOTSTRAP_ADMIN_PASSWORD",
         ]
@@ -176,6 +172,15 @@ class Folder:
     def was_killed(self) -> bool:
         """Say whether the last supervisor ended without saying so. Ask only while owning the folder."""
         return self.read_stack().get("state") not in {None, "down", "failed"}
+
+
+def _own_secrets(services: Sequence[Manifest]) -> list[str]:
+    own = {name for service in services for name in service.secrets}
+    # Used with compose; the embedded engines listen on the loopback address only.
+    users = ["ADMIN", *(service.name.upper() for service in services)]
+    speakers = [service.name.upper() for service in services if service.worker]
+    passwords = (*(f"MONGO_PASSWORD_{name}" for name in users), *(f"KAFKA_PASSWORD_{name}" for name in speakers))
+    return [*sorted(own), *passwords]
 
 
 def refuse_full_disk(path: Path) -> None:

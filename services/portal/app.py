@@ -58,12 +58,7 @@ def _furnish(ours: PortalSettings, clock: Clock) -> House:
     seal = Seal(ours.session_secret)
     client = connect(mongo.mongo_url)
     http = httpx.Client(trust_env=False, follow_redirects=False, headers={"User-Agent": "clusterskills-portal"})
-    documented = {
-        "catalog": ours.catalog_url,
-        "enrolment": ours.enrolment_url,
-        "certificate": ours.certificate_url,
-        "directory": ours.directory_url,
-    }
+    addresses = ours.addresses
     return House(
         settings=ours,
         frontend=Frontend(ours.frontend_dir),
@@ -71,10 +66,10 @@ def _furnish(ours: PortalSettings, clock: Clock) -> House:
         seal=seal,
         sessions=Sessions(open_database(client, mongo, _NAME), seal, clock),
         provider=Provider(oidc, http, RemoteKeys(oidc.oidc_jwks_url, patience_seconds=2), clock),
-        catalog=Catalog(http, ours.catalog_url),
-        certificates=Certificates(http, ours.certificate_url),
-        documents=Documents(http, documented),
-        platform=Platform(http, documented),
+        catalog=Catalog(http, addresses["catalog"]),
+        certificates=Certificates(http, addresses["certificate"]),
+        documents=Documents(http, addresses),
+        platform=Platform(http, addresses),
         now=clock,
         identity_origin=origin_of(oidc.oidc_issuer),
         http=http,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from services.enrolment_service.domain import OVER, PLANNED, SHARE_RESULTS, Person, Session
-from shared.bus.generations import ReadModel
+from services.enrolment_service.manifest import MANIFEST
 from shared.errors import NotFound, NotYetKnown
 from shared.schemas import catalog, certificate, directory
 from shared.schemas.event import Event
@@ -17,7 +17,7 @@ from shared.storage.writes import Hint
 
 T = TypeVar("T")
 SESSIONS, PEOPLE, COURSES, REFS = "sessions", "people", "courses", "person_refs"
-COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS))
+COPIES = MANIFEST.read_model("copies")
 """`person_refs` finds a person by the keyed hash of their home cluster's own number."""
 
 
