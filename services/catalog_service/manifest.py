@@ -10,7 +10,7 @@ MANIFEST = Manifest(
     subscriptions=("copies", "reactions", "participants"),
     timers=("close_due",),
     read_models=(
-        ReadModel("copies", ("organisations", "awarding_grants")),
+        ReadModel("copies", ("organisations", "awarding_grants", "portals")),
         ReadModel("participants", ("participants",)),
     ),
 )
