@@ -155,6 +155,11 @@ class Store:
         query = {"$and": [asked, _reached(kind, actor), behind]}
         return self._find(kind, query, sort=[("_id", ASCENDING)], limit=limit)
 
+    def clusters(self, after: str | None, limit: int) -> list[Organisation]:
+        """All clusters, by id, after the given one."""
+        behind = {} if after is None else {"_id": {"$gt": after}}
+        return self._find(Organisation, {"type": "cluster", **behind}, sort=[("_id", ASCENDING)], limit=limit)
+
     # -- people
 
     def known_people(self, ids: Iterable[str]) -> dict[str, Person]:

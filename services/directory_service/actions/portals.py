@@ -25,7 +25,7 @@ class Portals:
 
     def page(self, after: str | None, limit: int) -> list[tuple[Portal, Organisation]]:
         """Of all clusters, by id."""
-        clusters = self._store.page(Organisation, {"type": "cluster"}, after, limit)
+        clusters = self._store.clusters(after, limit)
         portals = self._store.known(Portal, [cluster.id for cluster in clusters])
         return [(portals.get(cluster.id) or Portal(id=cluster.id), cluster) for cluster in clusters]
 
