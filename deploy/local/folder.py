@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import filelock
+from typing import TYPE_CHECKING, Any
 
 from deploy.identity import people
 from deploy.identity.realm import PASSWORD_VARIABLE
@@ -22,6 +20,9 @@ from deploy.local.errors import StackError
 from deploy.local.processes import Identity
 from services import manifests
 from shared.wiring.manifest import Manifest
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 NEEDED_BYTES = 2_000_000_000
 _FREED_WITHIN = 2.0
@@ -68,10 +69,10 @@ class Folder:
     @contextmanager
     def owned(self) -> Iterator[None]:
         """Own the folder while the stack runs. The kernel frees the lock when its holder's last thread is gone."""
-        lock = filelock.FileLock(self.path / "supervisor.lock")
+        lock = self._lock()
         try:
             lock.acquire(timeout=_FREED_WITHIN, poll_interval=0.05)
-        except filelock.Timeout:
+        except TimeoutError:
             holder = self.read_stack().get("supervisor", {}).get("pid", "unknown")
             raise StackError(
                 f"A stack already runs in {self.path} (process {holder}); "
@@ -86,13 +87,18 @@ class Folder:
 
     def is_owned(self) -> bool:
         """Say whether a supervisor runs this folder's stack now."""
-        lock = filelock.FileLock(self.path / "supervisor.lock")
+        lock = self._lock()
         try:
             lock.acquire(timeout=0)
-        except (filelock.Timeout, OSError):
+        except OSError:  # somebody has it, or the folder cannot be written
             return (self.path / "supervisor.lock").exists()
         lock.release()
         return False
+
+    def _lock(self) -> FileLock:
+        from filelock import FileLock  # loads asyncio: only who owns a folder waits for that
+
+        return FileLock(self.path / "supervisor.lock")
 
     def read_stack(self) -> dict[str, Any]:
         """Return stack.json, or nothing when no stack was started here yet."""

@@ -17,6 +17,8 @@ from shared.wiring.manifest import Manifest
 ROOT = Path(deploy.__file__).parent.parent
 
 
+PROCESSES = {1: 1, 3: 2}
+"""How many processes each API and worker has, by the number of servers that MongoDB and Kafka have."""
 SIDES = ("", " (spare)")
 """Each process has two inner ports: while one process takes over from another, both are there."""
 

@@ -15,15 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deploy.local import order, outside, processes, programs, services, table
-from deploy.local.artefacts import Say
+from deploy.local import order, processes, programs, services
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder
 from deploy.local.processes import Identity
-from deploy.local.supervisor import Supervisor
 from services import manifests
+
+if TYPE_CHECKING:
+    from deploy.local.artefacts import Say
+    from deploy.local.supervisor import Supervisor
 
 DEFAULT_DATA = Path(".stack")
 _STOP_WITHIN = 15.0
@@ -183,8 +185,11 @@ def restart(data: Path, parts: tuple[str, ...], say: Say, *, engines: bool = Fal
     order.follow(folder, order.place(folder, parts, engines=engines), say)
 
 
-def rebuild(data: Path, service: str, model: str, *, anew: bool = False) -> int:
-    """Build a read model of a running stack's service anew, with the settings of its worker; return the exit code."""
+def rebuild(data: Path, service: str, model: str, *, anew: bool = False, quiet: bool = False) -> int:
+    """Build a read model of a running stack's service anew, with the settings of its worker; return the exit code.
+
+    What it says goes to the output; `quiet`: to the error output.
+    """
     stack, _ = status(data)
     entry = next((row for name, row in stack["processes"].items() if name.startswith(f"{service}-worker")), None)
     worker = Identity(entry["pid"], entry["started"]).find() if entry else None
@@ -194,10 +199,16 @@ def rebuild(data: Path, service: str, model: str, *, anew: bool = False) -> int:
     package = stack["services"][service]["package"]
     environment = {**worker.environ(), "CLUSTERSKILLS_METRICS_PORT": "0"}
     command = (sys.executable, "-m", package, "rebuild", model, *(["--anew"] if anew else []))
-    return subprocess.run(command, env=environment, cwd=services.ROOT, check=False).returncode
+    return subprocess.run(
+        command, env=environment, cwd=services.ROOT, check=False, stdout=sys.stderr if quiet else None
+    ).returncode
 
 
 def _prepared(folder: Folder, request: Request, say: Say) -> Supervisor:
+    # Only who starts a stack needs all that starts one: the other commands begin at once.
+    from deploy.local import outside, table
+    from deploy.local.supervisor import Supervisor
+
     nodes = folder.nodes(request.nodes)
     engines = outside.check(request.mongo, request.kafka, request.oidc)
     wish = table.Wish(engines, frozenset(request.only), nodes, manifests(*request.more))

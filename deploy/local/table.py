@@ -21,8 +21,6 @@ _ONE_OF_EACH = (
     *("gateway", "gateway (https)", "gateway probe", "gateway probe (spare)"),
     *("keycloak", "keycloak management"),
 )
-PROCESSES = {1: 1, 3: 2}
-"""How many processes each API and worker has, by the number of servers that MongoDB and Kafka have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class _Builder:
     def __init__(self, folder: Folder, wish: Wish) -> None:
         self.folder, self.wish = folder, wish
         self.services = wish.services
-        self.count = PROCESSES[wish.nodes]
+        self.count = services.PROCESSES[wish.nodes]
         self.ports = folder.ports(_port_names(wish))
         self.secrets = folder.secrets(wish.services)
         self.brokers = [
@@ -229,7 +227,7 @@ def _port_names(wish: Wish) -> list[str]:
     nodes = wish.nodes
     engines = [*services.names("mongo", nodes), *services.names("kafka", nodes)]
     controllers = [f"{name} controller" for name in services.names("kafka", nodes)]
-    ours = [name for service in wish.services for name in services.port_names(service, PROCESSES[nodes])]
+    ours = [name for service in wish.services for name in services.port_names(service, services.PROCESSES[nodes])]
     return [*_ONE_OF_EACH, *engines, *controllers, *ours]
 
 
