@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from services.enrolment_service.domain import OVER, PLANNED, Employer, Session, Worker
-from shared.bus.generations import ReadModel
+from services.enrolment_service.manifest import MANIFEST
 from shared.errors import NotFound, NotYetKnown
 from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, certificate, directory
@@ -18,7 +18,7 @@ T = TypeVar("T")
 _MADE: Slot[tuple[type, str], tuple[Document, Any]] = Slot("made of documents")
 SESSIONS, COURSES, REFS, PORTALS = "sessions", "courses", "person_refs", "portals"
 ORGANISATIONS = "organisations"
-COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS, PORTALS, ORGANISATIONS))
+COPIES = MANIFEST.read_model("copies")
 """`person_refs` finds a person by the keyed hash of their home cluster's own number."""
 
 
