@@ -14,6 +14,7 @@ from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.portal import Portal
 from services.directory_service.domain.relations import Consent, Employment, Membership
+from services.directory_service.manifest import MANIFEST
 from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
 from shared.files.files import COLLECTION as FILES
@@ -46,7 +47,7 @@ def _index(*fields: str, name: str, unique: bool = False, only: Document | None 
 
 
 SERVICE = Service(
-    name="directory",
+    manifest=MANIFEST,
     indexes={
         "organisations": [_index("cluster_id", "_id", name="cluster"), _index("type", "_id", name="type")],
         "memberships": [

@@ -13,8 +13,8 @@ from services.catalog_service.domain.content import Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion, version_id
 from services.catalog_service.domain.criteria import CourseCriteria, SessionCriteria
 from services.catalog_service.domain.session import OPEN, PLANNED, Session
-from services.catalog_service.store.copies import COPIES, ORGANISATIONS, PORTALS, Copies
-from shared.bus.generations import ReadModel
+from services.catalog_service.manifest import MANIFEST
+from services.catalog_service.store.copies import ORGANISATIONS, PORTALS, Copies
 from shared.criteria import asked_for
 from shared.errors import NotFound
 from shared.schemas.event import Event
@@ -41,8 +41,7 @@ def _index(*fields: str, name: str, unique: bool = False, only: Document | None 
 _LISTED = {"search.listed": True}
 PARTICIPANTS: Final = "participants"
 SERVICE = Service(
-    name="catalog",
-    read_models=(COPIES, ReadModel("participants", (PARTICIPANTS,))),
+    manifest=MANIFEST,
     indexes={
         ORGANISATIONS: [],
         PORTALS: [],

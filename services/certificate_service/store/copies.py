@@ -3,20 +3,20 @@
 import msgspec
 
 from services.certificate_service.domain import Course, Organisation
+from services.certificate_service.manifest import MANIFEST
 from shared.auth import seals
 from shared.auth.seals import Party
 from shared.bus.generations import COLLECTION as GENERATIONS
-from shared.bus.generations import ReadModel
 from shared.errors import NotYetKnown
 from shared.people.person import Person
 from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, directory
 from shared.storage.mongo import Document
-from shared.storage.seals import GRANTS, Grants
+from shared.storage.seals import Grants
 from shared.storage.work import Absent, UnitOfWork
 
 COURSES, ORGANISATIONS = "courses", "organisations"
-COPIES = ReadModel("copies", (COURSES, ORGANISATIONS, PEOPLE, GRANTS))
+COPIES = MANIFEST.read_model("copies")
 _CONTENT = (
     *("default_language", "titles", "descriptions", "workload_hours", "eqf_level", "ects", "mode", "homepage"),
     *(

@@ -9,6 +9,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.enrolment_service.domain import APPLIED, OPEN, WAITLISTED, Enrolment
 from services.enrolment_service.domain.criteria import EnrolmentCriteria, Scope
+from services.enrolment_service.manifest import MANIFEST
 from services.enrolment_service.store.calendar import BUSY, Calendar, busy
 from services.enrolment_service.store.calendar import INDEX as BUSY_INDEX
 from services.enrolment_service.store.copies import COPIES, Copies
@@ -33,8 +34,7 @@ _AT_ONCE = 200
 T = TypeVar("T")
 
 SERVICE = Service(
-    name="enrolment",
-    read_models=(COPIES,),
+    manifest=MANIFEST,
     indexes={
         ENROLMENTS: [
             # One active enrolment per worker and session: the slot is there only while it is active.

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from services.enrolment_service.domain import OVER, PLANNED, Employer, Session, Worker
-from shared.bus.generations import ReadModel
+from services.enrolment_service.manifest import MANIFEST
 from shared.errors import NotFound, NotYetKnown
 from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, certificate, directory
@@ -18,7 +18,7 @@ T = TypeVar("T")
 _MADE: Slot[tuple[type, str], tuple[Document, Any]] = Slot("made of documents")
 SESSIONS, COURSES, REFS, PORTALS = "sessions", "courses", "person_refs", "portals"
 ORGANISATIONS = "organisations"
-COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS, PORTALS, ORGANISATIONS))
+COPIES = MANIFEST.read_model("copies")
 """`person_refs` finds a person by the keyed hash of their home cluster's own number."""
 
 
@@ -120,9 +120,9 @@ class Copies:
         document = self._work.peek(ORGANISATIONS, organisation_id) if organisation_id else None
         return msgspec.convert(document, Employer) if document else Employer()
 
-    def always_asks(self, cluster_id: str) -> bool:
+    def always_asks(self, cluster_id: str | None) -> bool:
         """Whether this cluster wants to approve each application of its people, whatever the session says."""
-        settings = self._work.peek(PORTALS, cluster_id)
+        settings = self._work.peek(PORTALS, cluster_id) if cluster_id else None
         return settings is not None and settings["approval"] == "always"
 
     def preload_people(self, person_ids: Iterable[str]) -> None:
