@@ -49,3 +49,28 @@ def test_an_operator_and_a_path_into_a_document_are_noticed() -> None:
     source = '{"$gte": 1, "terms.language": "de", "language": "de"}'
 
     assert (operators(source), paths(source)) == (["$gte"], ["terms.language"])
+
+
+STORES = sorted(path for name in ("store.py", "store/**/*.py") for path in SERVICES.glob(f"*_service/{name}"))
+
+
+def documents_out(source: str) -> list[str]:
+    """Public methods of a store's classes that return a document."""
+    classes = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
+    methods = (node for one in classes for node in one.body if isinstance(node, ast.FunctionDef))
+    return [one.name for one in methods if not one.name.startswith("_") and _is_document(one.returns)]
+
+
+def _is_document(returned: ast.expr | None) -> bool:
+    return returned is not None and re.search(r"\bDocument\b|dict\[str, Any\]", ast.unparse(returned)) is not None
+
+
+@pytest.mark.parametrize("path", STORES, ids=lambda path: str(path.relative_to(SERVICES)))
+def test_no_document_leaves_a_store(path: Path) -> None:
+    assert documents_out(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_method_that_returns_documents_is_noticed() -> None:
+    source = "class Store:\n def rows(self) -> list[Document]: ...\n def _row(self) -> Document: ...\n def get(self) -> A: ..."
+
+    assert documents_out(source) == ["rows"]
