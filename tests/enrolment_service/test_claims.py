@@ -73,7 +73,7 @@ def test_a_seat_is_not_sold_twice_after_an_approval_lost_its_race_to_a_cancel(se
 
     approved = act(service, applied(service, session_id, person), "approve").json
     for session, claim in stale:
-        service.decide(lambda a, s=session, c=claim: a.give_back(s, c))  # type: ignore[misc]
+        service.decide(lambda a, s=session, c=claim: a.seats.give_back(s, c))  # type: ignore[misc]
     others = [act(service, applied(service, session_id, one), "approve").json for one in service.people(2)]
 
     assert [one["status"] for one in (approved, *others)] == ["confirmed", "confirmed", "waitlisted"]
@@ -87,7 +87,7 @@ def test_what_an_ended_application_had_claimed_is_given_back_once(service: Servi
     actions = service.actions(service.house.work())
     ((_, claim),) = [row for row in actions.store.seats.stale_claims(actions.now(), 10) if row[0] == session_id]
 
-    swept = [service.decide(lambda a: a.give_back(session_id, claim)) for _ in range(2)]
+    swept = [service.decide(lambda a: a.seats.give_back(session_id, claim)) for _ in range(2)]
 
     assert swept == [1, 0]
     assert (seats(service, session_id)["taken"], seats(service, session_id)["claims"]) == (0, [])
@@ -160,7 +160,7 @@ def test_a_waiting_one_is_not_overtaken_by_one_that_was_stored_while_the_queue_w
     fast = service.apply(session_id, people[3]).json
     act(service, first, "cancel")
 
-    moved = actions.care(session_id)
+    moved = actions.seats.care(session_id)
 
     assert (slow.place, fast["place_in_queue"]) == (2, 3)
     assert moved == 0, "the later ticket was offered while the earlier one was being stored"

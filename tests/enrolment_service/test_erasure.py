@@ -126,7 +126,7 @@ def test_hundreds_of_enrolments_end_chunk_by_chunk(service: Service) -> None:
     _copy_to_many_sessions(service, session_id, enrolment, 230)
     service.feed(PersonErased(person_id=person))
 
-    moved = [service.decide(lambda actions: actions.end_of_erased(person)) for _ in range(6)]
+    moved = [service.decide(lambda actions: actions.people.end_of_erased(person)) for _ in range(6)]
     service.tick()
     service.tick()  # one takes care of no more than two hundred sessions
 
