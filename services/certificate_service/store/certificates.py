@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
-from services.certificate_service.domain import REVOKED, Certificate, Place
+from services.certificate_service.domain import REVOKED, Certificate, StatusBit
 from services.certificate_service.store.issuers import LISTS
 from shared.errors import NotFound
 from shared.schemas.event import Event
@@ -110,6 +110,6 @@ def certificate_of(document: Document) -> Certificate:
     return thing_of(Certificate, document)
 
 
-def _revoked(certificate: Certificate) -> list[Place]:
+def _revoked(certificate: Certificate) -> list[StatusBit]:
     present = [certificate.place] if certificate.status == REVOKED else []
     return [*certificate.past_places, *present]
