@@ -14,12 +14,12 @@ from services.certificate_service.actions.publishing import Publishing
 from services.certificate_service.actions.verifying import Verifying
 from services.certificate_service.actions.visibility import Visibility
 from services.certificate_service.actions.writing import Pen
-from services.certificate_service.adapters.names import Named, Names
 from services.certificate_service.adapters.site import Site
 from services.certificate_service.api import Parts, make_door
 from services.certificate_service.settings import CertificateSettings
 from services.certificate_service.store import SERVICE, Store, stamp
 from shared.auth.client import ClientCredentials
+from shared.people.names import Named, Names
 from shared.sealing import MasterSecret
 from shared.storage.group import Resolver
 from shared.storage.transaction import decide

@@ -13,7 +13,7 @@ MANIFEST = Manifest(
     ),
     subscriptions=("copies", "reactions"),
     timers=("care", "sweep", "expire", "lapse", "queues", "forget"),
-    read_models=(ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals")),),
+    read_models=(ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations")),),
     settings=(EnrolmentSettings,),
     clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),
 )

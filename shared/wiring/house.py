@@ -126,7 +126,6 @@ class House:
             service=self.service.name,
             verifier=TokenVerifier.of(self.settings(AuthSettings)),
             writes=writes,
-            group_writes=writes,
             settings=self.http_settings,
             ready=self.checks,
             origins=origins,
