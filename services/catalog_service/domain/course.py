@@ -69,6 +69,11 @@ class CourseVersion(Versioned):
     published_at: datetime
     published_by: str
 
+    @classmethod
+    def word(cls) -> str:
+        """A course's version is one among others."""
+        return "version"
+
 
 def version_id(course_id: str, number: int) -> str:
     """The id of a published version."""
