@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from pymongo.errors import PyMongoError
 
-from shared import collector, logs, metrics, settings, tracing
+from shared import collector
 from shared.auth.verify import AuthSettings, TokenVerifier
 from shared.bus import held, inbox
 from shared.bus.generations import Generations
@@ -34,9 +34,9 @@ from shared.storage.migrations import Indexes, Migration, MigrationFailed, ensur
 from shared.storage.mongo import MongoSettings, connect, is_gone, is_outage, open_database, translate, within
 from shared.storage.work import UnitOfWork
 from shared.wiring.manifest import Manifest
+from shared.wiring.reading import first_settings, serve_metrics, settings_of
 
 log = get_logger(__name__)
-S = TypeVar("S")
 
 _KERNEL_INDEXES: Indexes = {
     outbox.COLLECTION: outbox.INDEXES,
@@ -45,18 +45,6 @@ _KERNEL_INDEXES: Indexes = {
     inbox.COLLECTION: inbox.INDEXES,
     "discarded_events": [],
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricsSettings:
-    """Where Prometheus reads a process."""
-
-    metrics_port: int = settings.setting(
-        "METRICS_PORT", "inner port where Prometheus reads this process; 0 for none", example="9100", default=0
-    )
-    metrics_host: str = settings.setting(
-        "METRICS_HOST", "address that the inner port listens on", example="10.0.0.7", default="127.0.0.1"
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +83,7 @@ class House:
         self.service = service
         self.clock = clock
         self.ids = ids
-        self.http_settings = self.settings(HttpSettings)
-        logs.configure(service.name, self.http_settings.log_level)
-        tracing.configure(service.name)
+        self.http_settings = first_settings(service.name, HttpSettings)
         mongo_settings = self.settings(MongoSettings)
         self.client = connect(mongo_settings.mongo_url)
         self.database = open_database(self.client, mongo_settings, service.name)
@@ -107,13 +93,7 @@ class House:
         self._prepared = threading.Event()
         threading.Thread(target=self._prepare, name="migrations", daemon=True).start()
 
-    @staticmethod
-    def settings(kind: type[S]) -> S:
-        """Read one group of settings; missing ones end the process with their names and examples."""
-        try:
-            return settings.load(kind)
-        except settings.SettingsError as error:
-            raise SystemExit(f"The settings are not complete:\n{error}") from error
+    settings = staticmethod(settings_of)
 
     def work(self) -> UnitOfWork:
         """A unit of work to read with."""
@@ -140,7 +120,7 @@ class House:
             seconds=self.http_settings.request_seconds,
         )
         self._writes = writes
-        self._serve_metrics()
+        serve_metrics()
         app = make_app(
             doors,
             service=self.service.name,
@@ -203,7 +183,7 @@ class House:
     def run_worker(self, plan: Plan) -> None:
         """Work until SIGTERM."""
         worker = Worker(plan)
-        self._serve_metrics(worker.trouble)
+        serve_metrics(worker.trouble)
         self.wait()
         collector.settle()
         worker.run()
@@ -226,11 +206,6 @@ class House:
     def ensure_indexes(self, aliases: Mapping[str, str]) -> None:
         """Create the indexes that are missing, in the collections of the given generation."""
         ensure_indexes(self.database, self._indexes, aliases)
-
-    def _serve_metrics(self, trouble: Callable[[], str | None] = lambda: None) -> None:
-        ours = self.settings(MetricsSettings)
-        if ours.metrics_port:
-            metrics.serve(ours.metrics_port, ours.metrics_host, trouble)
 
     @property
     def _indexes(self) -> Indexes:
