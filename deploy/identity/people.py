@@ -11,7 +11,8 @@ PARTNER = "partner-portal"
 NAMES = "names-reader"
 PROVIDER = "provider-program"
 QUALITY = "quality-program"
-PROGRAM_ROLES = (PARTNER, NAMES, PROVIDER, QUALITY)
+IDENTITY = "identity-admin"
+PROGRAM_ROLES = (PARTNER, NAMES, PROVIDER, QUALITY, IDENTITY)
 
 SCOPES: dict[str, tuple[str, ...]] = {
     "catalog:write": ("trainer", "manager", PROVIDER),
@@ -75,6 +76,8 @@ class Client:
     role: str
     scopes: tuple[str, ...]
     cluster: str | None = None
+    manages: tuple[str, ...] = ()
+    """Keycloak's own rights in this realm."""
 
     @property
     def secret_variable(self) -> str:
@@ -126,7 +129,9 @@ def clients() -> tuple[Client, ...]:
     quality = tuple(Client(f"quality-{slug}", QUALITY, ("catalog:review",), slug) for slug in CLUSTERS)
     inner = tuple(Client(f"names-{service}", NAMES, ("directory:names",)) for service in ("certificate", "enrolment"))
     operator = Client("platform-operator", "operator", ("operations", "directory:read", "directory:write"))
-    return (*partners, *providers, *quality, *inner, operator)
+    # Makes programs' keys and invited people's logins. Not: realm settings, other people's sessions, identity providers.
+    identity = Client("directory-admin", IDENTITY, (), manages=("manage-clients", "manage-users", "view-events"))
+    return (*partners, *providers, *quality, *inner, operator, identity)
 
 
 def _logins_of(slug: str) -> tuple[Login, ...]:

@@ -22,6 +22,7 @@ _ONE_OF_EACH = (
 PROCESSES = {1: 1, 3: 2}
 """How many processes each API and worker has, by the number of servers that MongoDB and Kafka have."""
 _NAMES_CLIENTS = {"certificate": "names-certificate", "enrolment": "names-enrolment"}
+_IDENTITY_SERVICE, _IDENTITY_CLIENT = "directory", "directory-admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +154,22 @@ class _Builder:
             "PUBLIC_URL": self.doorway.url,
             "PUBLIC_HTTPS_URL": self.doorway.https_url,
             **inner,
-            **self._names_client(service),
+            **self._own_client(service, oidc),
         }
         own = {name: value for name, value in self.secrets.items() if name in _SERVICE_SECRETS}
         return {**own, **{f"CLUSTERSKILLS_{name}": value for name, value in settings.items()}}
 
-    def _names_client(self, service: str) -> dict[str, str]:
-        client = next((item for item in people.clients() if item.client_id == _NAMES_CLIENTS.get(service)), None)
-        if client is None:
+    def _own_client(self, service: str, oidc: Oidc) -> dict[str, str]:
+        """Return the client by which a service asks others for something, and its secret."""
+        wanted = {**_NAMES_CLIENTS, _IDENTITY_SERVICE: _IDENTITY_CLIENT}.get(service)
+        client = next((item for item in people.clients() if item.client_id == wanted), None)
+        if client is None or (service == _IDENTITY_SERVICE and self.wish.outside.oidc):
             return {}
-        return {"NAMES_CLIENT_ID": client.client_id, "NAMES_CLIENT_SECRET": self.secrets[client.secret_variable]}
+        own = {"CLIENT_ID": client.client_id, "CLIENT_SECRET": self.secrets[client.secret_variable]}
+        if service != _IDENTITY_SERVICE:
+            return {f"NAMES_{name}": value for name, value in own.items()}
+        admin = oidc.token_url.replace("/realms/", "/admin/realms/", 1).partition("/protocol/")[0]
+        return {"IDENTITY_ADMIN_URL": admin, **{f"IDENTITY_{name}": value for name, value in own.items()}}
 
     def _inner(self) -> dict[str, str]:
         return {service.name: f"127.0.0.1:{self.ports[f'{service.name}-api']}" for service in self.services}

@@ -1,18 +1,22 @@
 """The directory's documents: the only file that knows fields and indexes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime
 from itertools import groupby, islice
+from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
 from pymongo import ASCENDING, IndexModel
 
+from services.directory_service.domain import likeness
 from services.directory_service.domain.grant import GIVEN, Grant
+from services.directory_service.domain.invitation import INVITED, Invitation
 from services.directory_service.domain.kept import Kept
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.portal import Portal
+from services.directory_service.domain.program import ACTIVE, Program
 from services.directory_service.domain.relations import Consent, Employment, Membership
 from shared.errors import Conflict, NotFound
 from shared.files.files import COLLECTION as FILES
@@ -24,6 +28,7 @@ from shared.storage.work import Absent, UnitOfWork
 from shared.wiring.house import Service
 
 K = TypeVar("K", bound=Kept)
+Hashed = Callable[[Iterable[str]], list[str]]
 
 _COLLECTIONS: Mapping[type[Kept], str] = {
     Organisation: "organisations",
@@ -33,8 +38,12 @@ _COLLECTIONS: Mapping[type[Kept], str] = {
     Employment: "employments",
     Consent: "consents",
     Portal: "portals",
+    Program: "programs",
+    Invitation: "invitations",
 }
 _MAPPINGS = "import_mappings"
+_LIKE = 0.5
+"""How much of what a search looks for a name must have."""
 _OPEN = {"valid_until": {"$type": "null"}}
 
 
@@ -67,6 +76,7 @@ SERVICE = Service(
         ],
         "people": [
             _index("cluster_id", "_id", name="cluster"),
+            _index("search", "cluster_id", name="search"),
             _index("merged_into", name="merged", only={"merged_into": {"$type": "string"}}),
             # A second request of the same number is decided again and finds the first one's person.
             _index(
@@ -85,6 +95,16 @@ SERVICE = Service(
         ],
         _MAPPINGS: [],
         "portals": [],
+        "programs": [
+            _index("cluster_id", "_id", name="cluster"),
+            _index("organisation_ids", "_id", name="organisation"),
+        ],
+        "invitations": [
+            _index("person_id", "_id", name="person"),
+            _index("cluster_id", "_id", name="cluster"),
+            _index("organisation_ids", "_id", name="organisation"),
+            _index("person_id", "role", name="open_invitation", unique=True, only={"status": INVITED}),
+        ],
         **JOB_INDEXES,
         FILES: FILE_INDEXES,
         "consents": [
@@ -97,6 +117,9 @@ SERVICE = Service(
         ],
     },
     duplicates={
+        "open_invitation": lambda: Conflict(
+            "This person is invited to this role already.", code="DUPLICATE_INVITATION"
+        ),
         "open_membership": lambda: Conflict("It is a member of this group already.", code="DUPLICATE_MEMBERSHIP"),
         "given_grant": lambda: Conflict("This grant holds already.", code="DUPLICATE_GRANT"),
         "open_employment": lambda: Conflict("This person works there already.", code="DUPLICATE_EMPLOYMENT"),
@@ -108,8 +131,9 @@ SERVICE = Service(
 class Store:
     """The directory as one unit of work sees it."""
 
-    def __init__(self, work: UnitOfWork) -> None:
-        self._work = work
+    def __init__(self, work: UnitOfWork, hashed: Hashed) -> None:
+        """`hashed` makes keyed hashes of pieces of names: the index holds nothing that can be read."""
+        self._work, self._hashed = work, hashed
 
     # -- any kind
 
@@ -141,6 +165,8 @@ class Store:
         document = msgspec.to_builtins(thing, builtin_types=(datetime,))
         for field in ("version", "created_at", "updated_at"):
             del document[field]
+        if isinstance(thing, Person):
+            document["search"] = self._hashed(likeness.pieces(_name(thing)))
         return _thing(
             type(thing), self._work.save(_COLLECTIONS[type(thing)], {"_id": document.pop("id"), **document}, events)
         )
@@ -188,6 +214,32 @@ class Store:
         ids = [person_id for person_id, _ in islice(groupby(row["person_id"] for row in rows), limit)]
         return list(self.known_people(ids).values())
 
+    def people_like(
+        self, query: str, cluster_id: str | None, employers: Collection[str] | None, day: date, most: int
+    ) -> list[Person]:
+        """Whose name is like the query, best first; of one cluster unless None, working for any of `employers` then."""
+        pieces = self._hashed(likeness.wanted(query))
+        if not pieces:
+            return []
+        match: Document = {"search": {"$in": pieces}}
+        if cluster_id is not None:
+            match["cluster_id"] = cluster_id
+        shared: Document = {"$size": {"$setIntersection": ["$search", pieces]}}
+        stages: list[Document] = [
+            {"$match": match},
+            {"$project": {"shared": shared, "length": {"$size": "$search"}}},
+            {"$match": {"shared": {"$gte": ceil(_LIKE * len(pieces))}}},
+            *_working_for(employers, day),
+            {"$sort": {"shared": -1, "length": 1, "_id": 1}},
+            {"$limit": most},
+        ]
+        ids = [row["_id"] for row in self._work.collection("people").aggregate(stages)]
+        return list(self.known_people(ids).values())
+
+    def index_names(self, most: int) -> list[Person]:
+        """Some people whose names cannot be searched yet: registered before there was a search."""
+        return self._find(Person, {"search": {"$exists": False}}, limit=most)
+
     # -- relations
 
     def memberships_of(self, organisation_id: str, group_id: str) -> list[Membership]:
@@ -222,6 +274,15 @@ class Store:
         """All consents of these people, withdrawn ones too, by one query."""
         return self._find(Consent, {"person_id": {"$in": sorted(set(person_ids))}})
 
+    def active_programs(self) -> set[str]:
+        """Ids of all programs whose key was not ended."""
+        rows = self._work.collection("programs").find({"status": ACTIVE}, {"_id": 1})
+        return {row["_id"] for row in rows}
+
+    def invitations_of(self, person_id: str) -> list[Invitation]:
+        """Those of a person that nobody accepted or took back."""
+        return self._find(Invitation, {"person_id": person_id, "status": INVITED})
+
     # -- what imports need
 
     def organisations_of(self, cluster_id: str, most: int) -> list[Organisation]:
@@ -250,6 +311,28 @@ def not_found(kind: type[Kept], thing_id: str) -> NotFound:
 
 def _thing(kind: type[K], row: Document) -> K:
     return msgspec.convert({**row, "id": row["_id"]}, kind)
+
+
+def _name(person: Person) -> str:
+    return f"{person.given_name or ''} {person.family_name or ''}"
+
+
+def _working_for(employers: Collection[str] | None, day: date) -> list[Document]:
+    """Stages that leave those who work for one of them that day; none to leave everybody."""
+    if employers is None:
+        return []
+    at_work: list[Document] = [
+        {"$match": {"organisation_id": {"$in": sorted(employers)}, **_holds(day)}},
+        {"$limit": 1},
+    ]
+    joined = {
+        "from": "employments",
+        "localField": "_id",
+        "foreignField": "person_id",
+        "pipeline": at_work,
+        "as": "jobs",
+    }
+    return [{"$lookup": joined}, {"$match": {"jobs": {"$ne": []}}}]
 
 
 def _holds(day: date) -> Document:

@@ -37,7 +37,10 @@ def test_every_service_of_the_embedded_stack_is_in_compose_too() -> None:
 
 
 _ITS_OWN = {
-    "directory": {"CURSOR_SECRET", "EXTERNAL_REF_SECRET", "MONGO_PASSWORD_DIRECTORY", "KAFKA_PASSWORD_DIRECTORY"},
+    "directory": {
+        *("CURSOR_SECRET", "EXTERNAL_REF_SECRET", "MONGO_PASSWORD_DIRECTORY", "KAFKA_PASSWORD_DIRECTORY"),
+        "SECRET_DIRECTORY_ADMIN",
+    },
     "catalog": {"CURSOR_SECRET", "MONGO_PASSWORD_CATALOG", "KAFKA_PASSWORD_CATALOG"},
     "enrolment": {
         *("CURSOR_SECRET", "EXTERNAL_REF_SECRET", "MONGO_PASSWORD_ENROLMENT", "KAFKA_PASSWORD_ENROLMENT"),

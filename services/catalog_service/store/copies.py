@@ -1,4 +1,4 @@
-"""Local copies of organisations, their grants and clusters' settings, built from the directory's events alone, rebuilt at any time."""
+"""Local copies of organisations, grants and clusters' settings, built from the directory's events, rebuilt at any time."""
 
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.naming import Named

@@ -54,16 +54,28 @@ class People:
         return self._visible(actor, self._follow(self._store.get(Person, person_id)), person_id)
 
     def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Person]:
-        """People whom the caller may see, by id. Filters: cluster, organisation (their employer), external_id."""
+        """People whom the caller may see, by id. Filters: cluster, organisation (their employer),
+        external_id; `q` a name or part of it, then the most alike first and no further page."""
         cluster_id = filters.get("cluster", None if actor.reach == "platform" else actor.cluster_id)
         if actor.reach == "self" or (actor.reach != "platform" and not actor.of_cluster(cluster_id)):
             return []
         if "external_id" in filters:
             return self._with_number(actor, cluster_id, filters["external_id"], after)
         employers = self._employers(actor, filters.get("organisation"))
+        if "q" in filters:
+            if after is not None:
+                return []
+            return self._store.people_like(filters["q"], cluster_id, employers, self._now().date(), limit)
         if employers is None:
             return self._store.page(Person, {} if cluster_id is None else {"cluster_id": cluster_id}, after, limit)
         return self._store.employees_page(employers, cluster_id, self._now().date(), after, limit)
+
+    def index_names(self, most: int) -> int:
+        """Let people be found by name who were registered before there was a search; returns how many."""
+        found = self._store.index_names(most)
+        for one in found:
+            self._store.save(one)
+        return len(found)
 
     def names(self, person_ids: Iterable[str]) -> list[tuple[str, Person | None]]:
         """For each id the person who answers for it now; None for an unknown one."""

@@ -7,7 +7,6 @@ from services.directory_service.actions.shelf import Shelf, refuse_person, unkno
 from services.directory_service.domain import access, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.kept import refuse, require_version
-from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment, Membership
 from services.directory_service.store import not_found
@@ -109,12 +108,6 @@ class Employments(Shelf):
             raise not_found(Employment, employment_id)
         require_version(found, seen)
         return self._store.save(*relations.end_employment(found, valid_until))
-
-    def _at_home(self, employer: Organisation, cluster_id: str, day: date) -> bool:
-        """Whether the employer is of the cluster: registered by it, or its member then."""
-        if cluster_id in {employer.id, employer.cluster_id}:
-            return True
-        return any(found.counts(day) for found in self._store.memberships_of(employer.id, cluster_id))
 
 
 class Consents(Shelf):

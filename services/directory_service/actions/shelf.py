@@ -1,6 +1,6 @@
 """What the actions on relations have in common: the day, and finding what a request names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
 from services.directory_service.domain.kept import refuse
@@ -25,6 +25,17 @@ class Shelf:
         except NotFound as error:
             refuse("request", [unknown(field, organisation_id, error.detail)])
             raise
+
+    def _of_cluster(self, cluster_id: str, organisation_ids: Iterable[str]) -> set[str]:
+        """Those of them that are the cluster, were registered by it, or are members today."""
+        known = self._store.known(Organisation, organisation_ids)
+        return {one.id for one in known.values() if self._at_home(one, cluster_id, self._today())}
+
+    def _at_home(self, organisation: Organisation, cluster_id: str, day: date) -> bool:
+        """Whether an organisation is of the cluster: registered by it, or its member then."""
+        if cluster_id in {organisation.id, organisation.cluster_id}:
+            return True
+        return any(found.counts(day) for found in self._store.memberships_of(organisation.id, cluster_id))
 
     def _person(self, person_id: str) -> Person:
         try:

@@ -23,12 +23,19 @@ class Parts:
     """`writing` makes the actions of a unit of work, `reading` those of a fresh one.
 
     `jobs` gives the jobs of a unit of work, None: of a fresh one to read; `open_file` a stored file by its id.
+    `secret` and `last_used` ask the identity provider about a program; `token_url` is where programs get tokens.
+    `public_url` is where people find the pages; `invitation_secret` makes the secret of an invitation's link.
     """
 
     writing: Callable[[UnitOfWork], Actions]
     reading: Callable[[], Actions]
     jobs: Callable[[UnitOfWork | None], Jobs]
     open_file: Callable[[str], BinaryIO]
+    secret: Callable[[str], str | None]
+    last_used: Callable[[str], datetime | None]
+    token_url: str
+    public_url: str
+    invitation_secret: Callable[[str], str]
 
 
 def actor_of(call: Call) -> Actor:

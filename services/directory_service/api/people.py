@@ -33,7 +33,10 @@ def add(door: Door, parts: Parts) -> None:
 def _add_reading(door: Door, parts: Parts) -> None:
     @door.get("/v1/people", scope=_READ, query=PersonQuery, returns=PersonView, paged=True)
     def list_people(call: Call) -> Reply:
+        """People by id; with `q` by name, the most alike first, in one page. Accents and small errors are forgiven."""
         found = parts.reading().people.page(actor_of(call), dict(call.query), call.after, call.limit)
+        if "q" in call.query:
+            return Reply(call.page([show("people", person) for person in found]))
         return Reply(page(call, "people", found))
 
     @door.get("/v1/people/<person_id>", scope=_READ, returns=PersonView)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.directory_service.domain.grant import Grant
+from services.directory_service.domain.invitation import ROLES
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
+from services.directory_service.domain.program import Program
 from services.directory_service.domain.relations import GROUP, ORGANISATION, Consent, Employment, Membership
 from shared.errors import Forbidden
 
@@ -68,6 +70,27 @@ def sees_portal(actor: Actor, cluster_id: str) -> bool:
 def may_change_portal(actor: Actor, cluster_id: str) -> bool:
     """A cluster's settings: its managers (a portal's key may not), and the platform."""
     return sees_portal(actor, cluster_id) and (actor.reach == "platform" or actor.person_id is not None)
+
+
+def may_manage_program(actor: Actor, program: Program) -> bool:
+    """A cluster's managers, HR of the provider that a key is for, and the platform. No key makes or sees keys."""
+    if actor.reach == "platform":
+        return True
+    if actor.person_id is None or not actor.of_cluster(program.cluster_id):
+        return False
+    named = set(program.organisation_ids)
+    return actor.reach == "cluster" or (actor.reach == "employer" and bool(named) and named <= actor.organisation_ids)
+
+
+def may_invite(actor: Actor, cluster_id: str, role: str, organisation_ids: Collection[str]) -> bool:
+    """Who may let somebody sign in as what: the platform and a cluster's managers to all roles, HR to those of the own
+    organisations, a portal's key workers. Operators are made at the identity provider only."""
+    if role not in ROLES or not actor.of_cluster(cluster_id):
+        return False
+    if actor.reach == "employer":
+        named = set(organisation_ids)
+        return role in {"worker", "trainer", "hr"} and bool(named) and named <= actor.organisation_ids
+    return actor.desk and (actor.reach == "platform" or actor.person_id is not None or role == "worker")
 
 
 def speaks_for_organisation(actor: Actor, organisation_id: str, home_id: str | None) -> bool:

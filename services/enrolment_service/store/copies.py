@@ -118,9 +118,9 @@ class Copies:
         document = self._work.peek(COURSES, course_id)
         return list(document["prerequisites"]) if document else []
 
-    def always_asks(self, cluster_id: str) -> bool:
+    def always_asks(self, cluster_id: str | None) -> bool:
         """Whether this cluster wants to approve each application of its people, whatever the session says."""
-        settings = self._work.peek(PORTALS, cluster_id)
+        settings = self._work.peek(PORTALS, cluster_id or "")
         return settings is not None and settings["approval"] == "always"
 
     def preload_people(self, person_ids: Iterable[str]) -> None:
