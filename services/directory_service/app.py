@@ -1,16 +1,19 @@
 """The directory put together: the only reader of its settings and opener of its connections."""
 
 import hmac
+import threading
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from services.directory_service import handlers
 from services.directory_service.actions import Actions
 from services.directory_service.actions.importing import ImportKind
 from services.directory_service.actions.invitations import MakeLogin
+from services.directory_service.actions.people import EndLogins
 from services.directory_service.actions.programs import EndProgram, MakeProgram, RotateProgram, as_client
 from services.directory_service.adapters.identity import Identity
 from services.directory_service.api import Parts, make_door
@@ -19,11 +22,14 @@ from services.directory_service.timers import Strays
 from shared.auth.client import ClientCredentials
 from shared.auth.references import external_ref
 from shared.auth.verify import AuthSettings
+from shared.bus.progress import Pulse
 from shared.bus.timers import Timer
+from shared.bus.worker import Plan
 from shared.clock import Clock, Ids, new_id, utc_now
 from shared.errors import Conflict
 from shared.files import Files
 from shared.http.app import ServiceApp
+from shared.http.reads import PersonalReads
 from shared.jobs.runner import Runner
 from shared.jobs.store import Jobs
 from shared.sealing import MasterSecret
@@ -31,10 +37,12 @@ from shared.settings import setting
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.house import House
+from shared.wiring.job_list import jobs_door
 from shared.wiring.jobs import KeepFile, keeper
 from shared.wiring.operations import operations_door
 
 _NAMES_A_TURN = 500
+Run = Callable[[threading.Event, Pulse], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +96,14 @@ def create_app(*, clock: Clock = utc_now, ids: Ids = new_id) -> ServiceApp:
         secret=lambda program_id: tools.identity().secret(program_id),
         last_used=lambda client_id: tools.identity().last_used(client_id),
         token_url=f"{house.settings(AuthSettings).oidc_issuer}/protocol/openid-connect/token",
+        reads=PersonalReads(house.database, house.clock),
         public_url=house.http_settings.public_url.rstrip("/"),
         invitation_secret=tools.link_secret,
     )
-    return house.app([make_door(parts), operations_door(house.plan(), clock)], apart=tools.apart())
+    return house.app(
+        [make_door(parts), jobs_door(SERVICE.name, parts.jobs), operations_door(tools.plan(), clock)],
+        apart=tools.apart(),
+    )
 
 
 def run_worker() -> None:
@@ -104,12 +116,17 @@ def run_worker() -> None:
         Timer("names", 5.0, tools.index_names),
         *([Timer("strays", 600.0, tools.strays().sweep)] if tools.makes_keys else []),
     ]
-    house.run_worker(house.plan(timers=timers, runs={"jobs": tools.runner().run}))
+    house.run_worker(tools.plan(timers, {"jobs": tools.runner().run}))
 
 
 def make_runner(house: House, ids: Ids = new_id) -> Runner:
     """What carries on the directory's jobs."""
     return _Tools(house, ids).runner()
+
+
+def make_plan(house: House, ids: Ids = new_id) -> Plan:
+    """What the worker listens to."""
+    return _Tools(house, ids).plan()
 
 
 class _Tools:
@@ -144,6 +161,10 @@ class _Tools:
             self._identity = Identity(given.identity_admin_url, credentials)
         return self._identity
 
+    def plan(self, timers: Sequence[Timer] = (), runs: Mapping[str, Run] | None = None) -> Plan:
+        """What the worker does."""
+        return self._house.plan(handlers.subscriptions(self.acting), timers, runs=runs)
+
     def apart(self) -> dict[type, Callable[[Any], Any]]:
         """Answers to what actions ask of others than the database."""
         return {
@@ -151,6 +172,7 @@ class _Tools:
             MakeProgram: self._make_program,
             RotateProgram: lambda question: self.identity().rotate(question.id),
             EndProgram: self._end_program,
+            EndLogins: lambda question: self.identity().end_logins(question.person_id) if self.makes_keys else 0,
             MakeLogin: lambda question: self.identity().make_login(question.login, question.password),
         }
 

@@ -1,23 +1,28 @@
 """The directory's documents: the only file that knows fields and indexes."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby, islice
 from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DeleteMany, IndexModel
 
 from services.directory_service.domain import likeness
+from services.directory_service.domain.access import Actor
+from services.directory_service.domain.criteria import InvitationCriteria
 from services.directory_service.domain.grant import GIVEN, Grant
-from services.directory_service.domain.invitation import INVITED, Invitation
+from services.directory_service.domain.invitation import EXPIRED, INVITED, Invitation
 from services.directory_service.domain.kept import Kept
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.portal import Portal
 from services.directory_service.domain.program import ACTIVE, Program
 from services.directory_service.domain.relations import Consent, Employment, Membership
+from shared.bus.generations import ReadModel
+from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
 from shared.files.files import COLLECTION as FILES
 from shared.files.files import INDEXES as FILE_INDEXES
@@ -42,6 +47,7 @@ _COLLECTIONS: Mapping[type[Kept], str] = {
     Invitation: "invitations",
 }
 _MAPPINGS = "import_mappings"
+FACTS = "person_facts"
 _LIKE = 0.5
 """How much of what a search looks for a name must have."""
 _OPEN = {"valid_until": {"$type": "null"}}
@@ -54,6 +60,7 @@ def _index(*fields: str, name: str, unique: bool = False, only: Document | None 
 
 SERVICE = Service(
     name="directory",
+    read_models=(ReadModel("facts", (FACTS,)),),
     indexes={
         "organisations": [_index("cluster_id", "_id", name="cluster"), _index("type", "_id", name="type")],
         "memberships": [
@@ -94,6 +101,7 @@ SERVICE = Service(
             _index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
         ],
         _MAPPINGS: [],
+        FACTS: [_index("person_id", "at", name="person")],
         "portals": [],
         "programs": [
             _index("cluster_id", "_id", name="cluster"),
@@ -171,10 +179,18 @@ class Store:
             type(thing), self._work.save(_COLLECTIONS[type(thing)], {"_id": document.pop("id"), **document}, events)
         )
 
-    def page(self, kind: type[K], query: Document, after: str | None, limit: int) -> list[K]:
-        """Things that match, by id, after the given one."""
-        if after is not None:
-            query = {"$and": [query, {"_id": {"$gt": after}}]}
+    def page(self, kind: type[K], criteria: Any, actor: Actor, after: str | None, limit: int) -> list[K]:
+        """Things that match the criteria and that the actor reaches, by id, after the given one."""
+        return self._page(kind, criteria, actor, {}, after, limit)
+
+    def _page(
+        self, kind: type[K], criteria: Any, actor: Actor, more: Document, after: str | None, limit: int
+    ) -> list[K]:
+        asked = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
+        if kind is Program and "organisation_id" in asked:
+            asked["organisation_ids"] = asked.pop("organisation_id")
+        behind = {} if after is None else {"_id": {"$gt": after}}
+        query = {"$and": [asked, more, _reached(kind, actor), behind]}
         return self._find(kind, query, sort=[("_id", ASCENDING)], limit=limit)
 
     # -- people
@@ -242,9 +258,10 @@ class Store:
 
     # -- relations
 
-    def memberships_of(self, organisation_id: str, group_id: str) -> list[Membership]:
-        """All memberships of one organisation in one group, past ones too."""
-        return self._find(Membership, {"organisation_id": organisation_id, "group_id": group_id})
+    def memberships_of(self, organisation_id: str, group_id: str | None = None) -> list[Membership]:
+        """All memberships of one organisation, in one group if it is named, past ones too."""
+        group = {} if group_id is None else {"group_id": group_id}
+        return self._find(Membership, {"organisation_id": organisation_id, **group})
 
     def grants_like(self, grant: Grant) -> list[Grant]:
         """The owner's grants that hold, to the same organisation or course."""
@@ -279,9 +296,47 @@ class Store:
         rows = self._work.collection("programs").find({"status": ACTIVE}, {"_id": 1})
         return {row["_id"] for row in rows}
 
+    def invitations(
+        self, criteria: InvitationCriteria, actor: Actor, now: datetime, after: str | None, limit: int
+    ) -> list[Invitation]:
+        """Those that match and that the actor manages, by id; an open one is expired when its time is over."""
+        late: Document = {"status": INVITED, "expires_at": {"$lte": now}}
+        states: Mapping[str | None, Document] = {
+            None: {},
+            INVITED: {"status": INVITED, "expires_at": {"$gt": now}},
+            EXPIRED: {"$or": [{"status": EXPIRED}, late]},
+        }
+        state = states.get(criteria.status, {"status": criteria.status})
+        return self._page(Invitation, replace(criteria, status=None), actor, state, after, limit)
+
     def invitations_of(self, person_id: str) -> list[Invitation]:
         """Those of a person that nobody accepted or took back."""
         return self._find(Invitation, {"person_id": person_id, "status": INVITED})
+
+    # -- what other services said of people
+
+    def keep_fact(self, person_id: str, file: str, kind: str, key: str, data: Mapping[str, Any]) -> None:
+        """Something that happened at this unit of work's time."""
+        at = self._work.clock()
+        fact_id = f"{kind}/{key}/{at.isoformat()}"
+        self._work.peek(FACTS, fact_id)
+        told = {"type": kind, "at": at, **data}
+        self._work.save(FACTS, {"_id": fact_id, "person_id": person_id, "at": at, "file": file, "told": told})
+
+    def facts_of(self, person_ids: Iterable[str]) -> list[Document]:
+        """What happened to these people, the oldest first."""
+        mine = {"person_id": {"$in": sorted(person_ids)}}
+        return self._work.find(FACTS, mine, sort=[("at", ASCENDING), ("_id", ASCENDING)])
+
+    def forget_facts(self, person_id: str) -> None:
+        """Nothing that was told of this person is left."""
+        self._work.also(FACTS, DeleteMany({"person_id": person_id}))
+
+    def heard_until(self) -> datetime | None:
+        """When the last time was that nothing more of other services was waiting to be heard."""
+        progress = self._work.collection("consumer_progress").find_one({"_id": "facts"}) or {}
+        caught_up: datetime | None = progress.get("caught_up_at")
+        return caught_up
 
     # -- what imports need
 
@@ -333,6 +388,50 @@ def _working_for(employers: Collection[str] | None, day: date) -> list[Document]
         "as": "jobs",
     }
     return [{"$lookup": joined}, {"$match": {"jobs": {"$ne": []}}}]
+
+
+_FIELDS = {
+    "cluster": "cluster_id",
+    "organisation": "organisation_id",
+    "group": "group_id",
+    "grantee": "grantee_id",
+    "course": "course_id",
+    "person": "person_id",
+}
+
+
+def _reached(kind: type[Kept], actor: Actor) -> Document:
+    """Whom `access` lets see things of this kind, as a query. People are asked for by those who reach their cluster."""
+    if actor.reach == "platform" or kind in {Organisation, Person}:
+        return {}
+    if kind is Grant:
+        return _any_of(("organisation_id", "grantee_id"), ("home_id", "grantee_home_id"), actor)
+    if kind is Membership:
+        own = {*actor.organisation_ids, actor.cluster_id} - {None} if actor.reach != "self" else set()
+        return {"$or": [{name: {"$in": sorted(own)}} for name in ("group_id", "organisation_id", "home_id")]}
+    if actor.reach == "self" and kind not in {Program, Invitation}:
+        return {"person_id": actor.person_id}
+    if kind in {Program, Invitation}:
+        return _managed(kind, actor)
+    if actor.reach == "cluster":
+        return {"cluster_id": actor.cluster_id}
+    return {"organisation_id": {"$in": sorted(actor.organisation_ids)}}
+
+
+def _managed(kind: type[Kept], actor: Actor) -> Document:
+    """Keys and invitations of the own cluster, for HR of the own organisations; a key sees no keys."""
+    if actor.reach == "self" or (kind is Program and actor.person_id is None):
+        return {"_id": None}
+    home: Document = {"cluster_id": actor.cluster_id}
+    return home if actor.reach == "cluster" else {**home, "organisation_ids": {"$in": sorted(actor.organisation_ids)}}
+
+
+def _any_of(organisations: Sequence[str], homes: Sequence[str], actor: Actor) -> Document:
+    """One of these fields names an organisation of the actor's, or for a cluster's staff their cluster."""
+    if actor.reach == "cluster":
+        return {"$or": [{name: actor.cluster_id} for name in homes]}
+    own = sorted(actor.organisation_ids) if actor.reach == "employer" else []
+    return {"$or": [{name: {"$in": own}} for name in organisations]}
 
 
 def _holds(day: date) -> Document:

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.enrolment_service import schemas
 from services.enrolment_service.actions import Actions, Row
+from services.enrolment_service.domain.criteria import EnrolmentCriteria
 from shared.http.door import PUBLIC, Call, Door, Reply
 from shared.storage.work import UnitOfWork
 from shared.storage.writes import Hint
@@ -33,7 +34,8 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         return worker.get("person_id"), reference(call.who.cluster_id or "", external) if external else None
 
     def hints(call: Call) -> Iterable[Hint]:
-        return on_work(call.uow).hints(call.who, call.body["session_id"], *worker_of(call))
+        body = call.body
+        return on_work(call.uow).hints(call.who, body["session_id"], *worker_of(call), body["employer_id"])
 
     @door.post(
         "/v1/enrolments",
@@ -58,15 +60,17 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         query=schemas.EnrolmentQuery,
         returns=schemas.EnrolmentView,
         paged=True,
+        personal="person_id",
     )
     def list_enrolments(call: Call) -> Reply:
         """Enrolments that the caller may see, newest first. The place in the queue stands in the single one."""
-        filters = {name: call.query.get(name) for name in schemas.EnrolmentQuery().fields}
-        found = reading().search(call.who, filters, after=call.after, limit=call.limit)
+        found = reading().search(call.who, EnrolmentCriteria(**call.query), after=call.after, limit=call.limit)
         items = [_view(stored, None) for stored in found.items]
         return Reply(call.page(items, found.position if found.more else None))
 
-    @door.get("/v1/enrolments/<enrolment_id>", scope="enrolment:read", returns=schemas.EnrolmentView)
+    @door.get(
+        "/v1/enrolments/<enrolment_id>", scope="enrolment:read", returns=schemas.EnrolmentView, personal="person_id"
+    )
     def read_enrolment(call: Call, enrolment_id: str) -> Reply:
         """One enrolment."""
         return _enrolment(*reading().read(call.who, enrolment_id))
@@ -159,7 +163,7 @@ def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
 
 
 def _rosters(door: Door, on_work: OnWork, reading: Reading) -> None:
-    @door.get("/v1/rosters/<session_id>", scope="teaching:write", returns=schemas.RosterView)
+    @door.get("/v1/rosters/<session_id>", scope="teaching:write", returns=schemas.RosterView, personal="person_id")
     def read_roster(call: Call, session_id: str) -> Reply:
         """Who is in the session."""
         roster = reading().roster(call.who, session_id)

@@ -6,7 +6,7 @@ wrong at once.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from shared.errors import (
     Violation,
 )
 from shared.http import idempotency
-from shared.http.call import JSON, Call, Page, Reply, Upload
+from shared.http.call import Call, Page, Reply, Upload, is_json
 from shared.http.cursors import Cursors, Feed, scope_of
 from shared.http.etags import etag_of, none_match, read_if_match
 from shared.http.parsing import (
@@ -44,6 +44,7 @@ from shared.http.parsing import (
 from shared.http.passage import Passage, passage_of
 from shared.http.problems import Malformed
 from shared.http.ratelimit import RateLimit, address_of
+from shared.http.reads import Note, people_in
 from shared.http.render import to_json
 from shared.http.response import to_response
 from shared.http.route import MULTIPART, Route, Unkept
@@ -70,6 +71,7 @@ class Kit:
     trusted_proxies: int
     may_come: Callable[[NotYetKnown], bool]
     patience: Patience
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ def _content(now: Request, route: Route, violations: list[Violation]) -> _Conten
     media_type = check_media_type(
         environ.get("CONTENT_TYPE", ""), environ.get("HTTP_CONTENT_ENCODING", ""), route.accepts
     )
-    if route.body is not None and media_type == JSON:
+    if route.body is not None and is_json(media_type):
         return _Content(parse_json_body(raw, route.body, route.limits, violations), raw, media_type)
     if route.form is not None and media_type == MULTIPART:
         body, files = parse_form(now, route.form, violations)
@@ -263,10 +265,21 @@ def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: di
 
 
 def _read_only(route: Route, kit: Kit, call: Call, ids: dict[str, str]) -> Answer:
-    if route.method != "GET":
-        # A POST that writes nothing may ask others over HTTP, which takes its own time.
-        return _answer(route, route.view(call, **ids))
-    return kit.patience.repeat(lambda: _answer(route, route.view(call, **ids)))
+    def read() -> Answer:
+        reply = route.view(call, **ids)
+        if route.personal is not None:
+            _note(route, kit, call, people_in(reply.body, route.personal))
+        return _answer(route, reply)
+
+    # A POST that writes nothing may ask others over HTTP, which takes its own time.
+    return kit.patience.repeat(read) if route.method == "GET" else read()
+
+
+def _note(route: Route, kit: Kit, call: Call, person_ids: Iterable[str]) -> None:
+    """Who reads whose personal data: without the note there is no answer."""
+    if kit.note is None:
+        raise RuntimeError(f"{route.name} shows personal data, but the app was made without a list of who reads it")
+    kit.note(call.who, f"{route.method} {route.path}", route.scopes, person_ids)
 
 
 def _run_when_known(writes: Writes, write: Write, error: NotYetKnown) -> Answer:

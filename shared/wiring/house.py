@@ -22,8 +22,10 @@ from shared.bus.worker import Plan, Worker, is_behind
 from shared.clock import Clock, made_at, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
+from shared.http import reads
 from shared.http.app import ServiceApp, make_app
 from shared.http.door import Door
+from shared.http.reads import PersonalReads
 from shared.http.settings import HttpSettings
 from shared.logs import get_logger
 from shared.storage import idempotency, outbox
@@ -32,6 +34,7 @@ from shared.storage.lease import Lease
 from shared.storage.migrations import Indexes, Migration, MigrationFailed, ensure_indexes, migrate
 from shared.storage.mongo import MongoSettings, connect, is_gone, is_outage, open_database, translate, within
 from shared.storage.work import UnitOfWork
+from shared.wiring.reads import reads_door
 
 log = get_logger(__name__)
 S = TypeVar("S")
@@ -42,6 +45,7 @@ _KERNEL_INDEXES: Indexes = {
     idempotency.COLLECTION: idempotency.INDEXES,
     inbox.COLLECTION: inbox.INDEXES,
     "discarded_events": [],
+    reads.COLLECTION: reads.INDEXES,
 }
 
 
@@ -129,8 +133,9 @@ class House:
         )
         self._writes = writes
         self._serve_metrics()
+        personal = PersonalReads(self.database, self.clock)
         app = make_app(
-            doors,
+            [*doors, reads_door(self.service.name, personal)],
             service=self.service.name,
             verifier=TokenVerifier.of(self.settings(AuthSettings)),
             writes=writes,
@@ -141,6 +146,7 @@ class House:
             translate=translate,
             may_come=self.may_come,
             gone=lambda: is_gone(self.client),
+            note=personal.note,
         )
         app.extensions["house"] = self
         return app

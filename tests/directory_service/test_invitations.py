@@ -179,3 +179,13 @@ def test_the_link_is_told_again_to_the_same_request_and_kept_nowhere(desk: Desk,
 
     assert first.body["link"] == second.body["link"]
     assert secret_of(first.body) not in stored
+
+
+def test_whoever_is_erased_signs_in_no_more(signed_in: SignedIn) -> None:
+    made, body = invite(signed_in)
+    accept(signed_in.desk, made)
+    worker = bearer(signed_in.sign_in_person(body["email"], PASSWORD))
+    erased = signed_in.desk.call("POST", "/v1/me/erase", worker)
+
+    assert erased.status == 200
+    assert signed_in.sign_in_person(body["email"], PASSWORD).status_code == 401

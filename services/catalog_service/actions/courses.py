@@ -1,12 +1,13 @@
 """Courses: written, reviewed, published, revised, retired, found."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from services.catalog_service.domain import course, naming
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.course import DRAFT, PUBLISHED, Course, CourseVersion
+from services.catalog_service.domain.criteria import CourseCriteria
 from services.catalog_service.domain.kept import Actor, require_version
 from services.catalog_service.store import Store, not_found
 from shared.errors import Conflict
@@ -88,9 +89,9 @@ class Courses:
         """Those of these that the caller may see, in the order of the ids."""
         return [c for c in self._store.named(Course, ids) if c.content is not None or _owns(actor, c)]
 
-    def search(self, filters: Mapping[str, Any], sort: str, after: Any, limit: int) -> tuple[list[Course], Any]:
+    def search(self, criteria: CourseCriteria, sort: str, after: Any, limit: int) -> tuple[list[Course], Any]:
         """Published courses, and the position of the last one when the page is full."""
-        found = self._store.search(filters, sort, after, limit)
+        found = self._store.search(criteria, sort, after, limit)
         return found, self._store.course_position(found[-1], sort) if len(found) == limit else None
 
     def own(self, actor: Actor, after: str | None, limit: int) -> tuple[list[Course], Any]:

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.directory_service.actions.people import People
-from services.directory_service.actions.programs import Ask
 from services.directory_service.actions.relations import Employments
-from services.directory_service.actions.shelf import Shelf
+from services.directory_service.actions.shelf import Ask, Shelf
 from services.directory_service.adapters.identity import Login
 from services.directory_service.domain import access, invitation
 from services.directory_service.domain.access import Actor
+from services.directory_service.domain.criteria import InvitationCriteria
 from services.directory_service.domain.invitation import INVITED, Invitation
 from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.organisation import Organisation
@@ -86,17 +86,9 @@ class Invitations(Shelf):
             raise not_found(Invitation, invitation_id)
         return found
 
-    def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Invitation]:
-        """Invitations that the caller may manage, by id."""
-        reach: dict[str, dict[str, Any]] = {
-            "platform": {},
-            "cluster": {"cluster_id": actor.cluster_id},
-            "employer": {"cluster_id": actor.cluster_id, "organisation_ids": {"$in": sorted(actor.organisation_ids)}},
-            "self": {"_id": None},
-        }
-        query = {name: value for name, value in filters.items() if name != "status"}
-        state = self._in_state(filters["status"]) if "status" in filters else {}
-        return self._store.page(Invitation, {"$and": [query, state, reach[actor.reach]]}, after, limit)
+    def page(self, actor: Actor, criteria: InvitationCriteria, after: str | None, limit: int) -> list[Invitation]:
+        """Invitations that the caller may manage, by id. Their status is the one by the clock."""
+        return self._store.invitations(criteria, actor, self._now(), after, limit)
 
     def withdraw(self, actor: Actor, invitation_id: str, seen: int | None) -> Invitation:
         """Take it back."""
@@ -149,14 +141,6 @@ class Invitations(Shelf):
         for late in (one for one in standing if one.state(now) != INVITED):
             self._store.save(invitation.expire(late))
         return [one for one in standing if one.state(now) == INVITED]
-
-    def _in_state(self, status: str) -> dict[str, Any]:
-        now = self._now()
-        if status == INVITED:
-            return {"status": INVITED, "expires_at": {"$gt": now}}
-        if status == invitation.EXPIRED:
-            return {"$or": [{"status": status}, {"status": INVITED, "expires_at": {"$lte": now}}]}
-        return {"status": status}
 
 
 def _manages(actor: Actor, found: Invitation) -> bool:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from services.directory_service.domain import access, person, relations
+from services.directory_service.actions.shelf import Ask
+from services.directory_service.domain import access, invitation, person, relations
 from services.directory_service.domain.access import Actor
+from services.directory_service.domain.criteria import PersonCriteria
 from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment
@@ -23,13 +25,25 @@ class Me:
     consents: list[Consent]
 
 
+@dataclass(frozen=True, slots=True)
+class EndLogins:
+    """Asks that a person can sign in no more."""
+
+    person_id: str
+
+
 class People:
     """Register, put by the partner's number, read, name, change, merge, erase."""
 
     def __init__(
-        self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str], refs: Callable[[str, str], str]
+        self,
+        store: Store,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        refs: Callable[[str, str], str],
+        ask: Ask,
     ) -> None:
-        self._store, self._now, self._new_id, self._refs = store, now, new_id, refs
+        self._store, self._now, self._new_id, self._refs, self._ask = store, now, new_id, refs, ask
 
     def register(self, actor: Actor, facts: dict[str, Any]) -> Person:
         """Register a person of the caller's cluster."""
@@ -53,21 +67,20 @@ class People:
         """The person, or the one into whom the record was merged."""
         return self._visible(actor, self._follow(self._store.get(Person, person_id)), person_id)
 
-    def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Person]:
-        """People whom the caller may see, by id. Filters: cluster, organisation (their employer),
-        external_id; `q` a name or part of it, then the most alike first and no further page."""
-        cluster_id = filters.get("cluster", None if actor.reach == "platform" else actor.cluster_id)
-        if actor.reach == "self" or (actor.reach != "platform" and not actor.of_cluster(cluster_id)):
+    def page(self, actor: Actor, criteria: PersonCriteria, after: str | None, limit: int) -> list[Person]:
+        """People whom the caller may see, by id; with `q` by name, the most alike first and no further page."""
+        cluster_id = criteria.cluster or (actor.cluster_id if actor.reach == "cluster" else None)
+        if actor.reach == "self" or (actor.reach == "cluster" and not actor.of_cluster(cluster_id)):
             return []
-        if "external_id" in filters:
-            return self._with_number(actor, cluster_id, filters["external_id"], after)
-        employers = self._employers(actor, filters.get("organisation"))
-        if "q" in filters:
+        if criteria.external_id is not None:
+            return self._with_number(actor, cluster_id or actor.cluster_id, criteria.external_id, after)
+        employers = self._employers(actor, criteria.organisation)
+        if criteria.q is not None:
             if after is not None:
                 return []
-            return self._store.people_like(filters["q"], cluster_id, employers, self._now().date(), limit)
+            return self._store.people_like(criteria.q, cluster_id, employers, self._now().date(), limit)
         if employers is None:
-            return self._store.page(Person, {} if cluster_id is None else {"cluster_id": cluster_id}, after, limit)
+            return self._store.page(Person, PersonCriteria(cluster=cluster_id), actor, after, limit)
         return self._store.employees_page(employers, cluster_id, self._now().date(), after, limit)
 
     def index_names(self, most: int) -> int:
@@ -102,14 +115,24 @@ class People:
             return Me(me, self._store.employments_of(me.id), self._store.consents_of(me.id))
         return Me(None, [], [])
 
+    def records_of(self, actor: Actor) -> list[str]:
+        """Ids of the caller's records, those that were merged too."""
+        me = self.me(actor).person
+        return [] if me is None else [me.id, *(other.id for other in self._store.merged_into(me.id))]
+
     def erase_me(self, actor: Actor) -> Person:
         """Destroy the caller's personal data, in records that were merged too, and end what held."""
         if actor.person_id is None:
             raise Forbidden("This token names no person.", code="NO_PERSON")
-        me = self._follow(self._store.get(Person, actor.person_id))
-        for other in self._store.merged_into(me.id):
-            self._erase(other)
-        return self._erase(me)
+        return self._erase_all(self._follow(self._store.get(Person, actor.person_id)))
+
+    def erase(self, actor: Actor, person_id: str, seen: int | None) -> Person:
+        """Destroy the data of somebody without a login, who asked their cluster for it. A key may not."""
+        found = self._of_desk(actor, person_id)
+        if actor.person_id is None and actor.reach != "platform":
+            raise Forbidden("A cluster's manager erases people, not a program.", code="NOT_YOURS")
+        require_version(found, seen)
+        return self._erase_all(self._follow(found))
 
     # -- inside
 
@@ -122,6 +145,8 @@ class People:
 
     def _change(self, actor: Actor, found: Person, changes: dict[str, Any], seen: int | None) -> Person:
         self._visible(actor, found, found.id)
+        if not access.may_change_person(actor, found):
+            raise Forbidden("The person's own cluster changes this.", code="NOT_YOURS")
         require_version(found, seen)
         changed, events = person.change(found, changes)
         return found if changed == found else self._store.save(changed, events)
@@ -172,9 +197,20 @@ class People:
             if (consent.organisation_id, consent.purpose) not in given:
                 self._store.save(*relations.give_consent(begun_consent, winner, ()))
 
+    def _erase_all(self, found: Person) -> Person:
+        """Also what was merged into it, invitations that are open, and logins at the identity provider."""
+        for other in self._store.merged_into(found.id):
+            self._erase(other)
+        for standing in self._store.invitations_of(found.id):
+            self._store.save(invitation.expire(standing))
+        erased = self._erase(found)
+        self._ask(EndLogins(found.id))
+        return erased
+
     def _erase(self, found: Person) -> Person:
         self._end_jobs(found)
         self._withdraw_consents(found, "erasure")
+        self._store.forget_facts(found.id)
         return self._store.save(*person.erase(found))
 
     def _end_jobs(self, found: Person) -> list[Employment]:

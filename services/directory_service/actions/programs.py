@@ -1,20 +1,19 @@
 """Programs' keys: made, rotated and ended at the identity provider; what is kept here names no secret."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.directory_service.actions.shelf import Shelf
+from services.directory_service.actions.shelf import Ask, Shelf
 from services.directory_service.adapters import identity
 from services.directory_service.domain import access, program
 from services.directory_service.domain.access import Actor
+from services.directory_service.domain.criteria import ProgramCriteria
 from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.program import KINDS, Program
 from services.directory_service.store import Store, not_found
 from shared.errors import Violation
-
-Ask = Callable[[Hashable], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +66,9 @@ class Programs(Shelf):
             raise not_found(Program, program_id)
         return found
 
-    def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Program]:
+    def page(self, actor: Actor, criteria: ProgramCriteria, after: str | None, limit: int) -> list[Program]:
         """Keys that the caller may manage, by id."""
-        if actor.reach != "platform" and actor.person_id is None:
-            return []
-        reach: dict[str, dict[str, Any]] = {
-            "platform": {},
-            "cluster": {"cluster_id": actor.cluster_id},
-            "employer": {"cluster_id": actor.cluster_id, "organisation_ids": {"$in": sorted(actor.organisation_ids)}},
-            "self": {"_id": None},
-        }
-        return self._store.page(Program, {"$and": [filters, reach[actor.reach]]}, after, limit)
+        return self._store.page(Program, criteria, actor, after, limit)
 
     def rotate(self, actor: Actor, program_id: str, seen: int | None) -> Program:
         """Give it another secret; the old one gets no token from now on."""

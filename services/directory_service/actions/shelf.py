@@ -1,13 +1,17 @@
 """What the actions on relations have in common: the day, and finding what a request names."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime
+from typing import Any
 
 from services.directory_service.domain.kept import refuse
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.store import Store
 from shared.errors import NotFound, Violation
+
+Ask = Callable[[Hashable], Any]
+"""Puts a question that is answered outside of the database, before the commit."""
 
 
 class Shelf:
@@ -36,6 +40,16 @@ class Shelf:
         if cluster_id in {organisation.id, organisation.cluster_id}:
             return True
         return any(found.counts(day) for found in self._store.memberships_of(organisation.id, cluster_id))
+
+    def _is_partner(self, organisation: Organisation, cluster_id: str, day: date) -> bool:
+        """Whether it is of the cluster, or of another cluster in one of its partnerships."""
+        if self._at_home(organisation, cluster_id, day):
+            return True
+        home = organisation.cluster_id
+        return home is not None and not self._groups(home, day).isdisjoint(self._groups(cluster_id, day))
+
+    def _groups(self, cluster_id: str, day: date) -> set[str]:
+        return {found.group_id for found in self._store.memberships_of(cluster_id) if found.counts(day)}
 
     def _person(self, person_id: str) -> Person:
         try:

@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.directory_service.actions.invitations import Invitations
-from services.directory_service.api.parts import Parts, actor_of, page, renamed, reply
+from services.directory_service.api.parts import Parts, actor_of, page, reply
+from services.directory_service.domain.criteria import InvitationCriteria
 from services.directory_service.domain.invitation import INVITED, Invitation
 from services.directory_service.schemas.invitations import (
     AcceptBody,
@@ -47,7 +48,7 @@ def _add_managing(door: Door, parts: Parts) -> None:
     def list_invitations(call: Call) -> Reply:
         """Invitations that the caller may manage, with the links of those that are open."""
         actions = parts.reading().invitations
-        found = actions.page(actor_of(call), renamed(call.query, person="person_id"), call.after, call.limit)
+        found = actions.page(actor_of(call), InvitationCriteria(**call.query), call.after, call.limit)
         return Reply(page(call, "invitations", found, lambda one: _more(parts, actions, one)))
 
     @door.get(_ONE, scope=_READ, returns=InvitationView)

@@ -1,6 +1,6 @@
 """What the views share: who calls, the actions of a call, and how things are shown."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, BinaryIO
@@ -11,11 +11,9 @@ from services.directory_service.actions import Actions
 from services.directory_service.domain.access import Actor, reach_of
 from services.directory_service.domain.kept import Kept
 from shared.http.door import Call, Page, Reply
+from shared.http.reads import PersonalReads
 from shared.jobs.store import Jobs
 from shared.storage.work import UnitOfWork
-
-# Whoever can sign in has one of these.
-ANYBODY = ("enrolment:read", "teaching:write", "catalog:write", "catalog:review", "directory:read", "operations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,8 @@ class Parts:
 
     `jobs` gives the jobs of a unit of work, None: of a fresh one to read; `open_file` a stored file by its id.
     `secret` and `last_used` ask the identity provider about a program; `token_url` is where programs get tokens.
-    `public_url` is where people find the pages; `invitation_secret` makes the secret of an invitation's link.
+    `reads` is the list of who read whose data. `public_url` is where people find the pages.
+    `invitation_secret` makes the secret of an invitation's link.
     """
 
     writing: Callable[[UnitOfWork], Actions]
@@ -35,6 +34,7 @@ class Parts:
     last_used: Callable[[str], datetime | None]
     token_url: str
     public_url: str
+    reads: PersonalReads
     invitation_secret: Callable[[str], str]
 
 
@@ -67,8 +67,3 @@ def page(call: Call, path: str, things: list[Any], more: Callable[[Any], dict[st
     """A page by id; a full one may be followed by another."""
     last = things[-1].id if len(things) == call.limit else None
     return call.page([show(path, thing, **more(thing)) for thing in things], last)
-
-
-def renamed(query: Mapping[str, Any], **names: str) -> dict[str, Any]:
-    """The filters of a query by the names of the fields."""
-    return {names.get(name, name): value for name, value in query.items()}

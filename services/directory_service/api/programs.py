@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from services.directory_service.api.parts import Parts, actor_of, page, renamed, reply, show
+from services.directory_service.api.parts import Parts, actor_of, page, reply, show
+from services.directory_service.domain.criteria import ProgramCriteria
 from services.directory_service.domain.program import Program
 from services.directory_service.schemas.programs import (
     EndedProgram,
@@ -39,8 +40,7 @@ def add(door: Door, parts: Parts) -> None:
     @door.get("/v1/clients", scope=_READ, query=ProgramQuery, returns=ProgramView, paged=True)
     def list_clients(call: Call) -> Reply:
         """The programs' keys that the caller may manage."""
-        filters = renamed(call.query, cluster="cluster_id", organisation="organisation_ids")
-        found = parts.reading().programs.page(actor_of(call), filters, call.after, call.limit)
+        found = parts.reading().programs.page(actor_of(call), ProgramCriteria(**call.query), call.after, call.limit)
         return Reply(page(call, "clients", found, _more))
 
     @door.get("/v1/clients/<client_id>", scope=_READ, returns=ProgramDetail, errors=(503,))

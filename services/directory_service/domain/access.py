@@ -122,8 +122,13 @@ def sees_person(actor: Actor, person: Person, employers: Iterable[str]) -> bool:
     if actor.person_id == person.id:
         return True
     if actor.reach == "employer":
-        return actor.of_cluster(person.cluster_id) and not actor.organisation_ids.isdisjoint(employers)
+        return not actor.organisation_ids.isdisjoint(employers)
     return actor.desk and actor.of_cluster(person.cluster_id)
+
+
+def may_change_person(actor: Actor, person: Person) -> bool:
+    """Whoever sees the person, of the person's own cluster: an employer elsewhere in a partnership only reads."""
+    return actor.person_id == person.id or actor.of_cluster(person.cluster_id)
 
 
 def sees_membership(actor: Actor, membership: Membership) -> bool:
@@ -145,6 +150,8 @@ def sides_of(actor: Actor, membership: Membership) -> frozenset[str]:
 
 def sees_employment(actor: Actor, employment: Employment) -> bool:
     """The person, the employer, and the person's cluster."""
+    if actor.reach == "employer" and employment.organisation_id in actor.organisation_ids:
+        return True
     return actor.person_id == employment.person_id or may_change_employment(actor, employment)
 
 

@@ -16,10 +16,17 @@ from shared.storage.writes import Hint
 class Applying(Base):
     """What workers, portals and HR do with enrolments."""
 
-    def hints(self, caller: Caller, session_id: str, person_id: str | None, external_ref: str | None) -> Iterator[Hint]:
-        """What `worker` and `apply` will read."""
+    def hints(
+        self,
+        caller: Caller,
+        session_id: str,
+        person_id: str | None,
+        external_ref: str | None,
+        employer_id: str | None,
+    ) -> Iterator[Hint]:
+        """What `worker` and `apply` will read. Most callers apply for people of their own cluster."""
         ref = None if external_ref is None else (caller.cluster_id or "", external_ref)
-        return self.store.hints(session_id, person_id, ref)
+        return self.store.hints(session_id, person_id, ref, employer_id=employer_id, cluster_id=caller.cluster_id)
 
     def worker(
         self, caller: Caller, person_id: str | None, external_ref: str | None, employer_id: str | None
@@ -49,6 +56,7 @@ class Applying(Base):
             employer_id=employer_id,
             prerequisites=self.store.copies.prerequisites(session.course_id),
             busy=self._busy(session, person),
+            suspended=self.store.copies.suspended(session.provider_id, employer_id),
         )
         now = self.now()
         by_employer = not self._speaks_for(caller, person)

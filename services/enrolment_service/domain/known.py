@@ -29,6 +29,7 @@ class Session:
     approval_needed: bool = False
     eligible_clusters: list[str] = field(default_factory=list)
     minimum_attendance: int = 0
+    provider_id: str | None = None
 
     @property
     def closes_at(self) -> datetime | None:

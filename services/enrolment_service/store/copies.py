@@ -17,7 +17,8 @@ from shared.storage.writes import Hint
 
 T = TypeVar("T")
 SESSIONS, PEOPLE, COURSES, REFS, PORTALS = "sessions", "people", "courses", "person_refs", "portals"
-COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS, PORTALS))
+ORGANISATIONS = "organisations"
+COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS, PORTALS, ORGANISATIONS))
 """`person_refs` finds a person by the keyed hash of their home cluster's own number."""
 
 
@@ -32,14 +33,25 @@ class Copies:
 
     # -- reading
 
-    def hints(self, session_id: str, person_id: str | None, ref: tuple[str, str] | None) -> Iterator[Hint]:
-        """What an application reads here, as far as it is known by now; `ref` is (cluster, external reference)."""
+    def hints(
+        self,
+        session_id: str,
+        person_id: str | None,
+        ref: tuple[str, str] | None,
+        named: Iterable[tuple[str, str | None]],
+    ) -> Iterator[Hint]:
+        """What an application reads here, as far as it is known by now; `ref` is (cluster, external reference).
+        `named` are collections and ids that are known from the beginning."""
         yield SESSIONS, "_id", session_id
+        yield from ((collection, "_id", one) for collection, one in named if one is not None)
         session = self._work.known(SESSIONS, session_id)
         if session and "course_id" in session:
-            _remember_course(session_id, session["course_id"])
-        if course_id := _COURSE_OF.get(session_id):
+            _remember(session_id, session["course_id"], session.get("provider_id"))
+        course_id, provider_id = _NAMED_IN.get(session_id, (None, None))
+        if course_id:
             yield COURSES, "_id", course_id
+        if provider_id:
+            yield ORGANISATIONS, "_id", provider_id
         if ref:
             yield REFS, "_id", _ref(*ref)
         if person_id := person_id or self._referred(ref):
@@ -118,6 +130,13 @@ class Copies:
         document = self._work.peek(COURSES, course_id)
         return list(document["prerequisites"]) if document else []
 
+    def suspended(self, *organisation_ids: str | None) -> frozenset[str]:
+        """Those of them that may do nothing for now. One that is not known here is not."""
+        wanted = [one for one in organisation_ids if one is not None]
+        self._work.preload(ORGANISATIONS, wanted)
+        rows = (self._work.peek(ORGANISATIONS, one) for one in wanted)
+        return frozenset(row["_id"] for row in rows if row is not None and row["suspended"])
+
     def always_asks(self, cluster_id: str | None) -> bool:
         """Whether this cluster wants to approve each application of its people, whatever the session says."""
         settings = self._work.peek(PORTALS, cluster_id or "")
@@ -147,6 +166,7 @@ class Copies:
             "course_id": event.course_id,
             "course_version": event.course_version,
             "cluster_id": event.cluster_id,
+            "provider_id": event.provider_id,
             "status": status or before.get("status", PLANNED),
             "application_deadline": event.application_deadline,
             "starts_at": event.starts_at,
@@ -189,6 +209,18 @@ class Copies:
         self._change(
             event.person_id, erased=True, ref=None, employments={}, consents={}, certified={}, certified_until={}
         )
+
+    def put_organisation(self, event: directory.OrganisationFacts) -> None:
+        """It is known, or its facts changed."""
+        self._suspend(event.organisation_id, suspended=event.status == "suspended")
+
+    def suspend_organisation(self, event: directory.OrganisationSuspended) -> None:
+        """It may do nothing for now."""
+        self._suspend(event.organisation_id, suspended=True)
+
+    def _suspend(self, organisation_id: str, *, suspended: bool) -> None:
+        self._work.peek(ORGANISATIONS, organisation_id)
+        self._work.save(ORGANISATIONS, {"_id": organisation_id, "suspended": suspended})
 
     def put_portal(self, event: directory.PortalChanged) -> None:
         """A cluster's settings changed."""
@@ -262,15 +294,15 @@ class Copies:
         return self._work.peek(PEOPLE, person_id) or empty
 
 
-# Which course a session is of never changes; remembered, so that both can be loaded in one query.
-_COURSE_OF: dict[str, str] = {}
-_COURSES_REMEMBERED = 50_000
+# Which course and provider a session has never changes; remembered, so that all can be loaded in one query.
+_NAMED_IN: dict[str, tuple[str, str | None]] = {}
+_SESSIONS_REMEMBERED = 50_000
 
 
-def _remember_course(session_id: str, course_id: str) -> None:
-    if len(_COURSE_OF) >= _COURSES_REMEMBERED:
-        _COURSE_OF.clear()
-    _COURSE_OF[session_id] = course_id
+def _remember(session_id: str, course_id: str, provider_id: str | None) -> None:
+    if len(_NAMED_IN) >= _SESSIONS_REMEMBERED:
+        _NAMED_IN.clear()
+    _NAMED_IN[session_id] = (course_id, provider_id)
 
 
 def _ordered(document: Document) -> Document:
