@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +22,17 @@ _FIELD_PATH = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
 
 def query_words(source: str) -> list[str]:
-    """Operators of queries and paths into documents that stand in a module as texts."""
-    return [text for text in _texts(source) if _OPERATOR.fullmatch(text) or _FIELD_PATH.fullmatch(text)]
+    """Operators of queries, and paths into documents as keys, that stand in a module as texts."""
+    nodes = list(ast.walk(ast.parse(source)))
+    keys = [text for node in nodes if isinstance(node, ast.Dict) for text in _texts(node.keys)]
+    return [
+        *(text for text in _texts(nodes) if _OPERATOR.fullmatch(text)),
+        *(key for key in keys if _FIELD_PATH.fullmatch(key)),
+    ]
 
 
-def _texts(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+def _texts(nodes: Iterable[ast.AST | None]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 

@@ -55,7 +55,7 @@ def signed_in(stack: Stack, environment: dict[str, str]) -> Iterator[SignedIn]:
         "CLUSTERSKILLS_OIDC_JWKS_URL": oidc["jwks_url"],
         "CLUSTERSKILLS_OIDC_TOKEN_URL": oidc["token_url"],
         "CLUSTERSKILLS_IDENTITY_ADMIN_URL": oidc["issuer"].replace("/realms/", "/admin/realms/"),
-        "CLUSTERSKILLS_IDENTITY_CLIENT_SECRET": stack.client_secret("directory-admin"),
+        "CLUSTERSKILLS_IDENTITY_CLIENT_SECRET": stack.client_secret("identity-directory"),
         "CLUSTERSKILLS_DATABASE_PREFIX": f"t{uuid.uuid4().hex[:10]}_",
     }
     with pytest.MonkeyPatch.context() as patch:

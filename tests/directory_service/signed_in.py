@@ -64,8 +64,8 @@ class SignedIn:
     def identity(self) -> Identity:
         """The realm, by the directory's own client."""
         oidc = self.stack.facts["oidc"]
-        secret = self.stack.client_secret("directory-admin")
-        credentials = ClientCredentials(oidc["token_url"], "directory-admin", secret)
+        secret = self.stack.client_secret("identity-directory")
+        credentials = ClientCredentials(oidc["token_url"], "identity-directory", secret)
         return Identity(oidc["issuer"].replace("/realms/", "/admin/realms/"), credentials)
 
     def leave(self) -> None:

@@ -6,7 +6,7 @@ import json
 import zipfile
 from typing import Any
 
-from services.directory_service.app import make_plan
+from services.directory_service.app import FRAME
 from services.directory_service.handlers import about_people
 from shared.bus.inbox import Inbox
 from shared.clock import new_id, utc_now
@@ -23,7 +23,7 @@ def tell(desk: Desk, kind: type[Event], person: str) -> None:
     values = {name: getattr(event, name) for name in event.__dataclass_fields__} | {"person_id": person}
     record = incoming(kind(**{**values, kind.KEY: new_id()}), 1)
     house = desk.app.extensions["house"]
-    for subscription in make_plan(house).subscriptions:
+    for subscription in FRAME.wire(house).subscriptions:
         Inbox(house.client, desk.database, "/directory", subscription).take([record])
 
 

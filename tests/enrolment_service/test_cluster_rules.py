@@ -1,5 +1,7 @@
 """What clusters' settings mean to applications of their people."""
 
+from typing import Any
+
 from shared.schemas.directory import OrganisationChanged, OrganisationRegistered, OrganisationSuspended, PortalChanged
 from tests.enrolment_service.conftest import EMPLOYER, HOST, Service
 
@@ -38,7 +40,7 @@ def test_a_cluster_that_asks_no_longer_lets_its_people_in_again(service: Service
 
 
 def test_nobody_enrols_with_a_suspended_provider_or_employer_until_it_acts_again(service: Service) -> None:
-    facts = {"type": "sme", "legal_name": "Werk", "country": "DE"}
+    facts: dict[str, Any] = {"type": "sme", "legal_name": "Werk", "country": "DE"}
     provider, employer = "provider-suspended", "employer-suspended"
     service.feed(*(OrganisationRegistered(organisation_id=one, **facts) for one in (provider, employer)))
     session_id, worker = service.session(provider_id=provider), service.person()

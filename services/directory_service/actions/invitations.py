@@ -14,11 +14,11 @@ from services.directory_service.domain import access, invitation
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import InvitationCriteria
 from services.directory_service.domain.invitation import INVITED, Invitation
-from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.store import Store, not_found
-from shared.errors import Violation
+from shared.errors import Violation, refuse
+from shared.versioned import require_version
 
 LEAST_PASSWORD: Final = 12
 

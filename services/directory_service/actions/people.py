@@ -9,11 +9,11 @@ from services.directory_service.actions.shelf import Ask
 from services.directory_service.domain import access, invitation, person, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import PersonCriteria
-from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment
 from services.directory_service.store import Store, not_found
-from shared.errors import Conflict, Forbidden, Violation
+from shared.errors import Conflict, Forbidden, Violation, refuse
+from shared.versioned import require_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class People:
                 return []
             return self._store.people_like(criteria.q, cluster_id, employers, self._now().date(), limit)
         if employers is None:
-            return self._store.page(Person, PersonCriteria(cluster=cluster_id), actor, after, limit)
+            return self._store.page(Person, PersonCriteria(cluster=cluster_id), None, after, limit)
         return self._store.employees_page(employers, cluster_id, self._now().date(), after, limit)
 
     def index_names(self, most: int) -> int:

@@ -10,10 +10,10 @@ from services.directory_service.adapters import identity
 from services.directory_service.domain import access, program
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import ProgramCriteria
-from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.program import KINDS, Program
 from services.directory_service.store import Store, not_found
-from shared.errors import Violation
+from shared.errors import Violation, refuse
+from shared.versioned import require_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,10 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime
 from typing import Any
 
-from services.directory_service.domain.kept import refuse
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.store import Store
-from shared.errors import NotFound, Violation
+from shared.errors import NotFound, Violation, refuse
 
 Ask = Callable[[Hashable], Any]
 """Puts a question that is answered outside of the database, before the commit."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.directory_service.domain.kept import Kept, refuse
 from services.directory_service.domain.person import Person
-from shared.errors import Conflict, IllegalTransition, Violation
+from shared.errors import Conflict, IllegalTransition, Violation, refuse
+from shared.versioned import Versioned
 
 ROLES: Final = ("worker", "trainer", "reviewer", "hr", "manager")
 OF_ORGANISATIONS: Final = frozenset({"worker", "trainer", "hr"})
@@ -17,7 +17,7 @@ LASTS: Final = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invitation(Kept):
+class Invitation(Versioned):
     """A person may sign in as `role`, for these organisations. `status`: invited, accepted, withdrawn or expired."""
 
     cluster_id: str

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from services.directory_service.domain.kept import Kept, blank, refuse
-from shared.errors import IllegalTransition, Violation
+from services.directory_service.domain.checks import blank
+from shared.errors import IllegalTransition, Violation, refuse
+from shared.versioned import Versioned
 
 ACTIVE, ENDED = "active", "ended"
 
@@ -30,7 +31,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Program(Kept):
+class Program(Versioned):
     """A program that calls the API with a key of its own. `id` names it here and at the identity provider."""
 
     name: str
