@@ -18,6 +18,7 @@ _COMMANDS = {
     "stack": "clusterskills.stack",
     "demo": "clusterskills.demo",
     "events": "clusterskills.events",
+    "skills": "clusterskills.skills",
     "token": "clusterskills.token",
 }
 

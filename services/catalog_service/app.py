@@ -4,8 +4,11 @@ from collections.abc import Callable
 
 from services.catalog_service import handlers, timers
 from services.catalog_service.actions import Actions
+from services.catalog_service.actions.skills import SkillsDesk
+from services.catalog_service.adapters.vocabulary import Vocabulary
 from services.catalog_service.api import Parts, make_door
 from services.catalog_service.store import SERVICE, Store
+from services.catalog_service.store.skills import Skills
 from shared.bus.worker import Plan
 from shared.clock import Clock, Ids, new_id, utc_now
 from shared.http.app import ServiceApp
@@ -19,7 +22,13 @@ def create_app(*, clock: Clock = utc_now, ids: Ids = new_id) -> ServiceApp:
     """The HTTP application, for gunicorn."""
     house = House(SERVICE, clock=clock)
     acting = _acting(ids)
-    parts = Parts(writing=acting, reading=lambda: acting(house.work()))
+    skills = Skills(house.database)
+    vocabulary = Vocabulary(lambda: skills)
+    parts = Parts(
+        writing=acting,
+        reading=lambda: acting(house.work()),
+        skills=lambda: SkillsDesk(skills, vocabulary, ids),
+    )
     return house.app([make_door(parts), operations_door(_plan(house, acting), clock)])
 
 

@@ -88,6 +88,13 @@ class OutcomeBody(Schema):
     reuse_level = _one_of(words.REUSE_LEVELS, allow_none=True)
 
 
+class AlignmentBody(Schema):
+    """What the course is about, in the words of a framework."""
+
+    framework = fields.String(required=True, validate=validate.Length(1, 40))
+    code = _text(300, required=True, metadata={"description": "ESCO: the URI of the skill"})
+
+
 class CoursePatch(Schema):
     """Content of a course that may change. Texts are by language (BCP 47)."""
 
@@ -100,6 +107,7 @@ class CoursePatch(Schema):
     homepage = _url(allow_none=True)
     isced_f = _text(4, allow_none=True, metadata={"description": "ISCED-F 2013; 9999 if unknown"})
     outcomes = _list(fields.Nested(OutcomeBody))
+    alignments = _list(fields.Nested(AlignmentBody), 100)
     skill_category = _one_of(
         words.SKILL_CATEGORIES,
         attribute="stated_skill_category",
@@ -145,6 +153,7 @@ class ContentView(Schema):
     homepage = fields.String(required=True, allow_none=True)
     isced_f = fields.String(required=True)
     outcomes = fields.List(fields.Nested(OutcomeBody), required=True)
+    alignments = fields.List(fields.Nested(AlignmentBody), required=True)
     skill_category = fields.String(required=True)
     pillar = fields.String(required=True, allow_none=True)
     job_roles = fields.List(fields.String(), required=True)
@@ -309,3 +318,65 @@ class SessionQuery(Schema):
     mode = _one_of(words.MODES)
     from_ = Moment(data_key="from", metadata={"description": "Starts then or later"})
     to = Moment(metadata={"description": "Starts before then"})
+
+
+# -- skills
+
+_FRAMEWORK = r"^[a-z][a-z0-9-]{1,39}$"
+
+
+def _framework(**options: Any) -> fields.String:
+    return fields.String(validate=validate.Regexp(_FRAMEWORK), **options)
+
+
+def _by_language() -> fields.Dict:
+    return fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class FrameworkView(Schema):
+    """A vocabulary of skills."""
+
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+    version = fields.String(required=True)
+    source = fields.String(required=True)
+    licence = fields.String(required=True)
+    languages = fields.List(fields.String(), required=True)
+    concepts = fields.Integer(required=True, metadata={"description": "How many are offered"})
+    complete = fields.Boolean(required=True, metadata={"description": "False: only a part of it is here"})
+    cluster_id = fields.String(required=True, allow_none=True, metadata={"description": "Whose own it is"})
+
+
+class FrameworkQuery(Schema):
+    """What is said of a cluster's own framework beside its table."""
+
+    name = _text(200, required=True)
+    version = _text(40, required=True)
+    source = _text(500)
+    licence = _text(500)
+
+
+class SkillView(Schema):
+    """A concept of a framework. `label` is in the asked language, where there is one."""
+
+    framework = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "ESCO: the URI"})
+    label = fields.String(required=True)
+    kind = fields.String(required=True, metadata={"description": "skill, knowledge, competence, area or the like"})
+    status = fields.String(required=True, metadata={"description": "released or replaced"})
+    labels = _by_language()
+    alternatives = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
+    descriptions = _by_language()
+    broader = fields.List(fields.String(), required=True)
+    narrower = fields.List(fields.String(), required=True)
+    replaced_by = fields.List(fields.String(), required=True)
+    collections = fields.List(fields.String(), required=True, metadata={"description": "ESCO: digital, green, ..."})
+    reuse_level = fields.String(required=True, allow_none=True)
+
+
+class SkillQuery(Schema):
+    """Which skills."""
+
+    q = _text(200, metadata={"description": "Words of a label or another name, or their beginnings; one typo each"})
+    framework = _framework(metadata={"description": "Without it: with q all, else esco"})
+    language = _text(35, load_default="en", metadata={"description": "Of the words, and of `label`"})

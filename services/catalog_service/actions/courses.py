@@ -1,6 +1,6 @@
 """Courses: written, reviewed, published, revised, retired, found."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +8,9 @@ from services.catalog_service.domain import course, naming
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.course import DRAFT, PUBLISHED, Course, CourseVersion
 from services.catalog_service.domain.kept import Actor, require_version
+from services.catalog_service.domain.skills import unknown_alignments
 from services.catalog_service.store import Store, not_found
-from shared.errors import Conflict
+from shared.errors import Conflict, Violation
 
 _Decide = Callable[[Course], tuple[Course, list[Any]]]
 
@@ -130,8 +131,15 @@ class Courses:
         return self._store.save(course.rewrite(begun, changes, actor, self._fitness(begun)))
 
     def _fitness(self, found: Course) -> course.Fitness:
-        """Asks the copies of organisations and grants."""
-        return lambda content: naming.unfit(content, *self._store.copies.named(found.id, found.cluster_id, content))
+        """Asks the copies of organisations and grants, and the vocabularies."""
+
+        def unfit(content: Content) -> Iterator[Violation]:
+            yield from naming.unfit(content, *self._store.copies.named(found.id, found.cluster_id, content))
+            if content.alignments:
+                known = self._store.skills.known((one.framework, one.code) for one in content.alignments)
+                yield from unknown_alignments(content.alignments, self._store.skills.frameworks(), known)
+
+        return unfit
 
     def _with_number(self, actor: Actor, external_id: str, provider_id: str) -> list[Course]:
         return self._store.courses_with_number(actor.cluster_id, provider_id, external_id)

@@ -6,10 +6,12 @@ from typing import Any
 
 from services.catalog_service.actions import Actions
 from services.catalog_service.actions.sessions import Guest
+from services.catalog_service.actions.skills import SkillsDesk
 from services.catalog_service.domain.content import FIELD_UNKNOWN, Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion
 from services.catalog_service.domain.kept import Actor, Kept
 from services.catalog_service.domain.session import Session
+from services.catalog_service.domain.skills import Alignment
 from shared.auth.caller import Caller
 from shared.auth.visibility import is_cluster_wide
 from shared.errors import Forbidden
@@ -23,10 +25,11 @@ _LISTS = ("job_roles", "prerequisites", "audience", "trainer_ids", "eligible_clu
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`writing` makes the actions of a unit of work, `reading` those of a fresh one."""
+    """`writing` makes the actions of a unit of work, `reading` those of a fresh one; `skills` those of vocabularies."""
 
     writing: Callable[[UnitOfWork], Actions]
     reading: Callable[[], Actions]
+    skills: Callable[[], SkillsDesk]
 
 
 def actor_of(call: Call) -> Actor:
@@ -66,6 +69,8 @@ def content_facts(body: Mapping[str, Any]) -> dict[str, Any]:
     facts = _tuples(body)
     if "outcomes" in facts:
         facts["outcomes"] = tuple(Outcome(**outcome) for outcome in facts["outcomes"])
+    if "alignments" in facts:
+        facts["alignments"] = tuple(Alignment(**alignment) for alignment in facts["alignments"])
     if "isced_f" in facts:
         facts["isced_f"] = facts["isced_f"] or FIELD_UNKNOWN
     return facts

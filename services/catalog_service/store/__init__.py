@@ -13,7 +13,9 @@ from services.catalog_service.domain.content import Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion, version_id
 from services.catalog_service.domain.kept import Kept
 from services.catalog_service.domain.session import OPEN, Session
+from services.catalog_service.store import skills
 from services.catalog_service.store.copies import COPIES, ORGANISATIONS, Copies
+from services.catalog_service.store.skills import Skills
 from shared.bus.generations import ReadModel
 from shared.errors import NotFound
 from shared.schemas.event import Event
@@ -60,6 +62,7 @@ SERVICE = Service(
             _index("search.skills", name="skills", only=_LISTED),
             _index("provider_id", "_id", name="provider", only=_LISTED),
         ],
+        **skills.INDEXES,
         "course_versions": [_index("course_id", "number", name="course", unique=True)],
         "sessions": [
             _index("course_id", "order", "_id", name="course"),
@@ -81,6 +84,7 @@ class Store:
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
         self.copies = Copies(work)
+        self.skills = Skills(work.database)
 
     def get(self, kind: type[K], thing_id: str) -> K:
         """The thing with this id. Raises NotFound."""
