@@ -27,6 +27,7 @@ from services.portal.sealed import Seal
 from services.portal.sessions import Sessions
 from services.portal.settings import OidcSettings, PortalSettings
 from services.portal.site import Portal, origin_of
+from services.portal.uploads import Uploads
 from shared import logs, metrics, settings, tracing
 from shared.auth.keys import RemoteKeys
 from shared.clock import Clock, utc_now
@@ -57,6 +58,7 @@ def _furnish(ours: PortalSettings, clock: Clock) -> House:
     oidc, mongo = _read(OidcSettings), _read(MongoSettings)
     seal = Seal(ours.session_secret)
     client = connect(mongo.mongo_url)
+    database = open_database(client, mongo, _NAME)
     http = httpx.Client(trust_env=False, follow_redirects=False, headers={"User-Agent": "clusterskills-portal"})
     documented = {
         "catalog": ours.catalog_url,
@@ -69,7 +71,8 @@ def _furnish(ours: PortalSettings, clock: Clock) -> House:
         frontend=Frontend(ours.frontend_dir),
         partnerships=Partnerships.read(ours.partnerships_file),
         seal=seal,
-        sessions=Sessions(open_database(client, mongo, _NAME), seal, clock),
+        sessions=Sessions(database, seal, clock),
+        uploads=Uploads(database, seal, clock),
         provider=Provider(oidc, http, RemoteKeys(oidc.oidc_jwks_url, patience_seconds=2), clock),
         catalog=Catalog(http, ours.catalog_url),
         certificates=Certificates(http, ours.certificate_url),

@@ -14,6 +14,7 @@ from services.portal.platform import Platform
 from services.portal.sealed import Seal
 from services.portal.sessions import Sessions
 from services.portal.settings import PortalSettings
+from services.portal.uploads import Uploads
 from shared.clock import Clock
 from shared.storage.mongo import Mongo
 
@@ -29,6 +30,7 @@ class House:
     partnerships: Partnerships
     seal: Seal
     sessions: Sessions
+    uploads: Uploads
     provider: Provider
     catalog: Catalog
     certificates: Certificates

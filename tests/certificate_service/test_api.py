@@ -110,7 +110,7 @@ def test_a_share_link_opens_the_credential_until_it_is_ended(service: Service) -
     share = service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=service.worker(person)).json
     path = f"/credentials/{certificate.id}"
 
-    assert share["url"].endswith(f"{path}?secret={share['secret']}")
+    assert share["url"].endswith(f"/verify/{certificate.id}?secret={share['secret']}")
     assert "credentialSubject" in service.get(path, secret=share["secret"]).json
     assert "credentialSubject" not in service.get(path, secret="guessed").json
     assert "credentialSubject" not in service.get(f"/credentials/{service.issue().id}", secret=share["secret"]).json
@@ -139,6 +139,25 @@ def test_the_secret_of_a_share_link_is_kept_nowhere_and_told_again_to_the_same_r
     assert any(first.json["id"] in document and "idempotency" not in document for document in kept)
     assert not [document for document in kept if secret in document]
     assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=secret).json
+
+
+def test_a_share_link_expires_and_the_holder_sees_all_of_theirs(service: Service) -> None:
+    person = service.person()
+    certificate = service.issue(person)
+    path, who = f"/v1/certificates/{certificate.id}/shares", service.worker(person)
+    short, long = (service.client.post(path, json={"days": days}, headers=who).json for days in (1, 30))
+    service.client.delete(f"{path}/{long['id']}", headers=who)
+    listed = service.client.get(path, headers=who).json["items"]
+
+    assert [one["id"] for one in listed] == [long["id"], short["id"]]
+    assert [one["ended_at"] is None for one in listed] == [False, True]
+    assert not {"secret", "url", "hash"} & set(listed[0])
+    assert short["expires_at"][:10] == (utc_now() + timedelta(days=1)).date().isoformat()
+    assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=short["secret"]).json
+    service.house.database["shares"].update_one({"_id": short["id"]}, {"$set": {"expires_at": utc_now()}})
+    assert "credentialSubject" not in service.get(f"/credentials/{certificate.id}", secret=short["secret"]).json
+    assert service.client.get(path, headers=service.manager()).status_code == 404
+    assert service.client.post(path, json={"days": 366}, headers=who).status_code == 422
 
 
 def test_only_the_holder_shares(service: Service) -> None:
@@ -374,6 +393,29 @@ def test_an_address_is_verified_without_telling_the_name(service: Service) -> No
     assert service.verify(url=share["url"].replace("https://localhost:8443", "http://localhost:8080"))["verified"]
 
 
+def test_the_page_of_a_certificate_and_upper_case_letters_name_it_too(service: Service) -> None:
+    person = service.person("Ana", "Sanz")
+    certificate = service.issue(person)
+    share = service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=service.worker(person)).json
+    page, secret = share["url"].split("?")
+    shouted = page.upper().replace("/VERIFY/", "/verify/").replace("HTTPS", "https")
+
+    assert service.verify(url=page)["verified"]
+    assert service.verify(url=f"{shouted}?{secret}")["certificate"]["holder"] == "Ana Sanz"
+    assert service.verify(url=page.replace("/verify/", "/certificates/"))["checks"][0]["code"] == "OTHER_SITE"
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/vc", "application/ld+json"])
+def test_a_bare_credential_is_taken(service: Service, media_type: str) -> None:
+    person = service.person()
+    credential = service.credential(service.issue(person).id, person)
+    answer = service.client.post("/v1/verifications", data=json.dumps(credential), content_type=media_type)
+
+    assert answer.status_code == 200, answer.json
+    assert answer.json["verified"]
+    assert {check["code"] for check in answer.json["checks"]} == {"HOLDS"}
+
+
 @pytest.mark.parametrize(
     "question",
     [
@@ -406,6 +448,7 @@ def test_a_foreign_issuer_is_told_to_be_asked_elsewhere(service: Service) -> Non
 
     assert lines["issuer"]["ok"] is False
     assert "none of this site" in lines["issuer"]["reason"]
+    assert (lines["issuer"]["code"], lines["signature"]["code"]) == ("OTHER_ISSUER", "NOT_CHECKED")
     assert lines["signature"]["ok"] is None
 
 

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.certificate_service import domain
@@ -15,6 +15,7 @@ from services.certificate_service.domain import Certificate, Holder, Person, Pla
 from services.certificate_service.store import Store, Stored
 from services.certificate_service.store.certificates import Sealed
 from services.certificate_service.store.feed import Filters, Scope
+from services.certificate_service.store.shares import Share
 from shared.auth.caller import Caller
 from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, sees_whole
 from shared.clock import Clock, Ids
@@ -168,12 +169,17 @@ class Certificates:
 
     # -- share links
 
-    def share(self, caller: Caller, certificate_id: str) -> str:
-        """A link that opens the credential for whoever has its secret: its id. Only the holder makes one."""
+    def share(self, caller: Caller, certificate_id: str, days: int) -> Share:
+        """A link that opens the credential for whoever has its secret, for so many days. Only the holder makes one."""
         self._own(caller, certificate_id)
         share_id = self._ids()
-        self._store.shares.add(share_id, certificate_id, self.share_secret(certificate_id, share_id))
-        return share_id
+        secret, until = self.share_secret(certificate_id, share_id), self._now() + timedelta(days=days)
+        return self._store.shares.add(share_id, certificate_id, secret, until)
+
+    def shares(self, caller: Caller, certificate_id: str) -> list[Share]:
+        """The holder's links of a certificate, the newest first, those that are over too."""
+        self._own(caller, certificate_id)
+        return self._store.shares.of(certificate_id)
 
     def share_secret(self, certificate_id: str, share_id: str) -> str:
         """The secret of a share link: made of its id, so that a repeated request can be told it and nobody keeps it."""
@@ -197,7 +203,7 @@ class Certificates:
         """Whether this is the secret of a share link that has not been ended, or the QR's."""
         if hmac.compare_digest(secret.encode(), self.qr_secret(certificate_id).encode()):
             return True
-        return self._store.shares.opens(certificate_id, secret)
+        return self._store.shares.opens(certificate_id, secret, self._now())
 
     def _own(self, caller: Caller, certificate_id: str) -> None:
         certificate = self._store.certificates.get(certificate_id).value
