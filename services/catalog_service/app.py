@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 from services.catalog_service import handlers, timers
 from services.catalog_service.actions import Actions
+from services.catalog_service.actions.searching import SearchDesk
 from services.catalog_service.actions.skills import SkillsDesk
+from services.catalog_service.adapters.shelf import Shelf
 from services.catalog_service.adapters.vocabulary import Vocabulary
 from services.catalog_service.api import Parts, make_door
 from services.catalog_service.store import SERVICE, Store
+from services.catalog_service.store.offers import Offers
 from services.catalog_service.store.skills import Skills
 from shared.bus.worker import Plan
 from shared.clock import Clock, Ids, new_id, utc_now
@@ -24,12 +27,18 @@ def create_app(*, clock: Clock = utc_now, ids: Ids = new_id) -> ServiceApp:
     acting = _acting(ids)
     skills = Skills(house.database)
     vocabulary = Vocabulary(lambda: skills)
+    shelf = Shelf(house.database, lambda: Offers(house.work()), house.closing)
+    shelf.start(house.wait)
+    searches = SearchDesk(shelf.index, skills, lambda: Store(house.work()))
     parts = Parts(
         writing=acting,
         reading=lambda: acting(house.work()),
         skills=lambda: SkillsDesk(skills, vocabulary, ids),
+        searches=lambda: searches,
     )
-    return house.app([make_door(parts), operations_door(_plan(house, acting), clock)])
+    app = house.app([make_door(parts), operations_door(_plan(house, acting), clock)])
+    app.extensions["shelf"] = shelf
+    return app
 
 
 def run_worker() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from services.catalog_service.domain import content as words
+from services.catalog_service.domain.found import SORTS
 from services.catalog_service.domain.session import STATUSES as SESSION_STATUSES
 from shared.http.ids import Ids
 
@@ -198,9 +199,9 @@ class CourseQuery(Schema):
     """Which courses; published ones unless `mine`."""
 
     ids = Ids()
-    q = _text(200, metadata={"description": "Words, or their beginnings, in any language"})
+    q = _text(200, metadata={"description": "Words in any language: inflected, in part, with a typo, by another name"})
     skill = _text(300, metadata={"description": "ESCO URI or title, DigComp or GreenComp code"})
-    framework = _one_of(("esco", "digcomp", "greencomp"))
+    framework = fields.String(validate=validate.Regexp(r"^[a-z][a-z0-9-]{1,39}$"))
     category = _one_of(words.SKILL_CATEGORIES, metadata={"description": "digital and green include both"})
     pillar = _one_of(words.PILLARS)
     language = _text(35)
@@ -208,7 +209,19 @@ class CourseQuery(Schema):
     eqf = fields.Integer(validate=validate.Range(1, 8))
     provider = _reference()
     cluster = _reference()
-    sort = _one_of(("newest", "title", "workload"), load_default="newest")
+    country = fields.String(
+        validate=validate.Regexp(r"^[A-Z]{2}$"), metadata={"description": "Of the provider, ISO 3166 alpha-2"}
+    )
+    starts_from = Moment(data_key="from", metadata={"description": "A session that is open starts then or later"})
+    starts_before = Moment(data_key="to", metadata={"description": "and before then"})
+    max_price = fields.Float(
+        validate=validate.Range(0, _MOST), metadata={"description": "and costs so much in EUR at most, as stated"}
+    )
+    free_seats = _count(metadata={"description": "and has so many free seats at least"})
+    sort = _one_of(SORTS, metadata={"description": "relevance with q, newest without"})
+    facets = fields.Boolean(
+        load_default=False, metadata={"description": "Tell how many there are of each value, given the other filters"}
+    )
     mine = fields.Boolean(
         load_default=False, metadata={"description": "Of the own cluster, drafts too, by id; no other filter"}
     )

@@ -1,7 +1,8 @@
 """The catalogue alone: its real application on the real MongoDB, called as trainers and reviewers would."""
 
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -179,6 +180,19 @@ class Office:
         """Submit and publish what is drafted."""
         self.done(f"/v1/courses/{course_id}/submit", self.trainer(cluster_id))
         return self.done(f"/v1/courses/{course_id}/publish", self.reviewer(cluster_id))
+
+    def findable(self, *course_ids: str) -> None:
+        """Wait until the process has the courses in its index: they are offered."""
+        shelf = self.app.extensions["shelf"]
+        self.until(lambda: all(course_id in shelf.index() for course_id in course_ids))
+
+    @staticmethod
+    def until(seen: Callable[[], bool]) -> None:
+        """Wait for what every process sees within a second, if it has the machine to itself."""
+        end = time.monotonic() + 10
+        while not seen():
+            assert time.monotonic() < end, "it has not come yet"
+            time.sleep(0.01)
 
     def session(self, cluster_id: str, *steps: str, **terms: Any) -> str:
         """A session of a new course, taken through the steps."""

@@ -20,7 +20,6 @@ from tests.chaos.checker import Verdict
 from tests.chaos.desk import seat_desk_is_hurt
 from tests.chaos.probe import Counts
 
-
 DESK_OPERATIONS = 100_000
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from services.catalog_service.domain import course, naming
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.course import DRAFT, PUBLISHED, Course, CourseVersion
-from services.catalog_service.domain.criteria import CourseCriteria
 from services.catalog_service.domain.kept import Actor, require_version
 from services.catalog_service.domain.skills import unknown_alignments
 from services.catalog_service.store import Store, not_found
@@ -89,11 +88,6 @@ class Courses:
     def named(self, actor: Actor | None, ids: Sequence[str]) -> list[Course]:
         """Those of these that the caller may see, in the order of the ids."""
         return [c for c in self._store.named(Course, ids) if c.content is not None or _owns(actor, c)]
-
-    def search(self, criteria: CourseCriteria, sort: str, after: Any, limit: int) -> tuple[list[Course], Any]:
-        """Published courses, and the position of the last one when the page is full."""
-        found = self._store.search(criteria, sort, after, limit)
-        return found, self._store.course_position(found[-1], sort) if len(found) == limit else None
 
     def own(self, actor: Actor, after: str | None, limit: int) -> tuple[list[Course], Any]:
         """The cluster's own courses, drafts too."""

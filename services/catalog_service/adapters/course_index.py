@@ -5,8 +5,8 @@ Fields: `title`, `skills` (labels and other names of what the course teaches), `
 the course's id, so that no two are alike and a page goes on where the last one ended, whatever came or went meanwhile.
 """
 
-import threading
 from base64 import b64decode, b64encode
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import tantivy
 from rapidfuzz import fuzz, process
-from tantivy import FieldType, Occur, Order, Query
+from tantivy import Occur, Order, Query
 
 from services.catalog_service.adapters.synonyms import synonyms
 from services.catalog_service.adapters.words import folded, parts, telling, terms, words
@@ -40,6 +40,8 @@ _MOST_BY_RELEVANCE: Final = 250
 _KEY_BYTES: Final = 4
 _LATEST: Final = 10**15
 _TYPO_FROM: Final = 4
+_SLACK: Final = 50
+"""So many courses may have come before a page while somebody read the one before it, without a second look."""
 
 
 class CourseIndex:
@@ -52,7 +54,7 @@ class CourseIndex:
         self._offers: dict[str, Offer] = {}
         self._ids: dict[int, str] = {}
         self._spoken: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._found: frozenset[str] = frozenset()
 
     # -- keeping in step
 
@@ -75,6 +77,10 @@ class CourseIndex:
         """From now on searches see it."""
         self._writer.commit()
         self._index.reload()
+        self._found = frozenset(self._offers)
+
+    def __contains__(self, course_id: str) -> bool:
+        return course_id in self._found
 
     def __len__(self) -> int:
         return len(self._offers)
@@ -176,12 +182,13 @@ class CourseIndex:
     # -- filters
 
     def _with(self, query: Query, filters: Mapping[str, Sequence[str]], suitable: Query | None) -> Query:
-        musts = [self._any(name, values) for name, values in filters.items() if values]
+        musts = [self._any("names" if name == "skill" else name, values) for name, values in filters.items() if values]
         musts += [] if suitable is None else [suitable]
         return Query.boolean_query([(Occur.Must, one) for one in (query, *musts)]) if musts else query
 
     def _any(self, facet: str, values: Sequence[str]) -> Query:
-        return Query.const_score_query(Query.term_set_query(self._schema, facet, list(values)), 0.0)
+        wanted = [folded(value) for value in values] if facet == "names" else list(values)
+        return Query.const_score_query(Query.term_set_query(self._schema, facet, wanted), 0.0)
 
     def _with_runs(self, search: Search) -> Query | None:
         """The courses with a run that suits; None: it does not matter."""
@@ -209,16 +216,25 @@ class CourseIndex:
         position = b64encode(shown + b"".join(map(_short, fresh))).decode() if more else None
         return ids, result.count, position
 
-    def _by_order(self, searcher: tantivy.Searcher, query: Query, search: Search) -> tuple[list[str], int, str | None]:
-        order = _ORDERS.get(search.sort, "by_newest")
-        counted: Any = searcher.search(query, limit=1, count=True)
-        rest = query
-        if search.after:
-            beyond = Query.range_query(self._schema, order, FieldType.Text, search.after, None, include_lower=False)
-            rest = Query.boolean_query([(Occur.Must, query), (Occur.Must, beyond)])
-        hits = searcher.search(rest, limit=search.limit, count=False, order_by_field=order, order=Order.Asc).hits
-        keys = [str(key) for key, _ in hits]
-        return [key.rpartition("\0")[2] for key in keys], counted.count, keys[-1] if len(keys) == search.limit else None
+    def _by_order(self, searcher: tantivy.Searcher, query: Query, search: Search) -> tuple[list[str], int, Any]:
+        """What comes behind the key that the last page ended with, wherever that stands by now."""
+        after, before = search.after or ("", 0)
+        wanted = before + search.limit + (_SLACK if before else 0)
+        order = _ORDERS.get(search.sort, _ORDERS[NEWEST])
+        while True:
+            result = self._ordered(searcher, query, order, wanted)
+            keys = [key for key, _ in result.hits]
+            start = bisect_right(keys, after)
+            if len(keys) - start >= search.limit or len(keys) < wanted:
+                break
+            wanted *= 2
+        page = keys[start : start + search.limit]
+        position = [page[-1], start + len(page)] if len(page) == search.limit else None
+        return [key.rpartition("\0")[2] for key in page], result.count, position
+
+    @staticmethod
+    def _ordered(searcher: tantivy.Searcher, query: Query, order: str, limit: int) -> Any:
+        return searcher.search(query, limit=limit, count=True, order_by_field=order, order=Order.Asc)
 
     # -- facets
 
@@ -247,6 +263,7 @@ _ORDERS: Final = {NEWEST: "by_newest", TITLE: "by_title", WORKLOAD: "by_workload
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("names", tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("key", fast=True)
     for name in FACETS:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
@@ -263,6 +280,8 @@ def _document(offer: Offer) -> tantivy.Document:
     document = tantivy.Document()
     document.add_text("id", offer.id)
     document.add_unsigned("key", _key(offer.id))
+    for skill in offer.names:
+        document.add_text("names", folded(skill))
     for name, values in offer.facets.items():
         for value in values:
             document.add_text(name, value)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.catalog_service.actions import Actions
+from services.catalog_service.actions.searching import SearchDesk
 from services.catalog_service.actions.sessions import Guest
 from services.catalog_service.actions.skills import SkillsDesk
 from services.catalog_service.domain.content import FIELD_UNKNOWN, Content, Outcome
@@ -25,11 +26,13 @@ _LISTS = ("job_roles", "prerequisites", "audience", "trainer_ids", "eligible_clu
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`writing` makes the actions of a unit of work, `reading` those of a fresh one; `skills` those of vocabularies."""
+    """`writing` makes the actions of a unit of work, `reading` those of a fresh one; `skills` those of vocabularies,
+    `searches` those of the index."""
 
     writing: Callable[[UnitOfWork], Actions]
     reading: Callable[[], Actions]
     skills: Callable[[], SkillsDesk]
+    searches: Callable[[], SearchDesk]
 
 
 def actor_of(call: Call) -> Actor:

@@ -37,7 +37,7 @@ class Run:
 class Offer:
     """A published course as the search sees it. `texts` are (language, text) by their weight: title, skills, body.
 
-    `facets` has the course's values of each of FACETS, as they are asked for.
+    `facets` has the course's values of each of FACETS, as they are asked for; `names` all that its skills can be asked for by.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Offer:
     workload: float | None
     texts: Mapping[str, tuple[tuple[str, str], ...]]
     facets: Mapping[str, tuple[str, ...]]
+    names: tuple[str, ...] = ()
     runs: tuple[Run, ...] = ()
 
     @property
@@ -69,7 +70,7 @@ class Search:
     text: str = ""
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     starts_from: datetime | None = None
-    starts_to: datetime | None = None
+    starts_before: datetime | None = None
     max_price: Decimal | None = None
     free_seats: int | None = None
     sort: str = RELEVANCE
@@ -80,14 +81,14 @@ class Search:
     @property
     def about_runs(self) -> bool:
         """Whether it matters when a course runs, what it costs, or whether a seat is free."""
-        return any(one is not None for one in (self.starts_from, self.starts_to, self.max_price, self.free_seats))
+        return any(one is not None for one in (self.starts_from, self.starts_before, self.max_price, self.free_seats))
 
     def suits(self, run: Run) -> bool:
         """Whether a run is what is asked for."""
         begins = run.starts_at
         if self.starts_from is not None and (begins is None or begins < self.starts_from):
             return False
-        if self.starts_to is not None and (begins is None or begins >= self.starts_to):
+        if self.starts_before is not None and (begins is None or begins >= self.starts_before):
             return False
         if self.max_price is not None and (run.price is None or run.price > self.max_price):
             return False
