@@ -36,6 +36,7 @@ def take(
     mongo: Annotated[str | None, typer.Option(help="Instead of --data: the catalogue's MongoDB.")] = None,
     prefix: Annotated[str, typer.Option(help="With --mongo: start of the database names.")] = "clusterskills_",
     version: Annotated[str | None, typer.Option(help="Where the files do not name it.")] = None,
+    suggest: Annotated[bool, typer.Option(help="Let skills be suggested by meaning, too.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Take the official download of ESCO, any version. What it no longer has is kept for the courses that name it."""
@@ -47,13 +48,23 @@ def take(
         _refuse(str(error))
     client = connect(settings.mongo_url)
     try:
-        counts = Skills(open_database(client, settings, "catalog")).replace(
-            _esco(download), download.concepts, new_id()
-        )
+        skills, import_id = Skills(open_database(client, settings, "catalog")), new_id()
+        counts = skills.replace(_esco(download), download.concepts, import_id)
+        told = {"version": download.version, **counts, "seconds": round(time.monotonic() - begun, 1)}
+        typer.echo(json.dumps(told) if as_json else _SENTENCE.format(**told))
+        if suggest:
+            typer.echo("The sentence model reads the labels, for suggestions: half a minute or more.", err=True)
+            _read_labels(skills, import_id)
     finally:
         client.close()
-    told = {"version": download.version, **counts, "seconds": round(time.monotonic() - begun, 1)}
-    typer.echo(json.dumps(told) if as_json else _SENTENCE.format(**told))
+
+
+def _read_labels(skills: Skills, import_id: str) -> None:
+    from services.catalog_service.adapters import meaning  # the model is large
+
+    concepts = list(skills.released(ESCO))
+    vectors = meaning.packed(meaning.encode([meaning.wording(concept) for concept in concepts]))
+    skills.keep_vectors([concept.id for concept in concepts], vectors, import_id)
 
 
 _SENTENCE = (

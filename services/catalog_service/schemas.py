@@ -393,3 +393,32 @@ class SkillQuery(Schema):
     q = _text(200, metadata={"description": "Words of a label or another name, or their beginnings; one typo each"})
     framework = _framework(metadata={"description": "Without it: with q all, else esco"})
     language = _text(35, load_default="en", metadata={"description": "Of the words, and of `label`"})
+
+
+class SuggestBody(Schema):
+    """The text of a course."""
+
+    title = _text(300, required=True)
+    description = fields.String(load_default="", validate=validate.Length(max=20_000))
+    language = _text(35, required=True)
+    limit = fields.Integer(load_default=10, validate=validate.Range(1, 50))
+
+
+class ReasonView(Schema):
+    """Why a skill is proposed: words of the text that name it, or that the text means something near it."""
+
+    words = fields.List(fields.String(), required=True)
+    meaning = fields.Boolean(required=True)
+
+
+class SuggestionView(SkillView):
+    """A skill that is proposed, with how sure that is, from 0 to 1."""
+
+    score = fields.Float(required=True)
+    reason = fields.Nested(ReasonView, required=True)
+
+
+class SuggestionsView(Schema):
+    """Surest first."""
+
+    items = fields.List(fields.Nested(SuggestionView), required=True)

@@ -129,7 +129,7 @@ def _import(office: Office, folder: Path) -> dict[str, object]:
     """By the command, into the office's database."""
     prefix = office.house.database.name.removesuffix("catalog")
     url = os.environ["CLUSTERSKILLS_MONGO_URL"]
-    arguments = ["skills", "import", str(folder), "--mongo", url, "--prefix", prefix, "--json"]
+    arguments = ["skills", "import", str(folder), "--mongo", url, "--prefix", prefix, "--json", "--no-suggest"]
     done = CliRunner().invoke(build(["skills"]), arguments)
     assert done.exit_code == 0, done.output
     return dict(json.loads(done.stdout))
@@ -202,6 +202,22 @@ def test_no_course_of_the_demo_names_a_code_whose_scope_note_means_something_els
     named = [str(one.esco_uri).rpartition("/")[2] for course in seed.courses() for one in course.learning_outcomes]
 
     assert not [code for code in named if code.startswith(tuple(MISREAD))]
+
+
+def test_skills_are_suggested_for_a_text_in_any_language_with_reasons(office: Office) -> None:
+    trainer = office.trainer(office.cluster())
+    body = {
+        "title": "SPS-Programmierung für Einsteiger",
+        "description": "Programme für ein Förderband.",
+        "language": "de",
+    }
+    answer = office.call("POST", "/v1/skills/suggest", trainer, body)
+    first = answer.body["items"][0]
+
+    assert (answer.status, first["label"]) == (200, "programmable logic controller")
+    assert "sps" in first["reason"]["words"]
+    assert len(answer.body["items"]) == 10
+    assert office.call("POST", "/v1/skills/suggest", None, body).status == 401
 
 
 def test_a_folder_without_skills_is_refused_with_what_is_missing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final
 
+from services.catalog_service.adapters.suggesting import Suggestion
 from services.catalog_service.adapters.vocabulary import Vocabulary
 from services.catalog_service.domain.kept import Actor, refuse
 from services.catalog_service.domain.languages import well_formed
@@ -47,6 +48,13 @@ class SkillsDesk:
         skip = int(asked.at or 0)
         ids = self._vocabulary.index().find(asked.text, asked.language, asked.framework, asked.limit, skip)
         return self._skills.named(ids), skip + asked.limit if len(ids) == asked.limit else None
+
+    def suggest(self, title: str, text: str, language: str, limit: int) -> list[tuple[Concept, Suggestion]]:
+        """ESCO skills for the text of a course, surest first. Offline; whoever teaches it decides."""
+        told = self._vocabulary.told()
+        found = told.by_words.suggest(title, text, language, limit, told.meaning)
+        known = {concept.id: concept for concept in self._skills.named([one.id for one in found])}
+        return [(known[one.id], one) for one in found if one.id in known]
 
     def take_own(self, actor: Actor, framework: Framework, table: BinaryIO) -> Framework:
         """Take a cluster's own framework from a table, the whole of it; what it no longer has is replaced."""

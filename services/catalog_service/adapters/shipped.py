@@ -39,6 +39,11 @@ def known(pairs: Iterable[tuple[str, str]]) -> dict[str, Concept]:
     return {name: concept for name, concept in found.items() if concept is not None}
 
 
+def vectors() -> tuple[list[str], bytes]:
+    """Of the shipped part of ESCO, the concepts' ids and what their labels mean (`meaning.packed`)."""
+    return list(concepts(ESCO)), (_TABLES / "esco.vectors.bin").read_bytes()
+
+
 def write(concepts: Iterable[Concept], languages: Iterable[str], path: Path) -> None:
     """Make the table of a framework (`clusterskills skills ship`)."""
     tags = tuple(languages)

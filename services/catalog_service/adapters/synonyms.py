@@ -5,7 +5,7 @@ ESCO's other names stand in the index. This is for what it lacks: abbreviations,
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,15 @@ def synonyms(asked: Iterable[str]) -> list[str]:
     for way in _ways(" ".join(asked)):
         found |= dict.fromkeys(groups.get(way, ()))
     return list(found)
+
+
+def phrases(spelled: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """The terms of one to three words in a text that have synonyms, each with them."""
+    for length in (3, 2, 1):
+        for start in range(len(spelled) - length + 1):
+            found = spelled[start : start + length]
+            if others := synonyms(found):
+                yield " ".join(found), others
 
 
 @cache

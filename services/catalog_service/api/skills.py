@@ -5,9 +5,17 @@ from io import BytesIO
 from typing import Any
 
 from services.catalog_service.actions.skills import Asked
+from services.catalog_service.adapters.suggesting import Suggestion
 from services.catalog_service.api.parts import WRITE, Parts, actor_of
 from services.catalog_service.domain.skills import Concept, Framework
-from services.catalog_service.schemas import FrameworkQuery, FrameworkView, SkillQuery, SkillView
+from services.catalog_service.schemas import (
+    FrameworkQuery,
+    FrameworkView,
+    SkillQuery,
+    SkillView,
+    SuggestBody,
+    SuggestionsView,
+)
 from shared.http.door import PUBLIC, Call, Door, Reply
 
 _TABLE = "text/csv"
@@ -36,6 +44,13 @@ def add(door: Door, parts: Parts) -> None:
         )
         found, after = parts.skills().find(asked)
         return Reply(call.page([show_skill(one, language) for one in found], after))
+
+    @door.post("/v1/skills/suggest", scope=WRITE, body=SuggestBody, returns=SuggestionsView, status=200, plain=True)
+    def suggest_skills(call: Call) -> Reply:
+        """Propose ESCO skills for the text of a course, surest first, each with its reason. You decide."""
+        body = call.body
+        found = parts.skills().suggest(body["title"], body["description"], body["language"], body["limit"])
+        return Reply({"items": [_suggestion(concept, one, body["language"]) for concept, one in found]})
 
     @door.put(
         "/v1/frameworks/<framework>",
@@ -68,6 +83,11 @@ def add(door: Door, parts: Parts) -> None:
 def show_skill(concept: Concept, language: str) -> dict[str, Any]:
     """A concept with its label in the asked language."""
     return {**asdict(concept), "label": concept.label(language)}
+
+
+def _suggestion(concept: Concept, one: Suggestion, language: str) -> dict[str, Any]:
+    reason = {"words": list(one.words), "meaning": one.meant}
+    return {**show_skill(concept, language), "score": one.score, "reason": reason}
 
 
 def _framework(framework: Framework) -> dict[str, Any]:

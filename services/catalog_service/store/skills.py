@@ -12,14 +12,16 @@ import msgspec
 from pymongo import ASCENDING, IndexModel, ReplaceOne, UpdateOne
 
 from services.catalog_service.adapters import shipped
-from services.catalog_service.domain.skills import RELEASED, REPLACED, Concept, Framework, concept_id
+from services.catalog_service.domain.skills import ESCO, RELEASED, REPLACED, Concept, Framework, concept_id
 from shared.errors import NotFound
 from shared.storage.mongo import Document, MongoDatabase
 
 FRAMEWORKS: Final = "frameworks"
 CONCEPTS: Final = "concepts"
+VECTORS: Final = "concept_vectors"
 INDEXES: Final = {
     FRAMEWORKS: [],
+    VECTORS: [],
     CONCEPTS: [IndexModel([("framework", ASCENDING), ("status", ASCENDING), ("code", ASCENDING)], name="framework")],
 }
 _AT_ONCE: Final = 1_000
@@ -30,7 +32,7 @@ class Skills:
 
     def __init__(self, database: MongoDatabase) -> None:
         self._frameworks, self._concepts = database[FRAMEWORKS], database[CONCEPTS]
-        self._courses = database["courses"]
+        self._courses, self._vectors = database["courses"], database[VECTORS]
 
     # -- reading
 
@@ -41,7 +43,8 @@ class Skills:
 
     def versions(self) -> dict[str, str]:
         """Of each framework which import is there; those that are only shipped have none."""
-        return {row["_id"]: str(row["import"]) for row in self._frameworks.find({}, {"import": 1})}
+        rows = self._frameworks.find({}, {"import": 1, "vectors": 1})
+        return {row["_id"]: f"{row['import']} {row.get('vectors', 0)}" for row in rows}
 
     def known(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Concept]:
         """Those of these (framework, code) that exist, by id; replaced ones too."""
@@ -78,7 +81,27 @@ class Skills:
             query["code"] = {"$gt": after}
         return [_concept(row) for row in self._concepts.find(query, sort=[("code", ASCENDING)], limit=limit)]
 
+    def vectors(self) -> tuple[list[str], bytes]:
+        """Ids of ESCO's concepts and what their labels mean (`meaning.packed`), of the version that is there; nothing
+        while an import's are not made yet."""
+        there = self._frameworks.find_one({"_id": ESCO}, {"import": 1})
+        if there is None:
+            return shipped.vectors()
+        rows = list(self._vectors.find({"import": there["import"]}, sort=[("_id", ASCENDING)]))
+        return [name for row in rows for name in row["ids"]], b"".join(row["vectors"] for row in rows)
+
     # -- replacing
+
+    def keep_vectors(self, ids: Sequence[str], vectors: bytes, import_id: str) -> None:
+        """What the labels of an import mean, in their order; those of earlier imports go."""
+        size = len(vectors) // max(1, len(ids))
+        for number, start in enumerate(range(0, len(ids), _AT_ONCE)):
+            some = list(ids[start : start + _AT_ONCE])
+            part = vectors[start * size : (start + len(some)) * size]
+            row = {"_id": f"{import_id} {number:04}", "import": import_id, "ids": some, "vectors": part}
+            self._vectors.replace_one({"_id": row["_id"]}, row, upsert=True)
+        self._vectors.delete_many({"import": {"$ne": import_id}})
+        self._frameworks.update_one({"_id": ESCO}, {"$set": {"vectors": len(ids)}})
 
     def replace(self, framework: Framework, concepts: Sequence[Concept], import_id: str) -> dict[str, int]:
         """Take this version of a framework. What it no longer has is kept as replaced: old courses stay valid.
