@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-from services.certificate_service.app import CertificateSettings
-from services.directory_service.app import DirectorySettings
-from services.enrolment_service.app import EnrolmentSettings
-from services.portal.settings import OidcSettings, PortalSettings
+from services import manifests
 from shared.auth.verify import AuthSettings
 from shared.bus.kafka import KafkaSettings
 from shared.http.settings import CrowdSettings, HttpSettings
@@ -25,13 +22,9 @@ _READERS: tuple[tuple[str, type], ...] = (
     ("portal", CrowdSettings),
     ("APIs", AuthSettings),
     ("workers", MetricsSettings),
-    ("directory", DirectorySettings),
-    ("enrolment", EnrolmentSettings),
-    ("certificate", CertificateSettings),
-    ("portal", PortalSettings),
-    ("portal", OidcSettings),
+    *((service.name, group) for service in manifests() for group in service.settings),
 )
-"""Who reads which group. "services": APIs and workers of catalog, certificate, directory and enrolment."""
+"""Who reads which group. "services": APIs and workers of all but the portal."""
 
 
 def rendered() -> str:

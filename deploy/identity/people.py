@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deploy.identity import ids
+from services import manifests
 
 ROLES = ("worker", "trainer", "reviewer", "hr", "manager", "operator")
 PARTNER = "partner-portal"
@@ -79,7 +80,12 @@ class Client:
     @property
     def secret_variable(self) -> str:
         """Name the environment variable that fills the placeholder in the realm file."""
-        return "CLUSTERSKILLS_SECRET_" + self.client_id.upper().replace("-", "_")
+        return secret_of(self.client_id)
+
+
+def secret_of(client_id: str) -> str:
+    """Name the variable of a client's secret."""
+    return "CLUSTERSKILLS_SECRET_" + client_id.upper().replace("-", "_")
 
 
 _SMALL, _SECOND, _SCHOOL = 0, 1, 2
@@ -124,7 +130,7 @@ def clients() -> tuple[Client, ...]:
     partners = tuple(Client(f"partner-{slug}", PARTNER, PARTNER_SCOPES, slug) for slug in CLUSTERS)
     providers = tuple(Client(f"provider-{slug}", PROVIDER, PROVIDER_SCOPES, slug) for slug in CLUSTERS)
     quality = tuple(Client(f"quality-{slug}", QUALITY, ("catalog:review",), slug) for slug in CLUSTERS)
-    inner = tuple(Client(f"names-{service}", NAMES, ("directory:names",)) for service in ("certificate", "enrolment"))
+    inner = tuple(Client(one.client_id(own), own.role, own.scopes) for one in manifests() for own in one.clients)
     operator = Client("platform-operator", "operator", ("operations", "directory:read", "directory:write"))
     return (*partners, *providers, *quality, *inner, operator)
 

@@ -10,11 +10,11 @@ from pymongo import ASCENDING, IndexModel
 
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.grant import GIVEN, Grant
-from services.directory_service.domain.kept import Kept
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.portal import Portal
 from services.directory_service.domain.relations import Consent, Employment, Membership
+from services.directory_service.manifest import MANIFEST
 from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
 from shared.files.files import COLLECTION as FILES
@@ -23,11 +23,12 @@ from shared.jobs.store import INDEXES as JOB_INDEXES
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, UnitOfWork
+from shared.versioned import Versioned
 from shared.wiring.house import Service
 
-K = TypeVar("K", bound=Kept)
+K = TypeVar("K", bound=Versioned)
 
-_COLLECTIONS: Mapping[type[Kept], str] = {
+_COLLECTIONS: Mapping[type[Versioned], str] = {
     Organisation: "organisations",
     Membership: "memberships",
     Grant: "awarding_grants",
@@ -46,7 +47,7 @@ def _index(*fields: str, name: str, unique: bool = False, only: Document | None 
 
 
 SERVICE = Service(
-    name="directory",
+    manifest=MANIFEST,
     indexes={
         "organisations": [_index("cluster_id", "_id", name="cluster"), _index("type", "_id", name="type")],
         "memberships": [
@@ -100,9 +101,9 @@ SERVICE = Service(
     },
     duplicates={
         "open_membership": lambda: Conflict("It is a member of this group already.", code="DUPLICATE_MEMBERSHIP"),
-        "given_grant": lambda: Conflict("This grant holds already.", code="DUPLICATE_GRANT"),
+        "given_grant": lambda: Conflict("This grant has already been given.", code="DUPLICATE_GRANT"),
         "open_employment": lambda: Conflict("This person works there already.", code="DUPLICATE_EMPLOYMENT"),
-        "given_consent": lambda: Conflict("This consent holds already.", code="DUPLICATE_CONSENT"),
+        "given_consent": lambda: Conflict("Consent has already been given.", code="DUPLICATE_CONSENT"),
     },
 )
 
@@ -133,7 +134,7 @@ class Store:
         found = {thing_id: self._work.peek(_COLLECTIONS[kind], thing_id) for thing_id in wanted}
         return {thing_id: _thing(kind, row) for thing_id, row in found.items() if row is not None}
 
-    def require_new(self, kind: type[Kept], thing_id: str) -> None:
+    def require_new(self, kind: type[Versioned], thing_id: str) -> None:
         """Raise Conflict when the id is taken."""
         if self._work.peek(_COLLECTIONS[kind], thing_id) is not None:
             raise Conflict(f"There is a {kind.__name__.lower()} with this id already.", code="ALREADY_EXISTS")
@@ -147,8 +148,8 @@ class Store:
             type(thing), self._work.save(_COLLECTIONS[type(thing)], {"_id": document.pop("id"), **document}, events)
         )
 
-    def page(self, kind: type[K], criteria: Any, actor: Actor, after: str | None, limit: int) -> list[K]:
-        """Things that match the criteria and that the actor reaches, by id, after the given one."""
+    def page(self, kind: type[K], criteria: Any, actor: Actor | None, after: str | None, limit: int) -> list[K]:
+        """Things that match the criteria and that the actor reaches, by id, after the given one. None: all of them."""
         asked = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
         behind = {} if after is None else {"_id": {"$gt": after}}
         query = {"$and": [asked, _reached(kind, actor), behind]}
@@ -246,7 +247,7 @@ class Store:
         return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]
 
 
-def not_found(kind: type[Kept], thing_id: str) -> NotFound:
+def not_found(kind: type[Versioned], thing_id: str) -> NotFound:
     """The same words whether it does not exist or is not for this caller."""
     return NotFound(f"No {kind.__name__.lower()} {thing_id}.")
 
@@ -265,9 +266,9 @@ _FIELDS = {
 }
 
 
-def _reached(kind: type[Kept], actor: Actor) -> Document:
-    """Whom `access` lets see things of this kind, as a query. People are asked for by those who reach their cluster."""
-    if actor.reach == "platform" or kind in {Organisation, Person}:
+def _reached(kind: type[Versioned], actor: Actor | None) -> Document:
+    """Whom `access` lets see things of this kind, as a query."""
+    if actor is None or actor.reach == "platform":
         return {}
     if kind is Grant:
         return _any_of(("organisation_id", "grantee_id"), ("home_id", "grantee_home_id"), actor)

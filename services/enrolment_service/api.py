@@ -5,10 +5,10 @@ from typing import Any
 
 from services.enrolment_service import schemas
 from services.enrolment_service.actions import Actions, Row
+from services.enrolment_service.domain import Enrolment
 from services.enrolment_service.domain.criteria import EnrolmentCriteria
 from shared.http.door import PUBLIC, Call, Door, Reply
-from shared.storage.work import UnitOfWork
-from shared.storage.writes import Hint
+from shared.storage.work import Hint, UnitOfWork
 
 OnWork = Callable[[UnitOfWork], Actions]
 Reading = Callable[[], Actions]
@@ -34,7 +34,7 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         return worker.get("person_id"), reference(call.who.cluster_id or "", external) if external else None
 
     def hints(call: Call) -> Iterable[Hint]:
-        return on_work(call.uow).hints(call.who, call.body["session_id"], *worker_of(call))
+        return on_work(call.uow).hints(call.who, call.body["session_id"], *worker_of(call), call.body["employer_id"])
 
     @door.post(
         "/v1/enrolments",
@@ -42,7 +42,6 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         body=schemas.EnrolmentBody,
         returns=schemas.EnrolmentView,
         status=201,
-        group=True,
         hints=hints,
         errors=(404, 409, 503),
     )
@@ -51,7 +50,7 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         actions, employer_id = on_work(call.uow), call.body["employer_id"]
         person = actions.worker(call.who, *worker_of(call), employer_id)
         stored, place = actions.apply(call.who, call.body["session_id"], person, employer_id)
-        return _enrolment(stored, place, created=True)
+        return _enrolment(stored, place, made=True)
 
     @door.get(
         "/v1/enrolments",
@@ -81,7 +80,7 @@ def _decisions(door: Door, on_work: OnWork) -> None:
         errors=(404, 409),
     )
     def approve(call: Call, enrolment_id: str) -> Reply:
-        """Say yes; a seat or a place in the queue follows."""
+        """Approve an application; a seat or a place in the queue follows."""
         return _enrolment(*on_work(call.uow).approve(call.who, enrolment_id, call.if_match))
 
     @door.post(
@@ -93,7 +92,7 @@ def _decisions(door: Door, on_work: OnWork) -> None:
         errors=(404, 409),
     )
     def reject(call: Call, enrolment_id: str) -> Reply:
-        """Say no."""
+        """Reject an application."""
         return _enrolment(on_work(call.uow).reject(call.who, enrolment_id, call.if_match, call.body["reason"]))
 
     @door.post(
@@ -200,19 +199,18 @@ def _rosters(door: Door, on_work: OnWork, reading: Reading) -> None:
         return Reply(on_work(call.uow).complete_roster(call.who, session_id, absent))
 
 
-def _enrolment(stored: Any, place: int | None = None, *, created: bool = False) -> Reply:
+def _enrolment(stored: Enrolment, place: int | None = None, *, made: bool = False) -> Reply:
     view = _view(stored, place)
-    location = view["links"]["self"] if created else None
+    location = view["links"]["self"] if made else None
     return Reply(view, version=stored.version, location=location)
 
 
-def _view(stored: Any, place: int | None) -> dict[str, Any]:
-    e = stored.value
+def _view(e: Enrolment, place: int | None) -> dict[str, Any]:
     return {
         "id": e.id,
-        "version": stored.version,
-        "created_at": stored.created_at,
-        "updated_at": stored.updated_at,
+        "version": e.version,
+        "created_at": e.created_at,
+        "updated_at": e.updated_at,
         "session_id": e.session_id,
         "course_id": e.course_id,
         "course_version": e.course_version,
@@ -246,7 +244,7 @@ def _count_view(count: Any) -> dict[str, Any]:
     return {**body, "id": count.session_id, "links": links}
 
 
-def _roster_entry(enrolment: Any) -> dict[str, Any]:
+def _roster_entry(enrolment: Enrolment) -> dict[str, Any]:
     names = ("person_id", "status", "attendance", "score")
     return {"enrolment_id": enrolment.id, **{name: getattr(enrolment, name) for name in names}}
 
@@ -263,7 +261,7 @@ def _row(row: Row) -> dict[str, Any]:
         "row": row.number,
         "enrolment_id": row.enrolment_id,
         "ok": error is None,
-        "status": row.stored.value.status if row.stored else None,
+        "status": row.stored.status if row.stored else None,
         "code": error.error_code if error else None,
         "message": error.detail if error else None,
         "violations": list(error.violations) if error else [],

@@ -60,12 +60,7 @@ def _furnish(ours: PortalSettings, clock: Clock) -> House:
     client = connect(mongo.mongo_url)
     database = open_database(client, mongo, _NAME)
     http = httpx.Client(trust_env=False, follow_redirects=False, headers={"User-Agent": "clusterskills-portal"})
-    documented = {
-        "catalog": ours.catalog_url,
-        "enrolment": ours.enrolment_url,
-        "certificate": ours.certificate_url,
-        "directory": ours.directory_url,
-    }
+    addresses = ours.addresses
     return House(
         settings=ours,
         frontend=Frontend(ours.frontend_dir),
@@ -74,10 +69,10 @@ def _furnish(ours: PortalSettings, clock: Clock) -> House:
         sessions=Sessions(database, seal, clock),
         uploads=Uploads(database, seal, clock),
         provider=Provider(oidc, http, RemoteKeys(oidc.oidc_jwks_url, patience_seconds=2), clock),
-        catalog=Catalog(http, ours.catalog_url),
-        certificates=Certificates(http, ours.certificate_url),
-        documents=Documents(http, documented),
-        platform=Platform(http, documented),
+        catalog=Catalog(http, addresses["catalog"]),
+        certificates=Certificates(http, addresses["certificate"]),
+        documents=Documents(http, addresses),
+        platform=Platform(http, addresses),
         now=clock,
         identity_origin=origin_of(oidc.oidc_issuer),
         http=http,

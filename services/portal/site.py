@@ -38,7 +38,10 @@ _ALWAYS: Final = {
 }
 _SENTENCES: Final = {
     400: (_l("This request cannot be read"), _l("Something in the address or the form is not as we know it.")),
-    403: (_l("Not allowed"), _l("The page you came from is out of date. Go back, load it again and try once more.")),
+    403: (
+        _l("This page has expired"),
+        _l("The page you came from is out of date. Go back, load it again and try once more."),
+    ),
     404: (_l("There is no such page"), _l("The address may be mistyped, or what was here has moved.")),
     405: (_l("Not possible here"), _l("This address takes other requests only.")),
     413: (_l("That is too large"), _l("A credential file has at most one megabyte.")),

@@ -145,7 +145,6 @@ def make_app(
     writes: Writes | None,
     settings: HttpSettings,
     ready: Ready,
-    group_writes: Writes | None = None,
     origins: Origins | None = None,
     translate: Translate | None = None,
     may_come: Callable[[NotYetKnown], bool] = lambda _error: True,
@@ -153,17 +152,15 @@ def make_app(
 ) -> ServiceApp:
     """Join a service's doors to an application.
 
-    `translate` makes a ServiceError of an error of the storage (None: not one of its). `group_writes` runs the writes
-    of routes with `group=True`. `origins` says which browser origins a cluster allows. `may_come` says whether what is not known
-    here yet may still come (503), or was never there (404). `gone` says whether the database is away, rather than slow:
-    reads do not wait for it then.
+    `translate` makes a ServiceError of an error of the storage (None: not one of its). `origins` says which browser
+    origins a cluster allows. `may_come` says whether what is not known here yet may still come (503), or was never there
+    (404). `gone` says whether the database is away, rather than slow: reads do not wait for it then.
     """
     app = ServiceApp(service, origins=origins, translate=translate)
     app.doors = (doors,) if isinstance(doors, Door) else tuple(doors)
     kit = Kit(
         verifier=verifier,
         writes=writes,
-        group_writes=group_writes,
         cursors=Cursors(settings.cursor_secret.encode()),
         clients=RateLimit(settings.requests_per_second),
         strangers=RateLimit(settings.anonymous_requests_per_second),

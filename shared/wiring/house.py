@@ -13,13 +13,14 @@ from pymongo.errors import PyMongoError
 from shared import collector, logs, metrics, settings, tracing
 from shared.auth.verify import AuthSettings, TokenVerifier
 from shared.bus import held, inbox
-from shared.bus.generations import Generations, ReadModel
+from shared.bus.generations import Generations
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
 from shared.bus.progress import Pulse
+from shared.bus.read_model import ReadModel
 from shared.bus.timers import Timer
 from shared.bus.worker import Plan, Worker, is_behind
-from shared.clock import Clock, made_at, utc_now
+from shared.clock import Clock, Ids, made_at, new_id, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
 from shared.http.app import ServiceApp, make_app
@@ -32,6 +33,7 @@ from shared.storage.lease import Lease
 from shared.storage.migrations import Indexes, Migration, MigrationFailed, ensure_indexes, migrate
 from shared.storage.mongo import MongoSettings, connect, is_gone, is_outage, open_database, translate, within
 from shared.storage.work import UnitOfWork
+from shared.wiring.manifest import Manifest
 
 log = get_logger(__name__)
 S = TypeVar("S")
@@ -59,16 +61,25 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What is special about a service's storage: its indexes, read models, and what a refused unique index means.
+    """What is special about a service's storage: its indexes, and what a refused unique index means.
 
     `migrations` bring an old database to where the index tables and the code expect it; new ones are added at the end.
     """
 
-    name: str
+    manifest: Manifest
     indexes: Indexes = field(default_factory=dict)
     migrations: Sequence[Migration] = ()
-    read_models: Sequence[ReadModel] = ()
     duplicates: Mapping[str, Callable[[], ServiceError]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the service is called: its database, its events' source, its part of the API."""
+        return self.manifest.name
+
+    @property
+    def read_models(self) -> Sequence[ReadModel]:
+        """What it builds from others' events alone."""
+        return self.manifest.read_models
 
 
 _LATEST_EVENT = timedelta(hours=1)
@@ -80,9 +91,10 @@ _LAG_SECONDS = 5.0
 class House:
     """Settings and connections of one process of a service. Make it after the fork."""
 
-    def __init__(self, service: Service, *, clock: Clock = utc_now) -> None:
+    def __init__(self, service: Service, *, clock: Clock = utc_now, ids: Ids = new_id) -> None:
         self.service = service
         self.clock = clock
+        self.ids = ids
         self.http_settings = self.settings(HttpSettings)
         logs.configure(service.name, self.http_settings.log_level)
         tracing.configure(service.name)
@@ -134,7 +146,6 @@ class House:
             service=self.service.name,
             verifier=TokenVerifier.of(self.settings(AuthSettings)),
             writes=writes,
-            group_writes=writes,
             settings=self.http_settings,
             ready=self.checks,
             origins=origins,

@@ -182,9 +182,14 @@ class Office:
         return self.done(f"/v1/courses/{course_id}/publish", self.reviewer(cluster_id))
 
     def findable(self, *course_ids: str) -> None:
-        """Wait until the process has the courses in its index: they are offered."""
-        shelf = self.app.extensions["shelf"]
-        self.until(lambda: all(course_id in shelf.index() for course_id in course_ids))
+        """Wait until the process has the courses in its index."""
+        clusters = {self.call("GET", f"/v1/courses/{one}").body["cluster_id"] for one in course_ids}
+        lists = [f"/v1/courses?limit=500&cluster={cluster_id}" for cluster_id in clusters]
+
+        def found() -> set[str]:
+            return {item["id"] for path in lists for item in self.call("GET", path).body["items"]}
+
+        self.until(lambda: set(course_ids) <= found())
 
     @staticmethod
     def until(seen: Callable[[], bool]) -> None:

@@ -150,7 +150,7 @@ def test_a_course_is_found_by_another_name_of_a_skill_that_it_teaches(office: Of
 def test_free_seats_follow_what_the_enrolment_service_tells(office: Office) -> None:
     session = office.session(office.cluster(), "open", capacity=2, price="50.00 EUR")
     course = office.call("GET", f"/v1/sessions/{session}").body["course_id"]
-    facts = {"session_id": session, "cluster_id": "c"}
+    facts: dict[str, Any] = {"session_id": session, "cluster_id": "c"}
 
     def found(query: str) -> bool:
         items = office.call("GET", f"/v1/courses?{query}&limit=500").body["items"]

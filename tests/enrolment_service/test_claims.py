@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.enrolment_service.domain import Seat
-from services.enrolment_service.store.seats import CLAIM_AGE, SeatQuestion, resolve_seats
+from services.enrolment_service.store.desk import SeatQuestion, resolve_seats
+from services.enrolment_service.store.seats import CLAIM_AGE
 from shared.clock import utc_now
 from shared.schemas.directory import PersonMerged
 from tests.enrolment_service.conftest import EMPLOYER, Service
@@ -153,7 +154,7 @@ def test_a_waiting_one_is_not_overtaken_by_one_that_was_stored_while_the_queue_w
     winner, first = (service.apply(session_id, person).json["id"] for person in people[:2])
     act(service, winner, "cancel")
     actions = service.actions(service.house.work())
-    actions.store.seats.settle_now(actions.store.get(first).value)
+    actions.store.seats.settle_now(actions.store.get(first))
     actions.store.seats.document(session_id)  # from here on others are faster
     (slow,) = ask(service, SeatQuestion(session_id, people[2], "enrolment-of-a-slow-process"))
     fast = service.apply(session_id, people[3]).json
@@ -170,7 +171,7 @@ def test_what_a_late_second_approval_claims_is_given_back_and_not_settled(servic
     enrolment = applied(service, session_id, person)
     assert act(service, enrolment, "approve").json["status"] == "confirmed"
     actions = service.actions(service.house.work())
-    actions.store.seats.settle_now(actions.store.get(enrolment).value)
+    actions.store.seats.settle_now(actions.store.get(enrolment))
 
     (late,) = ask(service, SeatQuestion(session_id, person, enrolment, existing=True))
     age_claims(service, session_id)

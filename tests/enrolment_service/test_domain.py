@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.enrolment_service import domain
-from services.enrolment_service.domain import Application, Employment, Enrolment, Person, Seat, Session
+from services.enrolment_service.domain import Application, Enrolment, Seat, Session, Worker
 from shared.errors import Conflict, IllegalTransition, Invalid
+from shared.people.person import Employment
 from shared.schemas.event import Event
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -31,7 +32,7 @@ SESSION = Session(
     capacity=10,
     minimum_attendance=80,
 )
-PERSON = Person(
+PERSON = Worker(
     id="p1",
     cluster_id="home",
     employments={"e1": Employment(organisation_id="employer", valid_from=date(2020, 1, 1))},

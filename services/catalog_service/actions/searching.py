@@ -7,11 +7,10 @@ from typing import Any
 from services.catalog_service.adapters.course_index import CourseIndex
 from services.catalog_service.domain.course import Course
 from services.catalog_service.domain.found import Search
-from services.catalog_service.domain.kept import refuse
 from services.catalog_service.domain.languages import broken_tag
 from services.catalog_service.store import Store
 from services.catalog_service.store.skills import Skills
-from shared.errors import Violation
+from shared.errors import Violation, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,11 @@ from typing import Any, BinaryIO, Final
 
 from services.catalog_service.adapters.suggesting import Suggestion
 from services.catalog_service.adapters.vocabulary import Vocabulary
-from services.catalog_service.domain.kept import Actor, refuse
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.languages import well_formed
 from services.catalog_service.domain.skills import COMMON, ESCO, RELEASED, REPLACED, Concept, Framework
 from services.catalog_service.store.skills import Skills
-from shared.errors import Conflict, Violation
+from shared.errors import Conflict, Violation, refuse
 from shared.tables.reading import open_table
 from shared.tables.table import Limits, Row
 

@@ -34,18 +34,14 @@ class Shelf:
         self._index = CourseIndex()
         self._read = threading.Event()
 
-    def start(self, when: Callable[[], None] = lambda: None) -> None:
-        """Begin in a thread, after `when` has returned."""
-        threading.Thread(target=self._run, args=(when,), name="shelf", daemon=True).start()
-
     def index(self) -> CourseIndex:
         """The index, once everything was read. Raises Unavailable when that takes too long."""
         if not self._read.wait(_PATIENCE):
             raise Unavailable("The catalogue is being read; ask again in a moment.", retry_after=2)
         return self._index
 
-    def _run(self, when: Callable[[], None]) -> None:
-        when()
+    def keep(self) -> None:
+        """Keep it in step until the process closes."""
         while not self._closing.is_set():
             try:
                 self._follow()

@@ -9,13 +9,12 @@ from pymongo import ASCENDING, IndexModel
 
 from services.catalog_service.domain.course import Course, CourseVersion, version_id
 from services.catalog_service.domain.criteria import SessionCriteria
-from services.catalog_service.domain.kept import Kept
 from services.catalog_service.domain.session import OPEN, PLANNED, Session
+from services.catalog_service.manifest import MANIFEST
 from services.catalog_service.store import skills
-from services.catalog_service.store.copies import COPIES, ORGANISATIONS, PORTALS, Copies
+from services.catalog_service.store.copies import ORGANISATIONS, PORTALS, Copies
 from services.catalog_service.store.offers import SEATS
 from services.catalog_service.store.skills import Skills
-from shared.bus.generations import ReadModel
 from shared.criteria import asked_for
 from shared.errors import NotFound
 from shared.schemas.event import Event
@@ -23,11 +22,12 @@ from shared.storage import seals
 from shared.storage.migrations import Migration
 from shared.storage.mongo import Document, MongoDatabase
 from shared.storage.work import Absent, UnitOfWork
+from shared.versioned import Versioned
 from shared.wiring.house import Service
 
-K = TypeVar("K", bound=Kept)
+K = TypeVar("K", bound=Versioned)
 
-_COLLECTIONS: Mapping[type[Kept], str] = {Course: "courses", CourseVersion: "course_versions", Session: "sessions"}
+_COLLECTIONS: Mapping[type[Versioned], str] = {Course: "courses", CourseVersion: "course_versions", Session: "sessions"}
 _WORDS: Final = {Course: "course", CourseVersion: "version", Session: "session"}
 _SELF_PACED: Final = 2**53 - 1
 """Sorts sessions without dates behind all others."""
@@ -49,9 +49,8 @@ def _drop_search_indexes(database: MongoDatabase) -> None:
 _LISTED = {"search.listed": True}
 PARTICIPANTS: Final = "participants"
 SERVICE = Service(
-    name="catalog",
-    migrations=[Migration(1, "search without the database's words", _drop_search_indexes)],
-    read_models=(COPIES, ReadModel("participants", (PARTICIPANTS, SEATS))),
+    manifest=MANIFEST,
+    migrations=[Migration(1, "words_out_of_the_database", _drop_search_indexes)],
     indexes={
         ORGANISATIONS: [],
         PORTALS: [],
@@ -211,7 +210,7 @@ class Store:
         return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]
 
 
-def not_found(kind: type[Kept], thing_id: str) -> NotFound:
+def not_found(kind: type[Versioned], thing_id: str) -> NotFound:
     """The same words whether it does not exist or is not for this caller."""
     return NotFound(f"No {_WORDS[kind]} {thing_id}.")
 
@@ -220,7 +219,7 @@ def _thing(kind: type[K], row: Document) -> K:
     return msgspec.convert({**row, "id": row["_id"]}, kind)
 
 
-def _derived(thing: Kept) -> Document:
+def _derived(thing: Versioned) -> Document:
     """What is stored beside, for queries only."""
     if isinstance(thing, Course):
         return {"search": {"listed": thing.content is not None and not thing.retired}}

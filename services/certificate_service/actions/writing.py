@@ -54,7 +54,7 @@ class Pen:
         return key.key_id, key.wrapped
 
     def place(self, list_id: str, counter: int) -> Place:
-        """The place of the so-and-so-many-th certificate in a list."""
+        """Map a list's counter to its bit position."""
         key = self.master.derive(f"status places:{list_id}")
         return Place(list_id=list_id, number=status_list.place_for(counter, key))
 

@@ -11,11 +11,13 @@ from datetime import date, datetime
 from pymongo import ASCENDING, UpdateOne
 from pymongo.client_session import ClientSession
 
-from services.certificate_service.domain import ISSUED, Person
-from services.certificate_service.store.certificates import CERTIFICATES, Stored
-from services.certificate_service.store.copies import COPIES, PEOPLE, person_of
+from services.certificate_service.domain import ISSUED, Certificate
+from services.certificate_service.store.certificates import CERTIFICATES, certificate_of
+from services.certificate_service.store.copies import COPIES, person_of
 from shared.bus.worker import require_fresh
 from shared.clock import Clock
+from shared.people.person import Person
+from shared.people.projection import PEOPLE
 from shared.storage.lease import COLLECTION as LEASES
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase
@@ -44,7 +46,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which certificates of those."""
+    """Optional filters within the caller's scope."""
 
     employer: str | None = None
     worker: str | None = None
@@ -70,7 +72,7 @@ class Filters:
 class Part:
     """Certificates, their holders' employments and consents, how far was looked, and whether some may follow."""
 
-    rows: list[Stored]
+    rows: list[Certificate]
     people: dict[str, Person]
     position: int
     more: bool
@@ -99,8 +101,8 @@ class Feed:
             positions = {"$gt": after} if until is None else {"$gt": after, "$lte": until}
             query = {"$and": [{"position": positions}, {"$or": who}, *narrowed]}
             rows = self._work.collection(CERTIFICATES).find(query, session=session).sort("position", ASCENDING)
-            found = [Stored(row) for row in rows.limit(limit)]
-            people = self._people({f.value.person_id for f in found if f.value.person_id}, session)
+            found = [certificate_of(row) for row in rows.limit(limit)]
+            people = self._people({f.person_id for f in found if f.person_id}, session)
         full = len(found) == limit
         end = until if until is not None and not full else (found[-1].position or after if found else after)
         return Part(found, people, end, more=full or until is not None)

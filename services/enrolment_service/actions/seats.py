@@ -1,10 +1,11 @@
 """Seats and queues: opened, moved, taken care of, and what old claims held given back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from services.enrolment_service import domain
-from services.enrolment_service.actions.base import Base, check_version
+from services.enrolment_service.actions.base import Base
 from services.enrolment_service.domain import Enrolment
 from services.enrolment_service.store.claiming import claim_id
 from services.enrolment_service.store.seats import SeatCount, ledger_of
@@ -13,6 +14,7 @@ from shared.auth.caller import Caller
 from shared.errors import NotFound, NotYetKnown
 from shared.schemas.enrolment import SeatsAvailabilityChanged, SeatsCapacityChanged
 from shared.schemas.event import Event
+from shared.versioned import require_version
 
 
 class Seating(Base):
@@ -28,7 +30,7 @@ class Seating(Base):
         return self.store.seats.counts(session_ids)
 
     def set_seats(
-        self, caller: Caller, session_id: str, capacity: int, waitlist_limit: int | None, if_match: int | None
+        self, caller: Caller, session_id: str, capacity: int, waitlist_limit: int | None, seen: int | None
     ) -> SeatCount:
         """Move the capacity, never below what is taken; more seats move the queue. Another cluster's seats are as
         unknown as those of a session whose opening has not come."""
@@ -36,11 +38,17 @@ class Seating(Base):
         document = self.store.seats.document(session_id)
         if not visibility.may_teach(caller, document["cluster_id"]):
             raise NotYetKnown("session", session_id)
-        check_version(document["version"], if_match)
-        domain.check_capacity(capacity, document["taken"])
+        ledger = ledger_of(document)
+        require_version(self.store.seats.count(session_id), seen)
+        domain.check_capacity(capacity, ledger.taken)
         limit = document["waitlist_limit"] if waitlist_limit is None else waitlist_limit
         changed = SeatsCapacityChanged(
-            session_id=session_id, cluster_id=document["cluster_id"], capacity=capacity, waitlist_limit=limit
+            session_id=session_id,
+            cluster_id=document["cluster_id"],
+            capacity=capacity,
+            waitlist_limit=limit,
+            free=replace(ledger, capacity=capacity).free,
+            waiting=ledger.waiting,
         )
         terms = {"capacity": capacity, "waitlist_limit": limit, "needs_care": True}
         self.store.seats.save({**document, **terms}, [changed])
@@ -83,7 +91,7 @@ class Seating(Base):
 
     def expire_offer(self, enrolment_id: str) -> int:
         """An offer was not taken in time; the next in line is offered."""
-        enrolment: Enrolment = self.store.get(enrolment_id).value
+        enrolment = self.store.get(enrolment_id)
         if enrolment.status != domain.OFFERED or (enrolment.offer_expires_at or self.now()) > self.now():
             return 0
         self._leave(enrolment, domain.expire_offer(enrolment, self.now()))
@@ -122,7 +130,7 @@ class Seating(Base):
 
     def _stored(self, enrolment_id: str) -> Enrolment | None:
         try:
-            enrolment: Enrolment = self.store.get(enrolment_id).value
+            enrolment = self.store.get(enrolment_id)
         except NotFound:
             return None
         return enrolment
@@ -145,12 +153,17 @@ class Seating(Base):
         return 1
 
     def _announce(self, document: dict[str, Any]) -> int:
-        now_is = ledger_of(document).availability
+        ledger = ledger_of(document)
+        now_is = ledger.availability
         news: list[Event] = []
         if now_is != document["announced"]:
             news = [
                 SeatsAvailabilityChanged(
-                    session_id=document["_id"], cluster_id=document["cluster_id"], availability=now_is
+                    session_id=document["_id"],
+                    cluster_id=document["cluster_id"],
+                    availability=now_is,
+                    free=ledger.free,
+                    waiting=ledger.waiting,
                 )
             ]
         calm = {name: value for name, value in document.items() if name != "needs_care"}

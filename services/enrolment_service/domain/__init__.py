@@ -12,7 +12,7 @@ from services.enrolment_service.domain.deciding import (
 )
 from services.enrolment_service.domain.eligibility import Application, reasons_against
 from services.enrolment_service.domain.enrolment import Enrolment, Reason, Step
-from services.enrolment_service.domain.known import OVER, PLANNED, SHARE_RESULTS, Employment, Person, Session
+from services.enrolment_service.domain.known import OVER, PLANNED, Employer, Session, Worker
 from services.enrolment_service.domain.leaving import cancel, surplus, without_words
 from services.enrolment_service.domain.offers import OFFER_HOURS, accept_offer, decline_offer, expire_offer, offer
 from services.enrolment_service.domain.results import (
@@ -69,20 +69,19 @@ __all__ = [
     "OVER",
     "PLANNED",
     "REJECTED",
-    "SHARE_RESULTS",
     "TAKES_TIME",
     "WAITLISTED",
     "WITH_OUTCOME",
     "Application",
     "Claim",
-    "Employment",
+    "Employer",
     "Enrolment",
     "Ledger",
-    "Person",
     "Reason",
     "Seat",
     "Session",
     "Step",
+    "Worker",
     "accept_offer",
     "admit",
     "approve",

@@ -81,6 +81,11 @@ class Ledger:
         return "waitlist_only" if self.waiting < self.waitlist_limit else "full"
 
     @property
+    def free(self) -> int:
+        """Seats that nobody has. While people wait they are for those."""
+        return max(self.capacity - self.taken, 0)
+
+    @property
     def queue_can_move(self) -> bool:
         """Whether a seat is free for somebody who waits."""
         return self.waiting > 0 and self.taken < self.capacity

@@ -128,7 +128,7 @@ def make_door(memory: Memory) -> Door:  # noqa: C901 (nine routes)
     """The routes."""
     door = Door("tiny")
 
-    @door.post("/v1/things", scope="catalog:write", body=ThingBody, returns=ThingView, group=True)
+    @door.post("/v1/things", scope="catalog:write", body=ThingBody, returns=ThingView)
     def create_thing(call: Call) -> Reply:
         """Make a thing."""
         thing_id = f"t{len(memory.things) + 1}"
