@@ -12,7 +12,7 @@ from clusterskills.seed import Course as SeedCourse
 from clusterskills.seed import courses as seed_courses
 from services.catalog_service.domain import course, session
 from services.catalog_service.domain.actor import Actor
-from services.catalog_service.domain.content import Content, Outcome, derived_category, malformed, missing
+from services.catalog_service.domain.content import Content, Outcome, malformed, missing
 from services.catalog_service.domain.course import Course
 from services.catalog_service.domain.languages import well_formed
 from services.catalog_service.domain.session import ARROWS, Session, Terms
@@ -140,9 +140,10 @@ def test_the_skill_category_follows_the_frameworks(named: list[tuple[bool, bool]
         for d, g in named
     )
     digital, green = any(d for d, _ in named), any(g for _, g in named)
+    category = replace(CONTENT, outcomes=outcomes).skill_category
 
-    assert (derived_category(outcomes) in {"digital", "both"}) == digital
-    assert (derived_category(outcomes) in {"green", "both"}) == green
+    assert (category in {"digital", "both"}) == digital
+    assert (category in {"green", "both"}) == green
     assert replace(CONTENT, outcomes=outcomes, stated_skill_category="other").skill_category == "other"
 
 

@@ -70,6 +70,10 @@ class Sessions:
         """Somebody has a seat."""
         self._store.let_in(enrolment_id, session_id, person_id, cluster_id)
 
+    def tell_seats(self, session_id: str, **said: int | str) -> None:
+        """What the enrolment service said of the seats."""
+        self._store.tell_seats(session_id, **said)
+
     def let_out(self, enrolment_id: str) -> None:
         """They have none any more."""
         self._store.let_out(enrolment_id)
