@@ -7,7 +7,7 @@ from services.enrolment_service import api, handlers, timers
 from services.enrolment_service.actions import Actions
 from services.enrolment_service.store import SERVICE, Store
 from services.enrolment_service.store.calendar import BusyQuestion, resolve_busy
-from services.enrolment_service.store.seats import (
+from services.enrolment_service.store.desk import (
     SeatQuestion,
     SlotQuestion,
     resolve_seats,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.enrolment_service.domain import Seat
-from services.enrolment_service.store.seats import CLAIM_AGE, SeatQuestion, resolve_seats
+from services.enrolment_service.store.desk import SeatQuestion, resolve_seats
+from services.enrolment_service.store.seats import CLAIM_AGE
 from shared.clock import utc_now
 from shared.schemas.directory import PersonMerged
 from tests.enrolment_service.conftest import EMPLOYER, Service

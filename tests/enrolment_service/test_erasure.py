@@ -8,8 +8,9 @@ from typing import Any
 
 from services.enrolment_service import domain
 from services.enrolment_service.domain import Application
+from services.enrolment_service.store.desk import SeatQuestion, resolve_seats
 from services.enrolment_service.store.erasures import LONGEST
-from services.enrolment_service.store.seats import CLAIM_AGE, SeatQuestion, resolve_seats
+from services.enrolment_service.store.seats import CLAIM_AGE
 from shared.auth.references import external_ref
 from shared.clock import new_id, utc_now
 from shared.schemas.catalog import SessionCancelled

@@ -31,13 +31,13 @@ from services.enrolment_service.actions import Actions
 from services.enrolment_service.store import Store
 from services.enrolment_service.store.calendar import BusyQuestion, resolve_busy
 from services.enrolment_service.store.claiming import forgetting
-from services.enrolment_service.store.seats import (
-    CLAIM_AGE,
+from services.enrolment_service.store.desk import (
     SeatQuestion,
     SlotQuestion,
     resolve_seats,
     resolve_slots,
 )
+from services.enrolment_service.store.seats import CLAIM_AGE
 from shared.auth.caller import Caller
 from shared.clock import new_id, utc_now
 from shared.errors import ServiceError

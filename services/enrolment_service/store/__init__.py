@@ -11,9 +11,10 @@ from services.enrolment_service.domain import APPLIED, OPEN, WAITLISTED, Enrolme
 from services.enrolment_service.store.calendar import BUSY, Calendar, busy
 from services.enrolment_service.store.calendar import INDEX as BUSY_INDEX
 from services.enrolment_service.store.copies import COPIES, PEOPLE, Copies
+from services.enrolment_service.store.desk import SEATS, duplicate_enrolment, slot
 from services.enrolment_service.store.erasures import ERASURES, Erasures
 from services.enrolment_service.store.erasures import INDEXES as ERASURE_INDEXES
-from services.enrolment_service.store.seats import SEATS, Seats, duplicate_enrolment, slot
+from services.enrolment_service.store.seats import Seats
 from shared.bus.worker import require_fresh
 from shared.errors import Conflict, NotFound
 from shared.schemas.event import Event
@@ -144,7 +145,7 @@ class Store:
     def active_of(self, person_ids: Sequence[str]) -> list[Enrolment]:
         """Enrolments of these that stand in the way of another application to their session."""
         query = {"person_id": {"$in": list(person_ids)}, "slot": {"$exists": True}}
-        found = [_enrolment(row) for row in self.work.find(ENROLMENTS, query)]
+        found = [_enrolment(row) for row in self.work.find(ENROLMENTS, query, hint="by_person")]
         return [enrolment for enrolment in found if enrolment.active]  # some may have ended in this unit of work
 
     def next_waiting(self, session_id: str) -> Enrolment | None:
