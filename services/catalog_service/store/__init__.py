@@ -37,6 +37,8 @@ def _index(*fields: str, name: str, unique: bool = False, only: Document | None 
 
 
 _LISTED = {"search.listed": True}
+_TEXT = {"$type": "string"}
+"""MongoDB uses a partial index only for a query that says what the index says."""
 PARTICIPANTS: Final = "participants"
 SERVICE = Service(
     name="catalog",
@@ -53,7 +55,7 @@ SERVICE = Service(
                 "external_id",
                 name="external_id",
                 unique=True,
-                only={"external_id": {"$type": "string"}},
+                only={"external_id": _TEXT},
             ),
             *(_index(field, "_id", name=f"by_{sort}", only=_LISTED) for sort, field in COURSE_SORTS.items()),
             _index("search.words", name="words", only=_LISTED),
@@ -108,8 +110,8 @@ class Store:
 
     def courses_with_number(self, cluster_id: str, provider_id: str, external_id: str) -> list[Course]:
         """None, or the one that the provider knows by this number."""
-        query = {"cluster_id": cluster_id, "provider_id": provider_id, "external_id": external_id}
-        return self._find(Course, query)
+        number = {"$eq": external_id, **_TEXT}
+        return self._find(Course, {"cluster_id": cluster_id, "provider_id": provider_id, "external_id": number})
 
     def unknown_courses(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that are no published course."""
