@@ -28,7 +28,9 @@ from cryptography.x509.oid import NameOID
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-USERS: Final = ("catalog", "certificate", "directory", "enrolment", "portal")
+from services import manifests
+
+USERS: Final = tuple(service.name for service in manifests())
 _AUTHORITY: Final = "ca.pem"
 _AUTHORITY_KEY: Final = "ca.key"
 _LIFETIME: Final = timedelta(days=3650)

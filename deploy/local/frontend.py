@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.local import artefacts
+from deploy.local import artefacts, fetching
 from deploy.local.artefacts import Artefact, Say
 
 _WANTED: dict[str, dict[str, str]] = {
@@ -32,7 +32,7 @@ _SQUEEZED = frozenset({".css", ".js"})
 def folder(say: Say) -> Path:
     """Return the folder of front-end files, downloaded and unpacked at the first use."""
     wanted = artefacts.read_lock("frontend")
-    archives = artefacts.fetch(wanted, "Front-end", say)
+    archives = fetching.fetch(wanted, "Front-end", say)
     name = f"frontend-{_fingerprint(wanted)}"
     place = artefacts.cache_folder() / name
     if not place.exists():

@@ -41,10 +41,15 @@ class Life:
         self._changing.release()
 
     def mourn(self) -> float:
-        """Note that the process ended; return the pause before the next one, which is none at first."""
-        pause = min(_LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._deaths - 1)) if self._deaths else 0.0
+        """Note that the process ended; return the pause before the next one, which is none for one that had lived a while.
+
+        Starts keep a distance that doubles with each death: what ends as soon as it is there is not started all the time.
+        """
+        distance = min(_LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._deaths - 1)) if self._deaths else 0.0
+        now = time.monotonic()
+        pause = max(0.0, distance - (now - self.running.since))
         self._deaths += 1
-        self.again_at = time.monotonic() + pause
+        self.again_at = now + pause
         self.well.clear()
         return pause
 

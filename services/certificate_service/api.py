@@ -1,7 +1,7 @@
 """The certificate service's HTTP door: parse, one action, render."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from services.certificate_service.schemas import (
     EndedView,
     OptionalReason,
     Reason,
+    ShareBody,
+    ShareList,
     ShareView,
     StatusView,
     VerificationBody,
@@ -78,7 +80,7 @@ def _add_credentials(door: Door, parts: Parts) -> None:
         found = parts.reading().credential(call.caller, certificate_id, call.query.get("secret"))
         if isinstance(found, bytes):
             return Reply(found, media_type=call.wants, headers={"Vary": "Accept, Authorization"})
-        return Reply(_STATUS_VIEW.dump(_status(found.value, parts.now())), headers={"Vary": "Accept, Authorization"})
+        return Reply(_STATUS_VIEW.dump(_status(found, parts.now())), headers={"Vary": "Accept, Authorization"})
 
 
 def _add_public(door: Door, parts: Parts) -> None:
@@ -101,6 +103,7 @@ def _add_public(door: Door, parts: Parts) -> None:
         body=VerificationBody,
         returns=VerificationView,
         status=200,
+        accepts=CREDENTIAL_TYPES,
         max_body=_VERIFICATION_BYTES,
         limits=_VERIFICATION_LIMITS,
         errors=(404,),
@@ -204,12 +207,23 @@ def _add_status(door: Door, parts: Parts) -> None:
 def _add_shares(door: Door, parts: Parts) -> None:
     def secret_and_address(share: Mapping[str, Any], certificate_id: str) -> dict[str, Any]:
         secret = parts.reading().share_secret(certificate_id, share["id"])
-        return {"secret": secret, "url": f"{parts.site.credential_url(certificate_id)}?secret={secret}"}
+        return {"secret": secret, "url": f"{parts.site.verify_url(certificate_id)}?secret={secret}"}
 
-    @door.post("/v1/certificates/<certificate_id>/shares", scope=READ, returns=ShareView, unkept=secret_and_address)
+    @door.post(
+        "/v1/certificates/<certificate_id>/shares",
+        scope=READ,
+        body=ShareBody,
+        returns=ShareView,
+        unkept=secret_and_address,
+    )
     def share_certificate(call: Call, certificate_id: str) -> Reply:
-        """A link by which whoever has it reads the whole credential. For the holder."""
-        return Reply({"id": parts.writing(call.uow).share(call.who, certificate_id)})
+        """A link to the page where whoever has it sees the whole certificate, for a time. For the holder."""
+        return Reply(asdict(parts.writing(call.uow).share(call.who, certificate_id, call.body["days"])))
+
+    @door.get("/v1/certificates/<certificate_id>/shares", scope=READ, returns=ShareList)
+    def list_shares(call: Call, certificate_id: str) -> Reply:
+        """The links of a certificate, without their secrets. For the holder."""
+        return Reply({"items": [asdict(one) for one in parts.reading().shares(call.who, certificate_id)]})
 
     @door.delete("/v1/certificates/<certificate_id>/shares/<share_id>", scope=READ, returns=EndedView)
     def end_share(call: Call, certificate_id: str, share_id: str) -> Reply:
@@ -228,7 +242,7 @@ def _reply(shown: Shown, parts: Parts) -> Reply:
 def _shown(shown: Shown, parts: Parts) -> dict[str, Any]:
     stored = shown.stored
     bare = {
-        "id": stored.value.id,
+        "id": stored.id,
         "visible": shown.visible,
         "version": stored.version,
         "created_at": stored.created_at,
@@ -239,7 +253,7 @@ def _shown(shown: Shown, parts: Parts) -> dict[str, Any]:
 
 
 def _content(shown: Shown, parts: Parts) -> dict[str, Any]:
-    certificate = shown.stored.value
+    certificate = shown.stored
     names = (
         *("person_id", "enrolment_id", "employer_id", "cluster_id", "course_id", "course_version", "course_title"),
         *("awarding_body_id", "awarding_body", "awarded_at", "issued_at", "valid_from", "valid_until"),
@@ -278,7 +292,7 @@ def _status(certificate: Certificate, now: datetime) -> dict[str, Any]:
 def _verdict(verdict: Verdict, now: datetime) -> dict[str, Any]:
     return {
         "verified": verdict.verified,
-        "checks": [{"name": c.name, "ok": c.ok, "reason": c.reason} for c in verdict.checks],
+        "checks": [{"name": c.name, "ok": c.ok, "code": c.code, "reason": c.reason} for c in verdict.checks],
         "certificate": None if verdict.certificate is None else _verified(verdict, verdict.certificate, now),
     }
 

@@ -1,6 +1,8 @@
 """The bodies of the certificate service's routes."""
 
-from marshmallow import Schema, fields, validate
+from typing import Any
+
+from marshmallow import Schema, fields, pre_load, validate
 
 from services.certificate_service.adapters.verification import CHECKS
 
@@ -111,12 +113,36 @@ class VerifiedView(StatusView):
     expires_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
-class ShareView(Schema):
-    """A link that opens the credential until it is ended. Only the request that made it is told the secret."""
+class ShareBody(Schema):
+    """How long a link is to be good for."""
 
-    id = fields.String(required=True)
-    secret = fields.String(required=True)
-    url = fields.String(required=True)
+    days = fields.Integer(
+        load_default=30, validate=validate.Range(1, 365), metadata={"description": "Until it expires, from now"}
+    )
+
+
+class ShareFacts(Schema):
+    """A link that opens the credential until it expires or is ended."""
+
+    id = fields.String(required=True, metadata={"description": "By which the link is ended"})
+    created_at = fields.AwareDateTime(required=True)
+    expires_at = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "Null: made when links did not expire"}
+    )
+    ended_at = fields.AwareDateTime(required=True, allow_none=True, metadata={"description": "Null: not ended"})
+
+
+class ShareList(Schema):
+    """The links of a certificate, the newest first."""
+
+    items = fields.List(fields.Nested(ShareFacts), required=True)
+
+
+class ShareView(ShareFacts):
+    """A new link. Only the request that made it is told the secret."""
+
+    secret = fields.String(required=True, metadata={"description": "Part of the link; told to this request alone"})
+    url = fields.String(required=True, metadata={"description": "The page where whoever has the link sees it"})
 
 
 class EndedView(Schema):
@@ -127,10 +153,22 @@ class EndedView(Schema):
 
 
 class VerificationBody(Schema):
-    """What to verify: a credential, or the address of one of ours. One of the two."""
+    """What to verify: a credential, or the address of one of ours. One of the two. A bare credential is taken, too."""
 
-    credential = fields.Dict(keys=fields.String())
-    url = fields.String(validate=validate.Length(1, 2000))
+    credential = fields.Dict(
+        keys=fields.String(), metadata={"description": "The signed credential, as its holder gave it"}
+    )
+    url = fields.String(
+        validate=validate.Length(1, 2000),
+        metadata={
+            "description": "`links.credential` or `links.verify` of a certificate, with its secret if there is one"
+        },
+    )
+
+    @pre_load
+    def wrap(self, data: Any, **_: Any) -> Any:
+        """Take a body that is the credential itself."""
+        return {"credential": data} if isinstance(data, dict) and "@context" in data else data
 
 
 class CheckView(Schema):
@@ -138,7 +176,10 @@ class CheckView(Schema):
 
     name = fields.String(required=True, validate=validate.OneOf(CHECKS))
     ok = fields.Boolean(required=True, allow_none=True)
-    reason = fields.String(required=True)
+    code = fields.String(
+        required=True, metadata={"description": "The reason for programs: HOLDS, REVOKED, EXPIRED ..."}
+    )
+    reason = fields.String(required=True, metadata={"description": "The reason for people, in English"})
 
 
 class VerificationView(Schema):

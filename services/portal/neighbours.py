@@ -103,6 +103,7 @@ class Check(msgspec.Struct, frozen=True):
     name: str
     ok: bool | None
     reason: str = ""
+    code: str = ""
 
 
 class Subject(msgspec.Struct, frozen=True):

@@ -10,7 +10,6 @@ from services.portal.neighbours import trace_headers
 from shared.errors import NotFound, ServiceError, Unavailable, Violation
 from shared.logs import get_logger
 
-SERVICES: Final = ("directory", "catalog", "enrolment", "certificate")
 _TIMEOUT: Final = 20.0
 log = get_logger(__name__)
 
@@ -31,6 +30,11 @@ class Platform:
 
     def __init__(self, http: httpx.Client, addresses: Mapping[str, str]) -> None:
         self._http, self._addresses = http, addresses
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The names of all services, in the order in which they are shown."""
+        return tuple(self._addresses)
 
     def get(self, service: str, path: str, token: str | None, **query: Any) -> Any:
         """The JSON at `/v1/{path}`; query values that are empty are left out."""
@@ -54,22 +58,38 @@ class Platform:
             headers["If-Match"] = f'"{version}"'
         return self._call(method, service, path, token, json=body if body is not None else {}, headers=headers)
 
+    def send_file(
+        self, service: str, path: str, token: str | None, file: tuple[str, bytes], form: Mapping[str, str], *, key: str
+    ) -> Any:
+        """POST a form with a file (name, content) as its part `file`."""
+        headers = {"Idempotency-Key": key or secrets.token_urlsafe(16)}
+        return self._call("POST", service, path, token, files={"file": file}, data=dict(form), headers=headers)
+
+    def content(self, service: str, path: str, token: str | None) -> bytes:
+        """The bytes at `/v1/{path}`."""
+        answer = self._answer("GET", service, path, token)
+        _content(service, answer, parse=False)
+        return answer.content
+
     def _call(self, method: str, service: str, path: str, token: str | None, **options: Any) -> Any:
+        return _content(service, self._answer(method, service, path, token, **options))
+
+    def _answer(self, method: str, service: str, path: str, token: str | None, **options: Any) -> httpx.Response:
         headers = {**options.pop("headers", {}), **trace_headers()}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         address = f"{self._addresses[service]}/v1/{path}"
         try:
-            answer = self._http.request(method, address, headers=headers, timeout=_TIMEOUT, **options)
+            return self._http.request(method, address, headers=headers, timeout=_TIMEOUT, **options)
         except httpx.HTTPError as error:
             log.warning("service_does_not_answer", part=service, error=type(error).__name__)
             raise Unavailable(f"The {service} service does not answer.", retry_after=5) from error
-        return _content(service, answer)
 
 
-def _content(service: str, answer: httpx.Response) -> Any:
+def _content(service: str, answer: httpx.Response, *, parse: bool = True) -> Any:
+    """The JSON of an answer; the refusal that it is otherwise."""
     if answer.is_success:
-        return answer.json() if answer.content else None
+        return answer.json() if parse and answer.content else None
     problem = _problem(answer)
     if answer.status_code == 404:
         raise NotFound(str(problem.get("detail", "")))

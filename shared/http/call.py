@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
+def is_json(media_type: str) -> bool:
+    """Whether a body of this type is JSON: a credential (application/vc) is."""
+    return media_type in {JSON, "application/vc"} or media_type.endswith("+json")
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A file of a multipart form."""

@@ -29,7 +29,7 @@ from shared.errors import (
     Violation,
 )
 from shared.http import idempotency
-from shared.http.call import JSON, Call, Page, Reply, Upload
+from shared.http.call import Call, Page, Reply, Upload, is_json
 from shared.http.cursors import Cursors, Feed, scope_of
 from shared.http.etags import etag_of, none_match, read_if_match
 from shared.http.parsing import (
@@ -63,7 +63,6 @@ class Kit:
 
     verifier: TokenVerifier
     writes: Writes | None
-    group_writes: Writes | None
     cursors: Cursors
     clients: RateLimit
     strangers: RateLimit
@@ -201,7 +200,7 @@ def _content(now: Request, route: Route, violations: list[Violation]) -> _Conten
     media_type = check_media_type(
         environ.get("CONTENT_TYPE", ""), environ.get("HTTP_CONTENT_ENCODING", ""), route.accepts
     )
-    if route.body is not None and media_type == JSON:
+    if route.body is not None and is_json(media_type):
         return _Content(parse_json_body(raw, route.body, route.limits, violations), raw, media_type)
     if route.form is not None and media_type == MULTIPART:
         body, files = parse_form(now, route.form, violations)
@@ -247,7 +246,7 @@ def _wanted(now: Request, route: Route) -> str:
 def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: dict[str, str]) -> Answer:
     if not route.writes:
         return _read_only(route, kit, call, ids)
-    writes = kit.group_writes if route.group and kit.group_writes else kit.writes
+    writes = kit.writes
     if writes is None:
         raise RuntimeError(f"{route.name} writes, but the app was made without writes")
 

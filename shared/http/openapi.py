@@ -8,7 +8,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from shared.http.call import JSON
+from shared.http.call import JSON, is_json
 from shared.http.limits import LARGEST_INTEGER
 from shared.http.problems import PROBLEM, TITLES
 from shared.http.route import MULTIPART, NoFields, Route
@@ -175,8 +175,10 @@ def _request_body(route: Route) -> dict[str, Any] | None:
     if isinstance(route.body, NoFields):
         return None
     required = route.body.many or any(field.required for field in route.body.load_fields.values())
-    shaped = {JSON, MULTIPART}  # other bytes have no fields
-    content: dict[str, Any] = {kind: {"schema": route.body if kind in shaped else {}} for kind in route.accepts}
+    content: dict[str, Any] = {
+        kind: {"schema": route.body if is_json(kind) or kind == MULTIPART else {}}  # other bytes have no fields
+        for kind in route.accepts
+    }
     return {"required": required, "content": content}
 
 

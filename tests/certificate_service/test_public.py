@@ -78,6 +78,29 @@ def test_an_address_is_verified_without_telling_the_name(service: Service) -> No
     assert service.verify(url=share["url"].replace("https://localhost:8443", "http://localhost:8080"))["verified"]
 
 
+def test_the_page_of_a_certificate_and_upper_case_letters_name_it_too(service: Service) -> None:
+    person = service.person("Ana", "Sanz")
+    certificate = service.issue(person)
+    share = service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=service.worker(person)).json
+    page, secret = share["url"].split("?")
+    shouted = page.upper().replace("/VERIFY/", "/verify/").replace("HTTPS", "https")
+
+    assert service.verify(url=page)["verified"]
+    assert service.verify(url=f"{shouted}?{secret}")["certificate"]["holder"] == "Ana Sanz"
+    assert service.verify(url=page.replace("/verify/", "/certificates/"))["checks"][0]["code"] == "OTHER_SITE"
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/vc", "application/ld+json"])
+def test_a_bare_credential_is_taken(service: Service, media_type: str) -> None:
+    person = service.person()
+    credential = service.credential(service.issue(person).id, person)
+    answer = service.client.post("/v1/verifications", data=json.dumps(credential), content_type=media_type)
+
+    assert answer.status_code == 200, answer.json
+    assert answer.json["verified"]
+    assert {check["code"] for check in answer.json["checks"]} == {"HOLDS"}
+
+
 @pytest.mark.parametrize(
     "question",
     [
@@ -110,6 +133,7 @@ def test_a_foreign_issuer_is_told_to_be_asked_elsewhere(service: Service) -> Non
 
     assert lines["issuer"]["ok"] is False
     assert "none of this site" in lines["issuer"]["reason"]
+    assert (lines["issuer"]["code"], lines["signature"]["code"]) == ("OTHER_ISSUER", "NOT_CHECKED")
     assert lines["signature"]["ok"] is None
 
 

@@ -69,6 +69,19 @@ def test_a_spreadsheet_makes_people_with_employment_and_consent(desk: Desk, clus
     assert desk.events(person["id"]) == ["person.registered.v1"]
 
 
+def test_the_columns_of_a_file_are_proposed_before_it_is_sent_and_nothing_is_kept(desk: Desk, portal: Headers) -> None:
+    before = desk.database["import_mappings"].count_documents({})
+    columns = {"columns": ["Personalnummer", "Vorname", "Nachname", "Lieblingsfarbe", "error code"]}
+    found = desk.call("POST", "/v1/people-imports/columns", portal, columns).body
+
+    fields = {one["name"]: (one["column"], one["required"]) for one in found["fields"]}
+    assert fields["external_id"] == ("Personalnummer", True)
+    assert fields["given_name"] == ("Vorname", True)
+    assert fields["consent"] == (None, False)
+    assert found["unused"] == ["Lieblingsfarbe"]
+    assert desk.database["import_mappings"].count_documents({}) == before
+
+
 def test_the_same_file_again_changes_nothing(desk: Desk, cluster: str, portal: Headers) -> None:
     desk.company(cluster, legal_name="Werk Eins")
     data = f"{HEADER}\n1;Ada;Lang;;Werk Eins;2026-03-01;yes;portal;2026-03-02\n2;Eva;Kurz;;;;;;\n"

@@ -8,7 +8,15 @@ from services.certificate_service import domain
 from services.certificate_service.actions.certificates import Certificates
 from services.certificate_service.actions.publishing import Publishing
 from services.certificate_service.adapters.site import Site
-from services.certificate_service.adapters.verification import CHECKS, CannotRead, Check, Verification, verify
+from services.certificate_service.adapters.verification import (
+    CHECKS,
+    HOLDS,
+    NOT_CHECKED,
+    CannotRead,
+    Check,
+    Verification,
+    verify,
+)
 from services.certificate_service.domain import Certificate
 from services.certificate_service.store import Store
 from shared.clock import Clock
@@ -46,10 +54,10 @@ class Verifying:
         """Check the certificate that stands at one of our addresses, by what is stored. NotFound when there is none."""
         found = self._site.certificate_at(url)
         if found is None:
-            return Verdict(_nothing("This is not the address of a certificate of this site."), None)
+            return Verdict(_nothing("OTHER_SITE", "This is not the address of a certificate of this site."), None)
         certificate_id, secret = found
         store, certificates = self._certificates()
-        certificate = store.certificates.get(certificate_id).value
+        certificate = store.certificates.get(certificate_id)
         if certificate.erased:
             return self._without_document(certificate)
         verdict = self._judge(verify(certificates.signed(certificate), self, self._now()))
@@ -62,21 +70,21 @@ class Verifying:
         """The keys of one of our issuers."""
         issuer_id = self._site.issuer_of(did)
         if issuer_id is None:
-            raise CannotRead("The issuer is none of this site; verify it where it was issued.")
+            raise CannotRead("OTHER_ISSUER", "The issuer is none of this site; verify it where it was issued.")
         try:
             return self._publishing.did_document(issuer_id)
         except NotFound:
-            raise CannotRead("There is no such issuer at this site.") from None
+            raise CannotRead("NO_SUCH_ISSUER", "There is no such issuer at this site.") from None
 
     def status_list(self, url: str) -> bytes:
         """One of our status lists."""
         list_id = self._site.list_of(url)
         if list_id is None:
-            raise CannotRead("The status list is none of this site.")
+            raise CannotRead("OTHER_LIST", "The status list is none of this site.")
         try:
             return self._publishing.status_list(list_id).document
         except NotFound:
-            raise CannotRead("There is no such status list at this site.") from None
+            raise CannotRead("NO_SUCH_LIST", "There is no such status list at this site.") from None
 
     # -- our own record
 
@@ -87,7 +95,7 @@ class Verifying:
         certificate, holder = self._record(found.credential), _holder(found.credential)
         if certificate is None or certificate.status != domain.SUSPENDED:
             return Verdict(found.checks, certificate, holder)
-        suspended = Check("suspension", False, "It is suspended.")
+        suspended = Check("suspension", False, "It is suspended.", "SUSPENDED")
         lines = tuple(suspended if c.name == "suspension" else c for c in found.checks)
         return Verdict(lines, certificate, holder)
 
@@ -99,9 +107,11 @@ class Verifying:
         """The holder was erased, and the document with them; its status is still known."""
         gone = "The holder was erased and the document with them; a copy can still be checked."
         standing = domain.standing(certificate, self._now())
-        lines = {check.name: check for check in _nothing(gone)}
+        lines = {check.name: check for check in _nothing("HOLDER_ERASED", gone)}
         for name, bad, words in _STANDINGS:
-            lines[name] = Check(name, standing != bad, words[standing == bad])
+            lines[name] = Check(
+                name, standing != bad, words[standing == bad], bad.upper() if standing == bad else HOLDS
+            )
         return Verdict(tuple(replace(lines[name]) for name in CHECKS), certificate)
 
 
@@ -119,7 +129,7 @@ def _holder(credential: Mapping[str, Any]) -> str | None:
     return names[0] if names else None
 
 
-def _nothing(reason: str) -> tuple[Check, ...]:
+def _nothing(code: str, reason: str) -> tuple[Check, ...]:
     first, *others = CHECKS
     missing = "Not checked, because an earlier check failed."
-    return (Check(first, False, reason), *(Check(name, None, missing) for name in others))
+    return (Check(first, False, reason, code), *(Check(name, None, missing, NOT_CHECKED) for name in others))

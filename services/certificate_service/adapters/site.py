@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from services.certificate_service.adapters.keys import did_web
 
-_CREDENTIAL = re.compile(r"/(?:v1/)?credentials/([^/]+)")
+_CREDENTIAL = re.compile(r"/(?:(?:v1/)?credentials|verify)/([^/]+)/?", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +43,23 @@ class Site:
         return did.removeprefix(start) if did.startswith(start) and "#" not in did else None
 
     def list_of(self, url: str) -> str | None:
-        """The status list at this address; None when it is none of ours."""
+        """The status list at this address; None if it is not ours."""
         start = f"{self.https}/status/"
         return url.removeprefix(start) if url.startswith(start) else None
 
     def certificate_at(self, url: str) -> tuple[str, str | None] | None:
-        """The certificate at this address and the secret in it; None when it is none of ours."""
+        """The certificate at this address or with this page, and the secret in it; None if it is not ours.
+
+        Host and number count in upper case, too: some scanners and keyboards write them so.
+        """
         try:
             parts = urlsplit(url)
-            host = f"{parts.scheme}://{parts.netloc}"
+            host = f"{parts.scheme}://{parts.netloc}".lower()
             query = parse_qs(parts.query, max_num_fields=20)
         except ValueError:
             return None
         found = _CREDENTIAL.fullmatch(parts.path)
         if found is None or host not in {self.https, self.http}:
             return None
-        return found[1], query.get("secret", [None])[0]
+        number = found[1].lower() if _NUMBER.fullmatch(found[1]) else found[1]
+        return number, query.get("secret", [None])[0]

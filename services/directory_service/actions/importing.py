@@ -9,12 +9,11 @@ from marshmallow import ValidationError
 
 from services.directory_service.domain import access, person, relations
 from services.directory_service.domain.access import Actor
-from services.directory_service.domain.kept import refuse
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment
 from services.directory_service.schemas import PersonBody
 from services.directory_service.store import Store
-from shared.errors import Forbidden, Invalid, Violation
+from shared.errors import Forbidden, Invalid, Violation, refuse
 from shared.jobs.job import Item, Job
 from shared.jobs.rows import RowReader, each_row
 from shared.jobs.store import Jobs
@@ -76,11 +75,10 @@ class PeopleImports:
 
     def begin(self, actor: Actor, wish: Wish) -> Job:
         """Check the columns and queue the import. Raises Invalid with every field that has no column."""
-        if actor.cluster_id is None or actor.reach == "self":
-            raise Forbidden("People are imported by their cluster or their employer.", code="NO_CLUSTER")
-        found = self.columns(actor.cluster_id, wish)
+        cluster_id = _cluster_of(actor)
+        found = self.columns(cluster_id, wish)
         refuse("import", _missing(found, wish.columns))
-        self._store.keep_mapping(actor.cluster_id, KIND, found.columns)
+        self._store.keep_mapping(cluster_id, KIND, found.columns)
         options = {
             "mapping": dict(found.columns),
             "name": wish.name,
@@ -90,7 +88,7 @@ class PeopleImports:
         job = Job(
             id=self._new_id(),
             kind=KIND,
-            cluster_id=actor.cluster_id,
+            cluster_id=cluster_id,
             actor=actor.subject,
             options=options,
             input=wish.file,
@@ -100,10 +98,16 @@ class PeopleImports:
 
     def columns(self, cluster_id: str, wish: Wish) -> Proposal:
         """Which column is which field: as chosen, else as the last time, else by their names."""
-        columns = [column for column in wish.columns if column not in _OWN_COLUMNS]
         if wish.mapping is not None:
-            return mapping.checked(columns, FIELDS, wish.mapping)
-        return mapping.propose(columns, FIELDS, self._store.kept_mapping(cluster_id, KIND))
+            return mapping.checked(_foreign(wish.columns), FIELDS, wish.mapping)
+        return self._propose(cluster_id, wish.columns)
+
+    def propose(self, actor: Actor, columns: Sequence[str]) -> Proposal:
+        """The mapping that an import of a file with these columns would use."""
+        return self._propose(_cluster_of(actor), columns)
+
+    def _propose(self, cluster_id: str, columns: Sequence[str]) -> Proposal:
+        return mapping.propose(_foreign(columns), FIELDS, self._store.kept_mapping(cluster_id, KIND))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +332,17 @@ class _RowWish:
     consent: bool | None
     how: str | None
     consent_on: date | None
+
+
+def _cluster_of(actor: Actor) -> str:
+    if actor.cluster_id is None or actor.reach == "self":
+        raise Forbidden("People are imported by their cluster or their employer.", code="NO_CLUSTER")
+    return actor.cluster_id
+
+
+def _foreign(columns: Sequence[str]) -> list[str]:
+    """The columns without those that we ourselves add to failed rows."""
+    return [column for column in columns if column not in _OWN_COLUMNS]
 
 
 def _missing(found: Proposal, columns: Sequence[str]) -> list[Violation]:

@@ -4,13 +4,14 @@ from io import BytesIO
 
 import msgspec
 
-from services.directory_service.actions.importing import KIND, Wish
+from services.directory_service.actions.importing import FIELDS, KIND, Wish
 from services.directory_service.api.parts import Parts, actor_of
 from services.directory_service.schemas import ImportBody
 from shared.errors import Invalid, Violation
 from shared.http.door import Call, Door, Reply, Upload
 from shared.http.route import MULTIPART
 from shared.tables.reading import open_table
+from shared.wiring.columns import add_columns_route
 from shared.wiring.jobs import JobView, KeepFile, add_job_routes, job_reply
 
 _WRITE = "directory:write"
@@ -49,6 +50,13 @@ def add(door: Door, parts: Parts) -> None:
         )
         return job_reply(parts.writing(call.uow).imports.begin(actor, wish), "/v1/people-imports", made=True)
 
+    add_columns_route(
+        door,
+        "/v1/people-imports",
+        scope=_WRITE,
+        wanted=FIELDS,
+        propose=lambda call, columns: parts.reading().imports.propose(actor_of(call), columns),
+    )
     add_job_routes(door, "/v1/people-imports", KIND, scope=_WRITE, jobs=parts.jobs, open_file=parts.open_file)
 
 

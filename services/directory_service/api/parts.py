@@ -1,6 +1,6 @@
 """What the views share: who calls, the actions of a call, and how things are shown."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, BinaryIO
@@ -9,10 +9,10 @@ import msgspec
 
 from services.directory_service.actions import Actions
 from services.directory_service.domain.access import Actor, reach_of
-from services.directory_service.domain.kept import Kept
 from shared.http.door import Call, Page, Reply
 from shared.jobs.store import Jobs
 from shared.storage.work import UnitOfWork
+from shared.versioned import Versioned
 
 # Whoever can sign in has one of these.
 ANYBODY = ("enrolment:read", "teaching:write", "catalog:write", "catalog:review", "directory:read", "operations")
@@ -44,13 +44,13 @@ def actor_of(call: Call) -> Actor:
     )
 
 
-def show(path: str, thing: Kept, **more: Any) -> dict[str, Any]:
+def show(path: str, thing: Versioned, **more: Any) -> dict[str, Any]:
     """A resource as its schema wants it."""
     fields: dict[str, Any] = msgspec.to_builtins(thing, builtin_types=(datetime, date))
     return {**fields, **more, "links": {"self": f"/v1/{path}/{thing.id}"}}
 
 
-def reply(path: str, thing: Kept, *, made: bool = False, **more: Any) -> Reply:
+def reply(path: str, thing: Versioned, *, made: bool = False, **more: Any) -> Reply:
     """One resource with its ETag, and its address when it is new."""
     location = f"/v1/{path}/{thing.id}" if made else None
     return Reply(show(path, thing, **more), status=201 if made else None, version=thing.version, location=location)
@@ -60,8 +60,3 @@ def page(call: Call, path: str, things: list[Any], more: Callable[[Any], dict[st
     """A page by id; a full one may be followed by another."""
     last = things[-1].id if len(things) == call.limit else None
     return call.page([show(path, thing, **more(thing)) for thing in things], last)
-
-
-def renamed(query: Mapping[str, Any], **names: str) -> dict[str, Any]:
-    """The filters of a query by the names of the fields."""
-    return {names.get(name, name): value for name, value in query.items()}

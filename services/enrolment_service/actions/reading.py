@@ -1,9 +1,8 @@
 """Showing enrolments to who may see them."""
 
-from typing import Any
-
 from services.enrolment_service.actions.base import Base
-from services.enrolment_service.store import Stored
+from services.enrolment_service.domain import Enrolment
+from services.enrolment_service.domain.criteria import EnrolmentCriteria, Scope
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.errors import NotFound
@@ -13,38 +12,32 @@ from shared.storage.pages import Filled, Rows, fill, rows_of
 class Reading(Base):
     """One enrolment, or many."""
 
-    def read(self, caller: Caller, enrolment_id: str) -> tuple[Stored, int | None]:
+    def read(self, caller: Caller, enrolment_id: str) -> tuple[Enrolment, int | None]:
         """The enrolment as a whole and its place in the queue, for those who may see it; NotFound for all others."""
         self._require_fresh(caller)
-        stored = self.store.get(enrolment_id)
-        if not self._sees(caller, stored.value):
+        enrolment = self.store.get(enrolment_id)
+        if not self._sees(caller, enrolment):
             raise NotFound(f"No enrolment {enrolment_id}.")
-        return stored, self.store.place_in_queue(stored.value)
+        return enrolment, self.store.place_in_queue(enrolment)
 
     def search(
-        self, caller: Caller, filters: dict[str, Any], *, after: str | None, limit: int
-    ) -> Filled[Stored, str | None]:
+        self, caller: Caller, criteria: EnrolmentCriteria, *, after: str | None, limit: int
+    ) -> Filled[Enrolment, str | None]:
         """Enrolments that the caller may see, newest first."""
         self._require_fresh(caller)
-        query = {name: value for name, value in filters.items() if value is not None}
-        if "person_id" in query:
-            query["person_id"] = self._of_person(query["person_id"])
-        wanted = {"$and": [query, self._scope(caller)]}
+        scope = self._scope(caller)
 
-        def read(position: str | None, count: int) -> Rows[Stored, str | None]:
-            found = self.store.search(wanted, after=position, limit=count)
+        def read(position: str | None, count: int) -> Rows[Enrolment, str | None]:
+            found = self.store.search(criteria, scope, after=position, limit=count)
             if not visibility.is_cluster_wide(caller):
-                self.store.copies.preload_people(stored.value.person_id for stored in found)
-            shown = [(stored.value.id, stored if self._sees(caller, stored.value) else None) for stored in found]
+                self.store.copies.preload_people(one.person_id for one in found)
+            shown = [(one.id, one if self._sees(caller, one) else None) for one in found]
             return rows_of(shown, position, count)
 
         return fill(read, after, limit)
 
-    def _scope(self, caller: Caller) -> dict[str, Any]:
+    def _scope(self, caller: Caller) -> Scope:
         """What of the enrolments a list may show at all."""
         if visibility.is_cluster_wide(caller):
-            return {"cluster_id": caller.cluster_id}
-        choices: list[dict[str, Any]] = [{"person_id": self._of_person(caller.person_id or "")}]
-        if employers := visibility.acting_employers(caller):
-            choices.append({"employer_id": {"$in": sorted(employers)}})
-        return {"$or": choices}
+            return Scope(cluster_id=caller.cluster_id)
+        return Scope(person_id=caller.person_id, employer_ids=visibility.acting_employers(caller))

@@ -6,13 +6,42 @@ from flask import Blueprint, Response, render_template, request
 
 from services.portal import asking
 from services.portal.forms import Form, refused
-from services.portal.languages import _
+from services.portal.importing import ImportKind, add_import_pages
+from services.portal.languages import _, _l
 from services.portal.platform import Refused
 from services.portal.visitors import require
 from shared.http.app import public
 
 pages = Blueprint("people", __name__)
 _PAGE = 50
+IMPORT = ImportKind(
+    service="directory",
+    api="people-imports",
+    base="/people/import",
+    roles=("manager", "hr"),
+    title=_l("Import people"),
+    lead=_l("Register many people at once, with employments and consents. The same file again changes nothing."),
+    parent=("/people", _l("People")),
+    fields={
+        "external_id": (
+            _l("Your own number for the person"),
+            _l("Such as the employee number. It decides who is new."),
+        ),
+        "given_name": (_l("Given name"), ""),
+        "family_name": (_l("Family name"), ""),
+        "email": (_l("Mail address"), ""),
+        "language": (_l("Language"), _l("A code such as de or it.")),
+        "employer": (_l("Employer"), _l("Name, registration number or id of a company of your cluster.")),
+        "employed_from": (_l("Employed from"), ""),
+        "employed_until": (_l("Employed until"), _l("A date ends the employment.")),
+        "consent": (_l("Consent"), _l("Yes or no: may the employer see the results?")),
+        "consent_how": (_l("How consent was given"), _l("Such as: signed form.")),
+        "consent_on": (_l("Day of the consent"), ""),
+    },
+    example="number;given name;family name;email;company;entry date;consent;how;consent date\n"
+    "1001;Ada;Lovelace;ada@example.org;Example Milling Ltd;2026-03-01;yes;signed form;2026-03-02\n",
+)
+add_import_pages(pages, IMPORT)
 
 
 @pages.get("/people")

@@ -117,10 +117,10 @@ class House:
 
     def did_document(self, did: str) -> Document:
         if did != self.did:
-            raise CannotRead(f"The did document of {did} cannot be read.")
+            raise CannotRead("AWAY", f"The did document of {did} cannot be read.")
         return issuer_keys.did_document(self.did, self.keys)
 
     def status_list(self, url: str) -> Any:
         if url not in self.lists:
-            raise CannotRead(f"The status list {url} cannot be read.")
+            raise CannotRead("AWAY", f"The status list {url} cannot be read.")
         return self.lists[url]

@@ -14,11 +14,11 @@ import pytest
 
 from deploy.local.engines import Engines
 from shared.errors import Conflict, Invalid, Unavailable
-from shared.storage.gathering import Gathering
+from shared.storage.gathering import Gathering, gather
 from shared.storage.group import GroupCommit, _Waiting
 from shared.storage.mongo import MongoDatabase, connect, translate
-from shared.storage.work import UnitOfWork
-from shared.storage.writes import Answer, Hint, Write
+from shared.storage.work import Hint, UnitOfWork
+from shared.storage.writes import Answer, Write
 from tests.chaos.probe import happen
 from tests.shared.storage.writing import OK, Name, Seat, new_key, put, together
 
@@ -269,12 +269,12 @@ def test_a_group_waits_for_those_who_are_expected_and_not_for_long(group: GroupC
     late = threading.Timer(0.05, lambda: group._queue.put(second))
 
     group._queue.put(alone := _waiting())
-    assert group._next_group(1, 60.0) == [alone]
+    assert gather(group._queue, 32, 1, 60.0) == [alone]
     group._queue.put(first)
     late.start()
-    assert group._next_group(2, 60.0) == [first, second]
+    assert gather(group._queue, 32, 2, 60.0) == [first, second]
     group._queue.put(last := _waiting())
-    assert group._next_group(2, 0.05) == [last]
+    assert gather(group._queue, 32, 2, 0.05) == [last]
 
 
 def _waiting() -> _Waiting:

@@ -8,28 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.errors import Conflict, Invalid, KeyReused
+from shared.errors import Conflict, KeyReused
 from shared.storage.group import GroupCommit
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.work import UnitOfWork
 from shared.storage.writes import REPLAYED, Answer, IdempotencyKey, Write
 from tests.shared.storage.writing import OK, new_key, put, together
-
-
-def test_the_same_key_gives_the_kept_answer(group: GroupCommit, database: MongoDatabase) -> None:
-    write = Write(put(), new_key())
-    first, again = group.run(write), group.run(write)
-
-    assert again == Answer(first.status, first.body, (*first.headers, REPLAYED))
-    assert database["things"].count_documents({}) == 1
-
-
-def test_a_key_with_another_request_is_refused(group: GroupCommit, database: MongoDatabase) -> None:
-    key = new_key("this")
-    group.run(Write(put(), key))
-
-    with pytest.raises(KeyReused):
-        group.run(Write(put(), IdempotencyKey(key.record_id, "that")))
 
 
 def test_a_key_in_flight_is_refused_once_and_in_the_same_group(group: GroupCommit, database: MongoDatabase) -> None:
@@ -38,17 +22,6 @@ def test_a_key_in_flight_is_refused_once_and_in_the_same_group(group: GroupCommi
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Answer", "InFlight"]
     assert database["things"].count_documents({}) == 1
-
-
-def test_a_failed_request_gives_its_key_back(group: GroupCommit, database: MongoDatabase) -> None:
-    key = new_key()
-
-    def broken(_work: UnitOfWork) -> Answer:
-        raise Invalid("rule")
-
-    with pytest.raises(Invalid):
-        group.run(Write(broken, key))
-    assert group.run(Write(put(), key)) == OK
 
 
 def test_the_same_key_in_two_processes_takes_effect_once(
@@ -96,10 +69,3 @@ def test_a_key_whose_other_request_was_faster_elsewhere_is_refused(
         with pytest.raises(KeyReused):
             first.result(10)
     other.close()
-
-
-def test_a_key_in_flight_with_another_request_is_refused(group: GroupCommit) -> None:
-    key = new_key("this")
-    outcomes = together(group, [Write(put(), key), Write(put(), IdempotencyKey(key.record_id, "that"))])
-
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Answer", "KeyReused"]
