@@ -1,4 +1,4 @@
-"""Every query that our code puts to MongoDB while tests run, explained once: none may read a collection from end to
+"""Every query that our code puts to MongoDB while tests of services run, explained once: none may read a collection from end to
 end, and none may sort in memory what has no bound.
 
 A listener of the driver sees each command with the code that asks (`services/`, `shared/`; what tests ask themselves is
@@ -53,7 +53,8 @@ class Finding:
 class Watch(monitoring.CommandListener):
     """Explains what it has not seen yet, and keeps what is wrong until somebody takes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, awake: bool = True) -> None:
+        self.awake = awake
         self.explained: set[tuple[Any, ...]] = set()
         self._found: list[Finding] = []
         self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}
@@ -68,7 +69,7 @@ class Watch(monitoring.CommandListener):
         return found
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command_name not in _PLANNED or getattr(self._busy, "explaining", False):
+        if not self.awake or event.command_name not in _PLANNED or getattr(self._busy, "explaining", False):
             return
         asker = _asker(sys._getframe(1))
         if asker is not None:
@@ -106,7 +107,7 @@ class Watch(monitoring.CommandListener):
         return self._clients[key]
 
 
-WATCH: Final = Watch()
+WATCH: Final = Watch(awake=False)
 
 
 def _asker(frame: FrameType | None) -> str | None:
