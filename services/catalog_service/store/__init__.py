@@ -37,6 +37,8 @@ def _drop_search_indexes(database: MongoDatabase) -> None:
 
 
 _LISTED = {"search.listed": True}
+_TEXT = {"$type": "string"}
+"""MongoDB uses a partial index only for a query that says what the index says."""
 PARTICIPANTS: Final = "participants"
 SERVICE = Service(
     manifest=MANIFEST,
@@ -54,7 +56,7 @@ SERVICE = Service(
                 "external_id",
                 name="external_id",
                 unique=True,
-                only={"external_id": {"$type": "string"}},
+                only={"external_id": _TEXT},
             ),
             index("published_at", name="listed", only=_LISTED),
             index("provider_id", "_id", name="provider", only=_LISTED),
@@ -88,8 +90,8 @@ class Store(Documents):
 
     def courses_with_number(self, cluster_id: str, provider_id: str, external_id: str) -> list[Course]:
         """None, or the one that the provider knows by this number."""
-        query = {"cluster_id": cluster_id, "provider_id": provider_id, "external_id": external_id}
-        return self._find(Course, query)
+        number = {"$eq": external_id, **_TEXT}
+        return self._find(Course, {"cluster_id": cluster_id, "provider_id": provider_id, "external_id": number})
 
     def unknown_courses(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that are no published course."""
