@@ -23,8 +23,10 @@ from shared.bus.worker import Plan, Worker, is_behind
 from shared.clock import Clock, Ids, made_at, new_id, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
+from shared.http import reads
 from shared.http.app import ServiceApp, make_app
 from shared.http.door import Door
+from shared.http.reads import PersonalReads
 from shared.http.settings import HttpSettings
 from shared.logs import get_logger
 from shared.storage import idempotency, outbox
@@ -35,6 +37,7 @@ from shared.storage.mongo import MongoSettings, connect, is_gone, is_outage, ope
 from shared.storage.work import UnitOfWork
 from shared.wiring.manifest import Manifest
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
+from shared.wiring.reads import reads_door
 
 log = get_logger(__name__)
 
@@ -44,6 +47,7 @@ _KERNEL_INDEXES: Indexes = {
     idempotency.COLLECTION: idempotency.INDEXES,
     inbox.COLLECTION: inbox.INDEXES,
     "discarded_events": [],
+    reads.COLLECTION: reads.INDEXES,
 }
 
 
@@ -121,8 +125,9 @@ class House:
         )
         self._writes = writes
         serve_metrics()
+        personal = PersonalReads(self.database, self.clock)
         app = make_app(
-            doors,
+            [*doors, reads_door(self.service.name, personal)],
             service=self.service.name,
             verifier=TokenVerifier.of(self.settings(AuthSettings)),
             writes=writes,
@@ -132,6 +137,7 @@ class House:
             translate=translate,
             may_come=self.may_come,
             gone=lambda: is_gone(self.client),
+            note=personal.note,
         )
         app.extensions["house"] = self
         return app

@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
 from services.certificate_service.adapters.plain_json import BadDocument
-from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, Place, Withheld
+from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, StatusBit, Withheld
 from services.certificate_service.store import Reservation, Store
 from shared.clock import Clock
 from shared.errors import NotYetKnown, ServiceError
@@ -45,7 +45,7 @@ class Draft:
     """A signed credential that waits for its transaction."""
 
     certificate_id: str
-    place: Place
+    place: StatusBit
     credential: bytes
     course: Course
     body: Organisation
@@ -168,7 +168,7 @@ class Issuing:
             signed_at=now,
         )
 
-    def _place(self, task: _Task, reservation: Reservation, store: Store) -> Place:
+    def _place(self, task: _Task, reservation: Reservation, store: Store) -> StatusBit:
         if task.again:
             return self._pen.place(*store.issuers.take_numbers(task.body.id, 1)[0])
         return self._pen.place(reservation.list_id, reservation.counter)

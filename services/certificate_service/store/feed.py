@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import msgspec
 from pymongo import ASCENDING, UpdateOne
 from pymongo.client_session import ClientSession
 
@@ -66,6 +67,14 @@ class Filters:
     def any(self) -> bool:
         """Whether anything but the employer narrows the list: then what vanished is not told."""
         return any((self.worker, self.course, self.issued_since, self.status, self.expiring_before))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """As of which day, and by which generation of the copies, what employers see was put right."""
+
+    day: date
+    copies: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +152,14 @@ class Feed:
                 right = row["employer_sees"] == person.shows_results_to(row["employer_id"], day)
                 yield row["_id"], None if right else row["person_id"]
 
-    def reconciled(self) -> Document | None:
+    def reconciled(self) -> Reconciled | None:
         """For which day and copies that was done last."""
-        return self._work.collection(STATE).find_one({"_id": "visibility"}, {"_id": 0})
+        found = self._work.collection(STATE).find_one({"_id": "visibility"}, {"_id": 0})
+        return None if found is None else msgspec.convert(found, Reconciled)
 
-    def note_reconciled(self, state: Document) -> None:
+    def note_reconciled(self, state: Reconciled) -> None:
         """It is done for this day and these copies."""
-        self._work.collection(STATE).replace_one({"_id": "visibility"}, state, upsert=True)
+        self._work.collection(STATE).replace_one({"_id": "visibility"}, msgspec.to_builtins(state), upsert=True)
 
     def _people(self, ids: Iterable[str], session: ClientSession | None) -> dict[str, Person]:
         rows = self._work.collection(PEOPLE).find({"_id": {"$in": list(ids)}}, session=session)
