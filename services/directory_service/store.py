@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
-from pymongo import ASCENDING, DeleteMany, IndexModel
+from pymongo import ASCENDING, IndexModel
 
 from services.directory_service.domain import likeness
 from services.directory_service.domain.access import Actor
@@ -329,7 +329,8 @@ class Store:
 
     def forget_facts(self, person_id: str) -> None:
         """Nothing that was told of this person is left."""
-        self._work.also(FACTS, DeleteMany({"person_id": person_id}))
+        for row in self._work.find(FACTS, {"person_id": person_id}):
+            self._work.delete(FACTS, row["_id"])
 
     def heard_until(self) -> datetime | None:
         """When the last time was that nothing more of other services was waiting to be heard."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+DIRECTORY: Final = "directory.json"
+READS: Final = "reads.ndjson"
 RECEIPT: Final = "receipt.json"
 _ABOUT: Final = (
     "All that this platform holds of you. directory.json: your record, employments and consents. enrolments.ndjson and"
