@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby, islice
 from math import ceil
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING
 
 from services.directory_service.domain import likeness
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import InvitationCriteria
+from services.directory_service.domain.export import Fact
 from services.directory_service.domain.grant import GIVEN, Grant
 from services.directory_service.domain.invitation import EXPIRED, INVITED, Invitation
 from services.directory_service.domain.organisation import Organisation
@@ -22,17 +22,16 @@ from services.directory_service.domain.program import ACTIVE, Program
 from services.directory_service.domain.relations import Consent, Employment, Membership
 from services.directory_service.manifest import MANIFEST
 from shared.criteria import asked_for
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
 from shared.files.files import COLLECTION as FILES
 from shared.files.files import INDEXES as FILE_INDEXES
 from shared.jobs.store import INDEXES as JOB_INDEXES
-from shared.schemas.event import Event
+from shared.storage.documents import Documents, K, index
 from shared.storage.mongo import Document
-from shared.storage.work import Absent, UnitOfWork
+from shared.storage.work import UnitOfWork
 from shared.versioned import Versioned
 from shared.wiring.house import Service
 
-K = TypeVar("K", bound=Versioned)
 Hashed = Callable[[Iterable[str]], list[str]]
 
 _COLLECTIONS: Mapping[type[Versioned], str] = {
@@ -51,29 +50,26 @@ FACTS = "person_facts"
 _LIKE = 0.5
 """How much of what a search looks for a name must have."""
 _OPEN = {"valid_until": {"$type": "null"}}
-
-
-def _index(*fields: str, name: str, unique: bool = False, only: Document | None = None) -> IndexModel:
-    partial = {"partialFilterExpression": only} if only else {}
-    return IndexModel([(field, ASCENDING) for field in fields], name=name, unique=unique, **partial)
+_TEXT = {"$type": "string"}
+"""MongoDB uses a partial index only for a query that says what the index says."""
 
 
 SERVICE = Service(
     manifest=MANIFEST,
     indexes={
-        "organisations": [_index("cluster_id", "_id", name="cluster"), _index("type", "_id", name="type")],
+        "organisations": [index("cluster_id", "_id", name="cluster"), index("type", "_id", name="type")],
         "memberships": [
-            _index("group_id", "_id", name="group"),
-            _index("organisation_id", "group_id", name="organisation"),
-            _index("home_id", "_id", name="home"),
-            _index("organisation_id", "group_id", name="open_membership", unique=True, only=_OPEN),
+            index("group_id", "_id", name="group"),
+            index("organisation_id", "group_id", name="organisation"),
+            index("home_id", "_id", name="home"),
+            index("organisation_id", "group_id", name="open_membership", unique=True, only=_OPEN),
         ],
         "awarding_grants": [
-            _index("home_id", "_id", name="home"),
-            _index("grantee_home_id", "_id", name="grantee_home"),
-            _index("organisation_id", "_id", name="organisation"),
-            _index("grantee_id", "_id", name="grantee"),
-            _index(
+            index("home_id", "_id", name="home"),
+            index("grantee_home_id", "_id", name="grantee_home"),
+            index("organisation_id", "_id", name="organisation"),
+            index("grantee_id", "_id", name="grantee"),
+            index(
                 *("organisation_id", "purpose", "grantee_id", "course_id"),
                 name="given_grant",
                 unique=True,
@@ -81,44 +77,44 @@ SERVICE = Service(
             ),
         ],
         "people": [
-            _index("cluster_id", "_id", name="cluster"),
-            _index("search", "cluster_id", name="search"),
-            _index("merged_into", name="merged", only={"merged_into": {"$type": "string"}}),
+            index("cluster_id", "_id", name="cluster"),
+            index("search", "cluster_id", name="search"),
+            index("merged_into", name="merged", only={"merged_into": _TEXT}),
             # A second request of the same number is decided again and finds the first one's person.
-            _index(
+            index(
                 "cluster_id",
                 "external_ref",
                 name="external_ref",
                 unique=True,
-                only={"external_ref": {"$type": "string"}},
+                only={"external_ref": _TEXT},
             ),
         ],
         "employments": [
-            _index("person_id", "organisation_id", name="person"),
-            _index("organisation_id", "person_id", name="organisation"),
-            _index("cluster_id", "_id", name="cluster"),
-            _index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
+            index("person_id", "organisation_id", name="person"),
+            index("organisation_id", "person_id", name="organisation"),
+            index("cluster_id", "_id", name="cluster"),
+            index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
         ],
         _MAPPINGS: [],
-        FACTS: [_index("person_id", "at", name="person")],
+        FACTS: [index("person_id", "at", "_id", name="told")],
         "portals": [],
         "programs": [
-            _index("cluster_id", "_id", name="cluster"),
-            _index("organisation_ids", "_id", name="organisation"),
+            index("cluster_id", "_id", name="cluster"),
+            index("organisation_ids", "_id", name="organisation"),
         ],
         "invitations": [
-            _index("person_id", "_id", name="person"),
-            _index("cluster_id", "_id", name="cluster"),
-            _index("organisation_ids", "_id", name="organisation"),
-            _index("person_id", "role", name="open_invitation", unique=True, only={"status": INVITED}),
+            index("person_id", "_id", name="person"),
+            index("cluster_id", "_id", name="cluster"),
+            index("organisation_ids", "_id", name="organisation"),
+            index("person_id", "role", name="open_invitation", unique=True, only={"status": INVITED}),
         ],
         **JOB_INDEXES,
         FILES: FILE_INDEXES,
         "consents": [
-            _index("person_id", "organisation_id", name="person"),
-            _index("organisation_id", "_id", name="organisation"),
-            _index("cluster_id", "_id", name="cluster"),
-            _index(
+            index("person_id", "organisation_id", name="person"),
+            index("organisation_id", "_id", name="organisation"),
+            index("cluster_id", "_id", name="cluster"),
+            index(
                 "person_id", "organisation_id", "purpose", name="given_consent", unique=True, only={"status": "given"}
             ),
         ],
@@ -135,48 +131,18 @@ SERVICE = Service(
 )
 
 
-class Store:
+class Store(Documents):
     """The directory as one unit of work sees it."""
 
     def __init__(self, work: UnitOfWork, hashed: Hashed) -> None:
         """`hashed` makes keyed hashes of pieces of names: the index holds nothing that can be read."""
-        self._work, self._hashed = work, hashed
+        super().__init__(work, _COLLECTIONS)
+        self._hashed = hashed
+
+    def _beside(self, thing: Versioned) -> Document:
+        return {"search": self._hashed(likeness.pieces(_name(thing)))} if isinstance(thing, Person) else {}
 
     # -- any kind
-
-    def get(self, kind: type[K], thing_id: str) -> K:
-        """The thing with this id. Raises NotFound."""
-        try:
-            return _thing(kind, self._work.get(_COLLECTIONS[kind], thing_id))
-        except Absent as error:
-            raise not_found(kind, thing_id) from error
-
-    def find(self, kind: type[K], thing_id: str) -> K | None:
-        """As `get`, but None when there is none."""
-        return self.known(kind, [thing_id]).get(thing_id)
-
-    def known(self, kind: type[K], ids: Iterable[str]) -> dict[str, K]:
-        """Those of the ids that are there, by one query."""
-        wanted = list(ids)
-        self._work.preload(_COLLECTIONS[kind], wanted)
-        found = {thing_id: self._work.peek(_COLLECTIONS[kind], thing_id) for thing_id in wanted}
-        return {thing_id: _thing(kind, row) for thing_id, row in found.items() if row is not None}
-
-    def require_new(self, kind: type[Versioned], thing_id: str) -> None:
-        """Raise Conflict when the id is taken."""
-        if self._work.peek(_COLLECTIONS[kind], thing_id) is not None:
-            raise Conflict(f"There is a {kind.__name__.lower()} with this id already.", code="ALREADY_EXISTS")
-
-    def save(self, thing: K, events: Iterable[Event] = ()) -> K:
-        """Keep it with what happened; returns it as stored."""
-        document = msgspec.to_builtins(thing, builtin_types=(datetime,))
-        for field in ("version", "created_at", "updated_at"):
-            del document[field]
-        if isinstance(thing, Person):
-            document["search"] = self._hashed(likeness.pieces(_name(thing)))
-        return _thing(
-            type(thing), self._work.save(_COLLECTIONS[type(thing)], {"_id": document.pop("id"), **document}, events)
-        )
 
     def page(self, kind: type[K], criteria: Any, actor: Actor | None, after: str | None, limit: int) -> list[K]:
         """Things that match the criteria and that the actor reaches, by id, after the given one. None: all of them."""
@@ -200,18 +166,18 @@ class Store:
 
     def people_with_ref(self, cluster_id: str, external_ref: str) -> list[Person]:
         """Nobody, or the one whom the partner's number names."""
-        return self._find(Person, {"cluster_id": cluster_id, "external_ref": external_ref})
+        return self._find(Person, {"cluster_id": cluster_id, "external_ref": {"$eq": external_ref, **_TEXT}})
 
     def people_with_refs(self, cluster_id: str, refs: Iterable[str]) -> dict[str, Person]:
         """By reference, whom the partner's numbers name; for a merged record the one who answers for it."""
-        wanted = {"cluster_id": cluster_id, "external_ref": {"$in": sorted(set(refs))}}
+        wanted = {"cluster_id": cluster_id, "external_ref": {"$in": sorted(set(refs)), **_TEXT}}
         found = {str(one.external_ref): one for one in self._find(Person, wanted)}
         winners = self.known_people(one.merged_into for one in found.values() if one.merged_into)
         return {ref: winners.get(one.merged_into or "", one) for ref, one in found.items()}
 
     def merged_into(self, person_id: str) -> list[Person]:
         """Those whose id leads to this person."""
-        return self._find(Person, {"merged_into": person_id})
+        return self._find(Person, {"merged_into": {"$eq": person_id, **_TEXT}})
 
     def employees_page(
         self, organisation_ids: Iterable[str], cluster_id: str | None, day: date, after: str | None, limit: int
@@ -224,7 +190,7 @@ class Store:
             match["person_id"] = {"$gt": after}
         # The index gives them in this order, and no more is read than fills the page.
         rows = self._work.collection("employments").find(
-            match, {"person_id": 1}, sort=[("person_id", ASCENDING)], batch_size=limit + 1
+            match, {"person_id": 1}, sort=[("person_id", ASCENDING)], batch_size=limit + 1, hint="organisation"
         )
         ids = [person_id for person_id, _ in islice(groupby(row["person_id"] for row in rows), limit)]
         return list(self.known_people(ids).values())
@@ -322,10 +288,11 @@ class Store:
         told = {"type": kind, "at": at, **data}
         self._work.save(FACTS, {"_id": fact_id, "person_id": person_id, "at": at, "file": file, "told": told})
 
-    def facts_of(self, person_ids: Iterable[str]) -> list[Document]:
+    def facts_of(self, person_ids: Iterable[str]) -> list[Fact]:
         """What happened to these people, the oldest first."""
         mine = {"person_id": {"$in": sorted(person_ids)}}
-        return self._work.find(FACTS, mine, sort=[("at", ASCENDING), ("_id", ASCENDING)])
+        rows = self._work.find(FACTS, mine, sort=[("at", ASCENDING), ("_id", ASCENDING)])
+        return [Fact(row["file"], row["told"]) for row in rows]
 
     def forget_facts(self, person_id: str) -> None:
         """Nothing that was told of this person is left."""
@@ -354,18 +321,6 @@ class Store:
         kept = self._work.peek(_MAPPINGS, f"{kind}/{cluster_id}")
         if kept is None or kept["columns"] != dict(columns):
             self._work.save(_MAPPINGS, {**(kept or {}), "_id": f"{kind}/{cluster_id}", "columns": dict(columns)})
-
-    def _find(self, kind: type[K], query: Document, **options: Any) -> list[K]:
-        return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]
-
-
-def not_found(kind: type[Versioned], thing_id: str) -> NotFound:
-    """The same words whether it does not exist or is not for this caller."""
-    return NotFound(f"No {kind.__name__.lower()} {thing_id}.")
-
-
-def _thing(kind: type[K], row: Document) -> K:
-    return msgspec.convert({**row, "id": row["_id"]}, kind)
 
 
 def _name(person: Person) -> str:

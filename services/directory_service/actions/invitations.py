@@ -16,8 +16,9 @@ from services.directory_service.domain.criteria import InvitationCriteria
 from services.directory_service.domain.invitation import INVITED, Invitation
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
-from services.directory_service.store import Store, not_found
+from services.directory_service.store import Store
 from shared.errors import Violation, refuse
+from shared.storage.documents import not_found
 from shared.versioned import require_version
 
 LEAST_PASSWORD: Final = 12

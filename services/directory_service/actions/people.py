@@ -11,8 +11,9 @@ from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import PersonCriteria
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment
-from services.directory_service.store import Store, not_found
+from services.directory_service.store import Store
 from shared.errors import Conflict, Forbidden, Violation, refuse
+from shared.storage.documents import not_found
 from shared.versioned import require_version
 
 

@@ -11,8 +11,9 @@ from services.directory_service.domain import access, program
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import ProgramCriteria
 from services.directory_service.domain.program import KINDS, Program
-from services.directory_service.store import Store, not_found
+from services.directory_service.store import Store
 from shared.errors import Violation, refuse
+from shared.storage.documents import not_found
 from shared.versioned import require_version
 
 

@@ -9,8 +9,8 @@ from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import MembershipCriteria, RelationCriteria
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment, Membership
-from services.directory_service.store import not_found
 from shared.errors import refuse
+from shared.storage.documents import not_found
 from shared.versioned import require_version
 
 
