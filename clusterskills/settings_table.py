@@ -8,7 +8,7 @@ from shared.bus.kafka import KafkaSettings
 from shared.http.settings import CrowdSettings, HttpSettings
 from shared.settings import SettingRow, table
 from shared.storage.mongo import MongoSettings
-from shared.wiring.house import MetricsSettings
+from shared.wiring.reading import MetricsSettings
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
@@ -21,7 +21,7 @@ _READERS: tuple[tuple[str, type], ...] = (
     ("APIs", CrowdSettings),
     ("portal", CrowdSettings),
     ("APIs", AuthSettings),
-    ("workers", MetricsSettings),
+    ("all", MetricsSettings),
     *((service.name, group) for service in manifests() for group in service.settings),
 )
 """Who reads which group. "services": APIs and workers of all but the portal."""

@@ -15,6 +15,11 @@ class Versioned:
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
+    @classmethod
+    def word(cls) -> str:
+        """What such a thing is called in a sentence."""
+        return cls.__name__.lower()
+
 
 def require_version(thing: Versioned, seen: int | None) -> None:
     """Refuse, as Stale, a change by somebody who saw another version (If-Match). None: any version will do."""

@@ -43,7 +43,7 @@ def folder(say: Say) -> Path:
 
 
 def _fingerprint(wanted: list[Artefact]) -> str:
-    """Change with the files' versions and with our choice among them: the name stands in addresses kept for ever."""
+    """Change with the files' versions and with our choice among them: browsers keep such addresses permanently."""
     text = repr([(artefact.sha256, _WANTED[_name(artefact)]) for artefact in wanted])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

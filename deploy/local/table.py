@@ -155,6 +155,7 @@ class _Builder:
             **{f"{name.upper()}_URL": url for name, url in inner.items()},
             "SERVICES": " ".join(f"{one.name}={inner[one.name]}" for one in self.services if not one.pages),
             **self._clients_of(service),
+            **self._admin_of(service, oidc),
             **{name: self.secrets[f"CLUSTERSKILLS_{name}"] for name in service.secrets},
         }
         return {f"CLUSTERSKILLS_{name}": value for name, value in settings.items()}
@@ -165,6 +166,13 @@ class _Builder:
             name, purpose = service.client_id(client), client.purpose.upper()
             found |= {f"{purpose}_CLIENT_ID": name, f"{purpose}_CLIENT_SECRET": self.secrets[people.secret_of(name)]}
         return found
+
+    def _admin_of(self, service: Manifest, oidc: Oidc) -> dict[str, str]:
+        """Return where a service makes keys and logins, if that is its business and the provider is ours."""
+        if self.wish.outside.oidc or not any(client.manages for client in service.clients):
+            return {}
+        realm = oidc.token_url.partition("/protocol/")[0]
+        return {"IDENTITY_ADMIN_URL": realm.replace("/realms/", "/admin/realms/", 1)}
 
     def _inner(self) -> dict[str, str]:
         return {service.name: f"127.0.0.1:{self.ports[f'{service.name}-api']}" for service in self.services}

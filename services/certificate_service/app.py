@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from services.certificate_service import handlers, timers
-from services.certificate_service.actions.certificates import Certificates, NameOf, NewPlace
+from services.certificate_service.actions.certificates import Certificates, NameOf, NewStatusBit
 from services.certificate_service.actions.copying import Copying
 from services.certificate_service.actions.issuing import Issuing
 from services.certificate_service.actions.publishing import Publishing
@@ -97,11 +97,11 @@ def _parts(tools: Tools) -> Parts:
 
 
 def _resolvers(tools: Tools) -> Mapping[type, Resolver]:
-    def take_places(work: UnitOfWork, questions: Sequence[NewPlace]) -> Mapping[Any, Any]:
+    def take_places(work: UnitOfWork, questions: Sequence[NewStatusBit]) -> Mapping[Any, Any]:
         issuers = Store(work).issuers
         return {q: tools.pen.place(*issuers.take_numbers(q.issuer_id, 1)[0]) for q in questions}
 
-    return {NewPlace: take_places}
+    return {NewStatusBit: take_places}
 
 
 def _name_of(tools: Tools) -> Callable[[NameOf], Named]:

@@ -29,7 +29,7 @@ ERASED_HOLDER: Final = "erased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class StatusBit:
     """One bit of one status list."""
 
     list_id: str
@@ -67,8 +67,8 @@ class Certificate(Versioned):
     course_title: str
     awarding_body: str
     status: str
-    place: Place
-    past_places: list[Place] = field(default_factory=list)
+    place: StatusBit
+    past_places: list[StatusBit] = field(default_factory=list)
     score: float | None = None
     awarded_at: datetime
     issued_at: datetime
@@ -181,7 +181,14 @@ class Holder:
 
 
 def issue(
-    certificate_id: str, award: Award, course: Course, body: Organisation, place: Place, *, seen: bool, now: datetime
+    certificate_id: str,
+    award: Award,
+    course: Course,
+    body: Organisation,
+    place: StatusBit,
+    *,
+    seen: bool,
+    now: datetime,
 ) -> tuple[Certificate, list[Event]]:
     """The first certificate of an enrolment. `seen`: whether the employer may see it from the start."""
     issued = Certificate(
@@ -214,7 +221,7 @@ def issue(
     return issued, [happened]
 
 
-def reissue(certificate: Certificate, place: Place, by: str, now: datetime) -> tuple[Certificate, list[Event]]:
+def reissue(certificate: Certificate, place: StatusBit, by: str, now: datetime) -> tuple[Certificate, list[Event]]:
     """The name was corrected: the same credential under a new place; the old place is revoked."""
     _require(certificate, REISSUED)
     renewed = _replaced(certificate, place, by, now)
@@ -229,7 +236,7 @@ def needs_correction(certificate: Certificate, score: float | None) -> bool:
 
 
 def correct(
-    certificate: Certificate, place: Place, score: float | None, now: datetime
+    certificate: Certificate, place: StatusBit, score: float | None, now: datetime
 ) -> tuple[Certificate, list[Event]]:
     """The result was corrected and is still, or again, a pass. A suspended certificate stays suspended."""
     was_revoked = certificate.status == REVOKED
@@ -327,7 +334,7 @@ def in_language(texts: dict[str, str], language: str) -> str:
     return texts.get(language) or next(iter(texts.values()), "")
 
 
-def _replaced(certificate: Certificate, place: Place, by: str, now: datetime) -> Certificate:
+def _replaced(certificate: Certificate, place: StatusBit, by: str, now: datetime) -> Certificate:
     return replace(
         certificate,
         place=place,

@@ -7,13 +7,7 @@ from services.enrolment_service.actions import Actions
 from services.enrolment_service.settings import EnrolmentSettings
 from services.enrolment_service.store import SERVICE, Store
 from services.enrolment_service.store.calendar import BusyQuestion, resolve_busy
-from services.enrolment_service.store.desk import (
-    SeatQuestion,
-    SlotQuestion,
-    resolve_seats,
-    resolve_slots,
-    settle_until,
-)
+from services.enrolment_service.store.desk import SeatClaims, SeatQuestion, SlotQuestion, resolve_slots
 from shared.auth.references import external_ref
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
@@ -24,6 +18,7 @@ from shared.wiring.house import House
 def wire(house: House) -> Wired:
     """The parts of enrolment."""
     secret = house.settings(EnrolmentSettings).external_ref_secret
+    claims = SeatClaims()
 
     def acting(work: UnitOfWork) -> Actions:
         return Actions(Store(work), lambda: work.clock(), house.ids)
@@ -35,8 +30,8 @@ def wire(house: House) -> Wired:
         doors=[api.make_door(acting, reading, partial(external_ref, secret))],
         subscriptions=handlers.subscriptions(acting),
         timers=timers.timers(lambda act: decide(house.client, house.work, lambda work: act(acting(work))), reading),
-        resolvers={SeatQuestion: resolve_seats, SlotQuestion: resolve_slots, BusyQuestion: resolve_busy},
-        beside=partial(settle_until, house.closing, house.database),
+        resolvers={SeatQuestion: claims.resolve_seats, SlotQuestion: resolve_slots, BusyQuestion: resolve_busy},
+        beside=partial(claims.settle_until, house.closing, house.database),
     )
 
 

@@ -40,6 +40,7 @@ def _copies(on_work: OnWork) -> dict[type[Event], Handler]:
         catalog.SessionCancelled: status("cancelled"),
         directory.OrganisationRegistered: copy(lambda to, event: to.copies.put_organisation(event)),
         directory.OrganisationChanged: copy(lambda to, event: to.copies.put_organisation(event)),
+        directory.OrganisationSuspended: copy(lambda to, event: to.copies.suspend_organisation(event)),
         directory.PersonRegistered: copy(lambda to, event: to.copies.put_person(event)),
         directory.PersonMerged: copy(lambda to, event: to.copies.people.merge(event)),
         directory.PersonErased: copy(lambda to, event: to.copies.erase_person(event)),
@@ -57,22 +58,22 @@ def _copies(on_work: OnWork) -> dict[type[Event], Handler]:
 
 def _reactions(on_work: OnWork) -> dict[type[Event], Handler]:
     def on_session_opened(event: catalog.SessionOpened, work: UnitOfWork) -> None:
-        on_work(work).open_seats(event.session_id, event.cluster_id, event.capacity, event.waitlist_limit)
+        on_work(work).seats.open_seats(event.session_id, event.cluster_id, event.capacity, event.waitlist_limit)
 
     def on_session_enrolment_closed(event: catalog.SessionEnrolmentClosed, work: UnitOfWork) -> None:
-        on_work(work).close_seats(event.session_id)
+        on_work(work).seats.close_seats(event.session_id)
 
     def on_session_started(event: catalog.SessionStarted, work: UnitOfWork) -> None:
-        on_work(work).close_seats(event.session_id)
+        on_work(work).seats.close_seats(event.session_id)
 
     def on_session_cancelled(event: catalog.SessionCancelled, work: UnitOfWork) -> None:
-        on_work(work).cancel_session(event.session_id)
+        on_work(work).seats.cancel_session(event.session_id)
 
     def on_person_erased(event: directory.PersonErased, work: UnitOfWork) -> None:
-        on_work(work).forget(event.person_id)
+        on_work(work).people.forget(event.person_id)
 
     def on_person_merged(event: directory.PersonMerged, work: UnitOfWork) -> None:
-        on_work(work).merge(event.person_id, event.into_person_id)
+        on_work(work).people.merge(event.person_id, event.into_person_id)
 
     return {
         catalog.SessionOpened: on_session_opened,

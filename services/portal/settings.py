@@ -39,9 +39,6 @@ class PortalSettings:
     trusted_proxies: int = setting(
         "TRUSTED_PROXIES", "Proxies in front whose X-Forwarded-For is believed", example="1", default=1
     )
-    metrics_port: int = setting(
-        "METRICS_PORT", "inner port where Prometheus reads this process; 0 for none", example="9100", default=0
-    )
     log_level: str = setting("LOG_LEVEL", "debug, info, warning or error", example="info", default="info")
 
     @property

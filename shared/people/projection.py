@@ -78,7 +78,7 @@ class People:
         self.put(event.person_id, "employments", event.employment_id, employment)
 
     def give_consent(self, event: directory.ConsentGiven) -> None:
-        """They share results with an organisation; other purposes are nobody's business here."""
+        """They share results with an organisation; other purposes are ignored."""
         given = event.organisation_id if event.purpose == SHARE_RESULTS else None
         self.put(event.person_id, "consents", event.consent_id, given)
 

@@ -70,7 +70,7 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
     """The operator's routes of one service."""
     door = Door(plan.service)
     base = f"/v1/{plan.service}/operations"
-    desk = _Desk(plan, now)
+    desk = _Operator(plan, now)
 
     @door.get(f"{base}/dead-letters", scope=SCOPE, returns=DeadLetterView, paged=True)
     def list_dead_letters(call: Call) -> Reply:
@@ -99,7 +99,7 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
     return door
 
 
-class _Desk:
+class _Operator:
     """The operator's actions."""
 
     def __init__(self, plan: Plan, now: Callable[[], datetime]) -> None:

@@ -290,7 +290,7 @@ def test_a_session_needs_both_dates_or_none() -> None:
 
 
 TRANSITIONS: dict[str, Any] = {
-    "open": lambda s: session.open_enrolment(s, published(), NOW),
+    "open": lambda s: session.open_enrolment(s, published(), NOW, ()),
     "close": session.close_enrolment,
     "start": session.start,
     "cancel": lambda s: session.cancel(s, "reason"),
@@ -333,13 +333,13 @@ def test_a_finished_session_cannot_be_changed_or_moved() -> None:
 
 def test_opening_after_the_deadline_is_refused() -> None:
     with pytest.raises(Invalid) as refused:
-        session.open_enrolment(PLANNED, published(), NOW + timedelta(days=5))
+        session.open_enrolment(PLANNED, published(), NOW + timedelta(days=5), ())
 
     assert codes(refused.value.violations) == [("application_deadline", "DEADLINE_PASSED")]
 
 
 def test_an_open_session_moves_and_sells_no_seats_here() -> None:
-    opened, _ = session.open_enrolment(PLANNED, published(), NOW)
+    opened, _ = session.open_enrolment(PLANNED, published(), NOW, ())
     for change, code in (({"capacity": 11}, "SEATS_ARE_ENROLMENTS"), ({"timezone": "UTC"}, "RESCHEDULE_INSTEAD")):
         with pytest.raises(Conflict) as refused:
             session.change(opened, change)

@@ -14,7 +14,7 @@ from services.certificate_service.domain import (
     Course,
     Holder,
     Organisation,
-    Place,
+    StatusBit,
 )
 from shared.errors import IllegalTransition
 from shared.people.person import Employment, Person
@@ -23,7 +23,7 @@ from shared.schemas.event import Event
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=3)
-FIRST, SECOND = Place(list_id="school-1", number=7), Place(list_id="school-1", number=99)
+FIRST, SECOND = StatusBit(list_id="school-1", number=7), StatusBit(list_id="school-1", number=99)
 AWARD = Award(
     enrolment_id="e1",
     person_id="p1",

@@ -94,7 +94,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="name", help="scenarios; all when none is named")
     parser.add_argument("--data", type=Path, help="`one`, `three`: use the stack that runs in this folder")
     parser.add_argument("--seconds", type=float, help="how long each hurts; each has its own default")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.names and options.names[0] in SITES:
         return SITES[options.names[0]](options.names[1:], options.data)
     unknown = set(options.names) - {row.name for row in ROWS}

@@ -158,7 +158,7 @@ class Row:
     """A fault, how often it is done, and whether a client that never repeats must not notice it."""
 
     fault: Fault
-    times: int = 3
+    times: int = 2
     invisible: bool = False
 
     @property

@@ -317,16 +317,6 @@ def test_a_roster_is_kept_while_the_session_runs(status: str, starts: int | None
     assert session.is_taught(NOW) is taught
 
 
-# -- seats
-
-
-def test_a_capacity_below_what_is_taken_is_refused() -> None:
-    domain.check_capacity(3, 3)
-    with pytest.raises(Conflict) as refused:
-        domain.check_capacity(2, 3)
-    assert refused.value.error_code == "CAPACITY_BELOW_CONFIRMED"
-
-
 # -- states
 
 DECISIONS: dict[str, tuple[str, Callable[[Enrolment], tuple[Enrolment, list[Event]]]]] = {

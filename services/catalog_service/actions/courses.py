@@ -9,8 +9,9 @@ from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.course import DRAFT, PUBLISHED, Course, CourseVersion
 from services.catalog_service.domain.skills import unknown_alignments
-from services.catalog_service.store import Store, not_found
+from services.catalog_service.store import Store
 from shared.errors import Conflict, Violation
+from shared.storage.documents import not_found
 from shared.versioned import require_version
 
 _Decide = Callable[[Course], tuple[Course, list[Any]]]

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.catalog_service.domain import session
+from services.catalog_service.domain import naming, session
 from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.course import Course
 from services.catalog_service.domain.criteria import SessionCriteria
 from services.catalog_service.domain.session import PLANNED, Session
-from services.catalog_service.store import Store, not_found
+from services.catalog_service.store import Store
+from shared.storage.documents import not_found
 from shared.versioned import require_version
 
 
@@ -85,7 +86,10 @@ class Sessions:
         """Open enrolment."""
 
         def decide(found: Session) -> tuple[Session, list[Any]]:
-            return session.open_enrolment(found, self._store.get(Course, found.course_id), self._now())
+            course = self._store.get(Course, found.course_id)
+            content = self._store.version(found.course_id, found.course_version).content
+            unfit = naming.unfit(content, *self._store.copies.named(course.id, course.cluster_id, content))
+            return session.open_enrolment(found, course, self._now(), unfit)
 
         return self._decide(actor, session_id, seen, decide)
 

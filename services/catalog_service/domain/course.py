@@ -69,6 +69,11 @@ class CourseVersion(Versioned):
     published_at: datetime
     published_by: str
 
+    @classmethod
+    def word(cls) -> str:
+        """A course's version is one among others."""
+        return "version"
+
 
 def version_id(course_id: str, number: int) -> str:
     """The id of a published version."""
@@ -190,7 +195,7 @@ def _require_other_eyes(course: Course, actor: Actor) -> None:
 
 def _unmet(course: Course, draft: Content, unknown: Iterable[str]) -> Iterator[Violation]:
     for course_id in unknown:
-        message = "This prerequisite is no published course."
+        message = "A prerequisite must be a published course."
         yield Violation(field="prerequisites", code="PREREQUISITE_UNKNOWN", message=message, actual=course_id)
     if course.id in draft.prerequisites:
         message = "A course cannot be its own prerequisite."

@@ -10,7 +10,7 @@ from typing import Final
 
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
-from services.certificate_service.domain import Certificate, Holder, Place, Withheld
+from services.certificate_service.domain import Certificate, Holder, StatusBit, Withheld
 from services.certificate_service.store import Store
 from services.certificate_service.store.certificates import Sealed
 from services.certificate_service.store.feed import Filters, Scope
@@ -25,7 +25,7 @@ from shared.schemas.event import Event
 from shared.storage.pages import Rows, fill
 from shared.versioned import require_version
 
-__all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewPlace", "Shown"]
+__all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewStatusBit", "Shown"]
 
 _SECRET_BYTES: Final = 16
 _MANAGE: Final = "certificate:manage"
@@ -44,7 +44,7 @@ class NameOf:
 
 
 @dataclass(frozen=True, slots=True)
-class NewPlace:
+class NewStatusBit:
     """A question for a place in a list of this issuer. `token` tells two questions apart."""
 
     issuer_id: str
@@ -157,7 +157,9 @@ class Certificates:
         draft, happened = domain.reissue(known, known.place, caller.subject, now)
         holder = self._store.holders.resolve(known.person_id or "")
         named: Named = self._store.work.ask(NameOf(holder.person_id))
-        place: Place = self._store.work.ask(NewPlace(known.awarding_body_id, f"{certificate_id}/{known.valid_from}"))
+        place: StatusBit = self._store.work.ask(
+            NewStatusBit(known.awarding_body_id, f"{certificate_id}/{known.valid_from}")
+        )
         if named.name is None:
             raise NotYetKnown("person", holder.person_id)
         renewed = replace(draft, place=place)

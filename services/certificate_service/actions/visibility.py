@@ -7,7 +7,7 @@ from typing import Any
 
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Pen
-from services.certificate_service.store import Store
+from services.certificate_service.store import Reconciled, Store
 from shared.clock import Clock
 from shared.people.person import Person
 from shared.schemas.directory import ConsentEvent, EmploymentEvent
@@ -22,7 +22,7 @@ class Visibility:
 
     def __init__(self, pen: Pen, now: Clock) -> None:
         self._pen, self._now = pen, now
-        self._faultless: dict[str, Any] | None = None
+        self._faultless: Reconciled | None = None
 
     def prepare(self, envelopes: Sequence[Envelope], store: Store) -> None:
         """Load what the batch names. A rebuild only makes copies: nobody reads those yet."""
@@ -46,7 +46,7 @@ class Visibility:
         Nothing any more once they were gone through on this day, with these copies, without finding any.
         """
         store = Store(work)
-        state = {"day": self._now().date().isoformat(), "copies": store.copies.generation()}
+        state = Reconciled(day=self._now().date(), copies=store.copies.generation())
         if store.feed.reconciled() == state:
             return
         self._faultless = self._faultless if after else state

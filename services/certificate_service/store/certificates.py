@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import msgspec
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
-from services.certificate_service.domain import REVOKED, Certificate, Place
+from services.certificate_service.domain import REVOKED, Certificate, StatusBit
 from services.certificate_service.store.issuers import LISTS
 from shared.errors import NotFound
 from shared.schemas.event import Event
+from shared.storage.documents import document_of, thing_of
 from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
 
@@ -69,8 +69,7 @@ class Certificates:
 
     def save(self, certificate: Certificate, events: Sequence[Event] = ()) -> Certificate:
         """Store it with its events. It goes to the end of the feed as soon as the relay has given it a position."""
-        document = msgspec.to_builtins(certificate, builtin_types=(datetime,))
-        document["_id"] = document.pop("id")
+        document = document_of(certificate)
         document |= {"unstamped": True, "position": None, "changed_at": None}
         self._note_revoked(certificate)
         return certificate_of(self._work.save(CERTIFICATES, document, events))
@@ -108,9 +107,9 @@ class Certificates:
 
 def certificate_of(document: Document) -> Certificate:
     """The certificate in a document."""
-    return msgspec.convert({**document, "id": document["_id"]}, Certificate, builtin_types=(datetime,))
+    return thing_of(Certificate, document)
 
 
-def _revoked(certificate: Certificate) -> list[Place]:
+def _revoked(certificate: Certificate) -> list[StatusBit]:
     present = [certificate.place] if certificate.status == REVOKED else []
     return [*certificate.past_places, *present]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import msgspec
 from pymongo import ASCENDING, UpdateOne
 from pymongo.client_session import ClientSession
 
@@ -66,6 +67,14 @@ class Filters:
     def any(self) -> bool:
         """Whether anything but the employer narrows the list: then what vanished is not told."""
         return any((self.worker, self.course, self.issued_since, self.status, self.expiring_before))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """As of which day, and by which generation of the copies, what employers see was put right."""
+
+    day: date
+    copies: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +144,9 @@ class Feed:
         """By id, certificates behind one, each with its holder wherever what is recorded of the employer's sight is not
         what holds on this day."""
         query = {"employer_id": {"$ne": None}, "person_id": {"$ne": None}, "_id": {"$gt": after}}
-        rows = self._work.collection(CERTIFICATES).find(query, _SIGHT, sort=[("_id", ASCENDING)], batch_size=_BATCH)
+        rows = self._work.collection(CERTIFICATES).find(
+            query, _SIGHT, sort=[("_id", ASCENDING)], batch_size=_BATCH, hint="_id_"
+        )
         for some in _chunks(rows):
             people = self._people({row["person_id"] for row in some}, None)
             for row in some:
@@ -143,13 +154,14 @@ class Feed:
                 right = row["employer_sees"] == person.shows_results_to(row["employer_id"], day)
                 yield row["_id"], None if right else row["person_id"]
 
-    def reconciled(self) -> Document | None:
+    def reconciled(self) -> Reconciled | None:
         """For which day and copies that was done last."""
-        return self._work.collection(STATE).find_one({"_id": "visibility"}, {"_id": 0})
+        found = self._work.collection(STATE).find_one({"_id": "visibility"}, {"_id": 0})
+        return None if found is None else msgspec.convert(found, Reconciled)
 
-    def note_reconciled(self, state: Document) -> None:
+    def note_reconciled(self, state: Reconciled) -> None:
         """It is done for this day and these copies."""
-        self._work.collection(STATE).replace_one({"_id": "visibility"}, state, upsert=True)
+        self._work.collection(STATE).replace_one({"_id": "visibility"}, msgspec.to_builtins(state), upsert=True)
 
     def _people(self, ids: Iterable[str], session: ClientSession | None) -> dict[str, Person]:
         rows = self._work.collection(PEOPLE).find({"_id": {"$in": list(ids)}}, session=session)

@@ -7,8 +7,9 @@ from services.directory_service.domain import access, organisation
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import OrganisationCriteria
 from services.directory_service.domain.organisation import Organisation
-from services.directory_service.store import Store, not_found
+from services.directory_service.store import Store
 from shared.errors import Violation, refuse
+from shared.storage.documents import not_found
 from shared.versioned import require_version
 
 _Decide = Callable[[Organisation], tuple[Organisation, list[Any]]]

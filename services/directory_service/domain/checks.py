@@ -9,7 +9,7 @@ def blank(field: str, text: str | None) -> list[Violation]:
     """A text that holds nothing but space."""
     if text is None or text.strip():
         return []
-    return [Violation(field=field, code="BLANK", message="It holds nothing but space.", actual=text)]
+    return [Violation(field=field, code="BLANK", message="It must not be blank.", actual=text)]
 
 
 def out_of_order(valid_from: date, valid_until: date | None) -> list[Violation]:

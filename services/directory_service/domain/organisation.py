@@ -141,7 +141,7 @@ def _broken_place(organisation: Organisation) -> Iterator[Violation]:
     country, nuts2 = organisation.country, organisation.nuts2
     if country not in CODES:
         yield Violation(
-            field="country", code="COUNTRY_UNKNOWN", message="This is no country of ISO 3166-1.", actual=country
+            field="country", code="COUNTRY_UNKNOWN", message="Unknown country code (ISO 3166-1).", actual=country
         )
     elif nuts2 is not None and not nuts2.startswith(nuts_prefix(country)):
         yield Violation(

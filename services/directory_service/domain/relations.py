@@ -221,7 +221,7 @@ def _misfits(organisation: Organisation, group: Organisation) -> Iterator[Violat
 
 def _strangers(employment: Employment, employer_in_cluster: bool) -> Iterator[Violation]:
     if not employer_in_cluster:
-        message = "The employer is not of the person's cluster."
+        message = "The employer does not belong to the person's cluster."
         yield Violation(
             field="organisation_id", code="NOT_CLUSTER_MEMBER", message=message, actual=employment.organisation_id
         )

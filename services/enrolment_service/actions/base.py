@@ -17,7 +17,7 @@ Decision = tuple[Enrolment, list[Event]]
 
 
 class Base:
-    """Actions on one unit of work."""
+    """One subject of the actions, on one unit of work."""
 
     def __init__(self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
         self.store = store

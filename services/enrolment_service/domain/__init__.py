@@ -22,7 +22,19 @@ from services.enrolment_service.domain.results import (
     record_result,
     roster_completed,
 )
-from services.enrolment_service.domain.seats import Claim, Ledger, Seat, check_capacity
+from services.enrolment_service.domain.seats import (
+    ACCEPTS,
+    OFFERS,
+    Claim,
+    Counts,
+    Ledger,
+    Seat,
+    announce,
+    call_off,
+    close,
+    held_by,
+    resize,
+)
 from services.enrolment_service.domain.states import (
     APPLIED,
     ARROWS,
@@ -48,6 +60,7 @@ from services.enrolment_service.domain.states import (
 )
 
 __all__ = [
+    "ACCEPTS",
     "APPLIED",
     "ARROWS",
     "ATTENDING",
@@ -63,6 +76,7 @@ __all__ = [
     "LAPSED",
     "NO_SHOW",
     "OFFERED",
+    "OFFERS",
     "OFFER_HOURS",
     "ON_ROSTER",
     "OPEN",
@@ -74,6 +88,7 @@ __all__ = [
     "WITH_OUTCOME",
     "Application",
     "Claim",
+    "Counts",
     "Employer",
     "Enrolment",
     "Ledger",
@@ -84,12 +99,15 @@ __all__ = [
     "Worker",
     "accept_offer",
     "admit",
+    "announce",
     "approve",
     "await_approval",
+    "call_off",
     "cancel",
-    "check_capacity",
+    "close",
     "decline_offer",
     "expire_offer",
+    "held_by",
     "lapse",
     "must_await_decision",
     "must_be_complete",
@@ -100,6 +118,7 @@ __all__ = [
     "record_result",
     "refuse",
     "reject",
+    "resize",
     "roster_completed",
     "seat_taken",
     "surplus",

@@ -1,10 +1,8 @@
 """Documents <-> rules of enrolment: the only place that knows fields and indexes."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
-from typing import TypeVar
+from datetime import datetime
 
-import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.enrolment_service.domain import APPLIED, OPEN, WAITLISTED, Enrolment
@@ -22,6 +20,7 @@ from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
 from shared.people.projection import PEOPLE
 from shared.schemas.event import Event
+from shared.storage.documents import document_of, thing_of
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, Hint, UnitOfWork
 from shared.wiring.house import Service
@@ -31,7 +30,6 @@ __all__ = ["SERVICE", "Store"]
 ENROLMENTS = "enrolments"
 ROSTERS = "rosters"
 _AT_ONCE = 200
-T = TypeVar("T")
 
 SERVICE = Service(
     manifest=MANIFEST,
@@ -105,8 +103,7 @@ class Store:
 
     def save(self, enrolment: Enrolment, events: Sequence[Event]) -> Enrolment:
         """Store it with its events; returns it as stored."""
-        document = msgspec.to_builtins(enrolment, builtin_types=(datetime,))
-        document["_id"] = document.pop("id")
+        document = document_of(enrolment)
         if enrolment.active:
             document["slot"] = slot(enrolment.session_id, enrolment.person_id)
         document |= busy(enrolment)
@@ -223,11 +220,7 @@ class Store:
 
 
 def _enrolment(document: Document) -> Enrolment:
-    return _convert({**document, "id": document["_id"]}, Enrolment)
-
-
-def _convert(document: Document, kind: type[T]) -> T:
-    return msgspec.convert(document, kind, builtin_types=(datetime, date))
+    return thing_of(Enrolment, document)
 
 
 def _unknown(enrolment_id: str) -> NotFound:

@@ -1,4 +1,4 @@
-"""The seat desk: who gets a seat and who a ticket, decided by the database in one update, never twice, never too many.
+"""Claiming seats: who gets a seat and who a ticket, decided by the database in one update, never twice, never too many.
 
 A claim `{c, k, p, e, t, w, at}` belongs to the enrolment `e` of the person `p` alone. `k` is what it is idempotent by in
 its session: the stored application that was approved (its id), or, where none is stored yet, the person. Who applies
@@ -10,9 +10,10 @@ approval that comes too late may claim again what was settled long ago, and that
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pymongo.errors import ExecutionTimeout, NetworkTimeout, PyMongoError
@@ -38,7 +39,7 @@ _PING_SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeatQuestion:
-    """Asks the desk for a seat. `existing` says that the enrolment is stored already (an approval).
+    """Asks for a seat. `existing` says that the enrolment is stored already (an approval).
 
     A new application is the same question whatever id it would get, as an act that runs again draws a new one; that of
     a stored enrolment is its own.
@@ -69,8 +70,17 @@ class SlotQuestion:
     person_ids: tuple[str, ...]
 
 
-class Desk:
-    """Settled claims of this process, forgotten with the session's next claim or a moment later."""
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The answer to a SeatQuestion. `settle` is to be called when the enrolment is committed: then the claim can go."""
+
+    seat: Seat
+    settle: Callable[[], None]
+
+
+class SeatClaims:
+    """Claims seats for all who ask in this process, and forgets claims that became enrolments: with the session's next
+    claim, or a moment later. One in each API process."""
 
     def __init__(self) -> None:
         self._settled: dict[str, tuple[float, list[str]]] = {}
@@ -105,22 +115,80 @@ class Desk:
             old = [session for session, (since, _) in self._settled.items() if since <= before]
             return {session: self._settled.pop(session)[1] for session in old}
 
+    def settle_until(self, closing: threading.Event, database: MongoDatabase) -> None:
+        """Forget settled claims that no later claim takes along. For a daemon thread of an API process."""
+        while not closing.wait(_SETTLE_SECONDS / 2):
+            old = self.take_old(_SETTLE_SECONDS)
+            gone = [claim for claims in old.values() for claim in claims]
+            try:
+                if old:
+                    database[SEATS].update_many({"_id": {"$in": list(old)}}, forgetting("$$gone"), let={"gone": gone})
+            except PyMongoError as error:
+                # The sweep settles them instead: the claims are old by then and their enrolments are there.
+                log.warning("claims_not_settled", error=type(error).__name__)
+
+    def resolve_seats(self, work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mapping[Any, Any]:
+        """Answers many SeatQuestions with one query, one update and one read: a Seat each, or why not."""
+        taken = _occupied(work, [_slot(q) for q in questions if not q.existing])
+        asking = [q for q in questions if _slot(q) not in taken or q.existing]
+        answers: dict[Any, Any] = {q: duplicate_enrolment(taken[_slot(q)]) for q in questions if q not in asking}
+        by_session: dict[str, list[SeatQuestion]] = defaultdict(list)
+        for question in asking:
+            by_session[question.session_id].append(question)
+        if by_session:
+            documents = self._claim(work, by_session)
+            answers |= {q: self._outcome(q, documents.get(q.session_id)) for q in asking}
+        return answers
+
+    def _claim(
+        self, work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]
+    ) -> Mapping[str, Document | Blocked]:
+        """One update for all sessions, outside any transaction; then what stands there. Blocked where somebody holds a lock.
+
+        Of several sessions it is not known which one is locked. So each claim is then made alone, by its own request.
+        """
+        free = {session: asking for session, asking in by_session.items() if work.alone or not self.is_locked(session)}
+        found: dict[str, Document | Blocked] = {session: Blocked() for session in by_session if session not in free}
+        seats = work.collection(SEATS)
+        if free and self._claimed(work, seats, free):
+            return found | {document["_id"]: document for document in seats.find({"_id": {"$in": list(free)}})}
+        if len(free) == 1:
+            self.found_locked(*free)
+        return found | {session: Blocked() for session in free}
+
+    def _claimed(self, work: UnitOfWork, seats: MongoCollection, by_session: Mapping[str, list[SeatQuestion]]) -> bool:
+        """False when a lock was in the way. May be repeated after anything: who has a claim gets no second one."""
+        now = work.clock()
+        desks = [
+            {
+                "session": session,
+                "asking": [_claim_of(q, now) for q in asking],
+                "settled": self.take_settled(session),
+            }
+            for session, asking in by_session.items()
+        ]
+        try:
+            with within(_CLAIM_SECONDS):
+                seats.update_many({"_id": {"$in": list(by_session)}}, CLAIM, let={"desks": desks})
+        except (ExecutionTimeout, NetworkTimeout):
+            with within(_PING_SECONDS):
+                work.database.command("ping")  # raises unless it is the lock, and not MongoDB, that made us wait
+            return False
+        return True
+
+    def _outcome(self, question: SeatQuestion, document: Document | Blocked | None) -> Claimed | ServiceError | Blocked:
+        if isinstance(document, Blocked):
+            return document
+        if document is None:
+            return NotYetKnown("session", question.session_id)
+        for claim in document["claims"]:
+            if claim.get("k") == question.key:
+                seat = Seat(enrolment_id=claim["e"], claim=claim_id(claim), ticket=claim["t"], place=claim["w"])
+                return Claimed(seat, partial(self.settle, question.session_id, claim_id(claim)))
+        return _no_seat(document)
+
 
 _NOTHING: tuple[float, list[str]] = (0.0, [])
-DESK = Desk()
-
-
-def settle_until(closing: threading.Event, database: MongoDatabase) -> None:
-    """Forget settled claims that no later claim takes along. For a daemon thread of an API process."""
-    while not closing.wait(_SETTLE_SECONDS / 2):
-        old = DESK.take_old(_SETTLE_SECONDS)
-        gone = [claim for claims in old.values() for claim in claims]
-        try:
-            if old:
-                database[SEATS].update_many({"_id": {"$in": list(old)}}, forgetting("$$gone"), let={"gone": gone})
-        except PyMongoError as error:
-            # The sweep settles them instead: the claims are old by then and their enrolments are there.
-            log.warning("claims_not_settled", error=type(error).__name__)
 
 
 def resolve_slots(work: UnitOfWork, questions: Sequence[SlotQuestion]) -> Mapping[Any, Any]:
@@ -131,69 +199,12 @@ def resolve_slots(work: UnitOfWork, questions: Sequence[SlotQuestion]) -> Mappin
     return {q: None if enrolment is None else duplicate_enrolment(enrolment) for q, enrolment in found.items()}
 
 
-def resolve_seats(work: UnitOfWork, questions: Sequence[SeatQuestion]) -> Mapping[Any, Any]:
-    """Answers many SeatQuestions with one query, one update and one read: a Seat each, or why not."""
-    taken = _occupied(work, [_slot(q) for q in questions if not q.existing])
-    asking = [q for q in questions if _slot(q) not in taken or q.existing]
-    answers: dict[Any, Any] = {q: duplicate_enrolment(taken[_slot(q)]) for q in questions if q not in asking}
-    by_session: dict[str, list[SeatQuestion]] = defaultdict(list)
-    for question in asking:
-        by_session[question.session_id].append(question)
-    if by_session:
-        documents = _claim(work, by_session)
-        answers |= {q: _outcome(q, documents.get(q.session_id)) for q in asking}
-    return answers
-
-
-def _claim(work: UnitOfWork, by_session: Mapping[str, list[SeatQuestion]]) -> Mapping[str, Document | Blocked]:
-    """One update for all sessions, outside any transaction; then what stands there. Blocked where somebody holds a lock.
-
-    Of several sessions it is not known which one is locked. So each claim is then made alone, by its own request.
-    """
-    free = {session: asking for session, asking in by_session.items() if work.alone or not DESK.is_locked(session)}
-    found: dict[str, Document | Blocked] = {session: Blocked() for session in by_session if session not in free}
-    seats = work.collection(SEATS)
-    if free and _claimed(work, seats, free):
-        return found | {document["_id"]: document for document in seats.find({"_id": {"$in": list(free)}})}
-    if len(free) == 1:
-        DESK.found_locked(*free)
-    return found | {session: Blocked() for session in free}
-
-
-def _claimed(work: UnitOfWork, seats: MongoCollection, by_session: Mapping[str, list[SeatQuestion]]) -> bool:
-    """False when a lock was in the way. May be repeated after anything: who has a claim gets no second one."""
-    now = work.clock()
-    desks = [
-        {
-            "session": session,
-            "asking": [_claim_of(q, now) for q in asking],
-            "settled": DESK.take_settled(session),
-        }
-        for session, asking in by_session.items()
-    ]
-    try:
-        with within(_CLAIM_SECONDS):
-            seats.update_many({"_id": {"$in": list(by_session)}}, CLAIM, let={"desks": desks})
-    except (ExecutionTimeout, NetworkTimeout):
-        with within(_PING_SECONDS):
-            work.database.command("ping")  # raises unless it is the lock, and not MongoDB, that made us wait
-        return False
-    return True
-
-
 def _claim_of(question: SeatQuestion, now: datetime) -> Document:
     who = {"c": new_id(), "k": question.key, "p": question.person_id, "e": question.enrolment_id}
     return {**who, "t": None, "w": None, "at": now}
 
 
-def _outcome(question: SeatQuestion, document: Document | Blocked | None) -> Seat | ServiceError | Blocked:
-    if isinstance(document, Blocked):
-        return document
-    if document is None:
-        return NotYetKnown("session", question.session_id)
-    for claim in document["claims"]:
-        if claim.get("k") == question.key:
-            return Seat(enrolment_id=claim["e"], claim=claim_id(claim), ticket=claim["t"], place=claim["w"])
+def _no_seat(document: Document) -> Conflict:
     if not document["open"]:
         return Conflict("The session takes no more applications.", code="SESSION_NOT_OPEN")
     if document["waitlist_limit"] == 0:

@@ -6,18 +6,17 @@ A seat document counts what is taken and holds only claims that are not confirme
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pymongo import InsertOne, UpdateOne
 
 from services.enrolment_service import domain
-from services.enrolment_service.domain import Claim, Enrolment, Ledger, Seat
+from services.enrolment_service.domain import Claim, Counts, Enrolment, Ledger, Seat
 from services.enrolment_service.store.claiming import claim_id, forgetting, without
 from services.enrolment_service.store.desk import (
-    DESK,
     ENROLMENTS,
     SEATS,
+    Claimed,
     SeatQuestion,
     SlotQuestion,
     duplicate_enrolment,
@@ -26,25 +25,9 @@ from shared.errors import NotYetKnown, ServiceError
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
-from shared.versioned import Versioned
 
 CLAIM_AGE = timedelta(seconds=10)
 """A claim this old belongs to a process that died or froze between claim and commit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeatCount(Versioned):
-    """The public numbers of a session. held = offered + claimed and not yet confirmed."""
-
-    session_id: str
-    cluster_id: str
-    capacity: int
-    waitlist_limit: int
-    confirmed: int
-    held: int
-    offered: int
-    waiting: int
-    availability: str
 
 
 class Seats:
@@ -59,12 +42,12 @@ class Seats:
         outcome = self._work.ask(question)
         if isinstance(outcome, ServiceError):
             raise outcome
-        seat: Seat = outcome
-        if not existing and self._work.known(ENROLMENTS, seat.enrolment_id):
+        claimed: Claimed = outcome
+        if not existing and self._work.known(ENROLMENTS, claimed.seat.enrolment_id):
             # Two clicks in one group got the same claim; the first of them has made the enrolment.
-            raise duplicate_enrolment(seat.enrolment_id)
-        self._work.after_commit(lambda: DESK.settle(session_id, seat.claim or seat.enrolment_id))
-        return seat
+            raise duplicate_enrolment(claimed.seat.enrolment_id)
+        self._work.after_commit(claimed.settle)
+        return claimed.seat
 
     def check_slots(self, session_id: str, person_ids: Sequence[str]) -> None:
         """DUPLICATE_ENROLMENT when the worker is in this session already, under any of these records. One question."""
@@ -74,78 +57,54 @@ class Seats:
 
     def open(self, session_id: str, cluster_id: str, capacity: int, waitlist_limit: int) -> None:
         """A session opened: its seats are ours from now on."""
-        fresh = {"offered": 0, "waiting": 0, "taken": 0, "next_ticket": 1, "claims": [], "announced": "open"}
-        terms = {"cluster_id": cluster_id, "capacity": capacity, "waitlist_limit": waitlist_limit, "open": True}
         if self._work.peek(SEATS, session_id) is None:
-            self._work.save(SEATS, {"_id": session_id, **terms, **fresh})
-
-    def change(self, session_id: str, steps: Document, condition: Document | None = None) -> None:
-        """Change counters in the work's transaction, relative to what they are then. Raced when `condition` fails."""
-        stages = [{"$set": {**steps, "version": {"$add": ["$version", 1]}, "updated_at": "$$NOW"}}]
-        self._work.also(SEATS, UpdateOne({"_id": session_id, **(condition or {})}, stages))
+            self.save(
+                Ledger(
+                    id=session_id, cluster_id=cluster_id, open=True, capacity=capacity, waitlist_limit=waitlist_limit
+                )
+            )
 
     def release(self, enrolment: Enrolment) -> None:
         """The enrolment gave up what it held: a seat, an offered seat, or a place in the queue."""
-        status = enrolment.status
-        steps: Document = {"claims": without("$claims", [enrolment.claim_id])}
-        if status in domain.HOLDS_SEAT:
-            steps["taken"] = {"$subtract": ["$taken", 1]}
-        if status == domain.OFFERED:
-            steps["offered"] = {"$subtract": ["$offered", 1]}
-        if status == domain.WAITLISTED:
-            steps["waiting"] = {"$subtract": ["$waiting", 1]}
+        claims = {"claims": without("$claims", [enrolment.claim_id])}
         # From here on somebody must look whether the queue can move and whether availability changed.
-        self.change(enrolment.session_id, {**steps, "needs_care": True})
+        self._count(enrolment.session_id, -domain.held_by(enrolment), {**claims, "needs_care": True})
 
     def give_offer(self, session_id: str) -> None:
         """A waiting one holds an offered seat now."""
-        self.change(
-            session_id,
-            {
-                "taken": {"$add": ["$taken", 1]},
-                "offered": {"$add": ["$offered", 1]},
-                "waiting": {"$subtract": ["$waiting", 1]},
-            },
-            {"$expr": {"$lt": ["$taken", "$capacity"]}},
-        )
+        self._count(session_id, domain.OFFERS, {}, {"$expr": {"$lt": ["$taken", "$capacity"]}})
 
     def take_offer(self, session_id: str) -> None:
         """An offered seat was accepted."""
-        self.change(session_id, {"offered": {"$subtract": ["$offered", 1]}})
+        self._count(session_id, domain.ACCEPTS, {})
 
-    def cancel(self, session_id: str, gone: Sequence[Enrolment]) -> None:
-        """These were cancelled with their session; what they held comes free."""
-        document = self.document(session_id)
-        left = ledger_of(document).without(gone)
-        kept = {claim.id for claim in left.claims}
-        claims = [claim for claim in document["claims"] if claim_id(claim) in kept]
-        counters = {"taken": left.taken, "offered": left.offered, "waiting": left.waiting}
-        self.save({**document, **counters, "claims": claims}, [])
+    def _count(self, session_id: str, counts: Counts, more: Document, condition: Document | None = None) -> None:
+        """Change numbers in the work's transaction, relative to what they are then. Raced when `condition` fails."""
+        known = {"taken": counts.taken, "offered": counts.offered, "waiting": counts.waiting}
+        steps = {name: {"$add": [f"${name}", number]} for name, number in known.items() if number}
+        stages = [{"$set": {**steps, **more, "version": {"$add": ["$version", 1]}, "updated_at": "$$NOW"}}]
+        self._work.also(SEATS, UpdateOne({"_id": session_id, **(condition or {})}, stages))
 
-    def document(self, session_id: str) -> Document:
-        """The seat document; NotYetKnown until the session's opening has come."""
+    def ledger(self, session_id: str) -> Ledger:
+        """The seats of a session; NotYetKnown until its opening has come."""
         document = self._work.peek(SEATS, session_id)
         if document is None:
             raise NotYetKnown("session", session_id)
-        return document
+        return ledger_of(document)
 
     def exists(self, session_id: str) -> bool:
         """Whether the session ever opened."""
         return self._work.peek(SEATS, session_id) is not None
 
-    def save(self, document: Document, events: Sequence[Event]) -> Document:
-        """Replace the document with its events (capacity, availability, opening and closing)."""
-        return self._work.save(SEATS, document, events)
+    def save(self, ledger: Ledger, events: Sequence[Event] = ()) -> Ledger:
+        """Replace the ledger with its events (capacity, availability, opening and closing); returns it as stored."""
+        return ledger_of(self._work.save(SEATS, _document(ledger), events))
 
-    def count(self, session_id: str) -> SeatCount:
-        """The numbers of a session."""
-        return counted(self.document(session_id))
-
-    def counts(self, session_ids: Sequence[str]) -> list[SeatCount]:
-        """The numbers of those of the sessions that have opened, in their order."""
+    def ledgers(self, session_ids: Sequence[str]) -> list[Ledger]:
+        """The seats of those of the sessions that have opened, in their order."""
         self._work.preload(SEATS, session_ids)
         found = (self._work.peek(SEATS, session_id) for session_id in session_ids)
-        return [counted(document) for document in found if document is not None]
+        return [ledger_of(document) for document in found if document is not None]
 
     def needing_care(self, limit: int, after: str = "") -> list[str]:
         """Sessions where the queue may move or something is to be announced, by id."""
@@ -159,26 +118,17 @@ class Seats:
         rows = self._work.collection(SEATS).find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit, hint="queued")
         return [row["_id"] for row in rows]
 
-    def stale_claims(self, now: datetime, limit: int, after: str = "") -> list[tuple[str, Document]]:
+    def stale_claims(self, now: datetime, limit: int, after: str = "") -> list[tuple[str, Claim]]:
         """(session, claim) of claims that nobody confirmed in time, in so many sessions behind one, by id."""
         query = {"claims.0": {"$exists": True}, "claims.at": {"$lt": now - CLAIM_AGE}, "_id": {"$gt": after}}
         rows = self._work.collection(SEATS).find(query, {"claims": 1}, sort=[("_id", 1)], limit=limit, hint="claimed")
-        return [(row["_id"], claim) for row in rows for claim in row["claims"] if claim["at"] < now - CLAIM_AGE]
+        return [(row["_id"], _claim(one)) for row in rows for one in row["claims"] if one["at"] < now - CLAIM_AGE]
 
-    def give_back(self, session_id: str, claim: Document) -> None:
+    def give_back(self, session_id: str, claim: Claim) -> None:
         """Undo a claim that never became an enrolment: in the same transaction as whatever bars its late commit."""
-        seat = claim["t"] is None
-        steps: Document = {
-            "claims": without("$claims", [claim_id(claim)]),
-            "taken": {"$subtract": ["$taken", 1 if seat else 0]},
-            "waiting": {"$subtract": ["$waiting", 0 if seat else 1]},
-            "needs_care": True,
-        }
-        self.change(session_id, steps, {"claims": {"$elemMatch": {"e": claim["e"], "at": claim["at"]}}})
-
-    def has(self, session_id: str, claim: Document) -> bool:
-        """Whether this very claim still stands."""
-        return any(c["e"] == claim["e"] and c["at"] == claim["at"] for c in self.document(session_id)["claims"])
+        more: Document = {"claims": without("$claims", [claim.id]), "needs_care": True}
+        still_there = {"claims": {"$elemMatch": {"e": claim.enrolment_id, "at": claim.at}}}
+        self._count(session_id, -claim.counts, more, still_there)
 
     def settle_now(self, enrolment: Enrolment) -> None:
         """The claim became an enrolment: forget it."""
@@ -192,35 +142,50 @@ class Seats:
         self._work.also(ENROLMENTS, InsertOne({**tomb, "created_at": now, "updated_at": now}))
 
 
+_NUMBERS = (
+    "cluster_id",
+    "open",
+    "capacity",
+    "waitlist_limit",
+    "taken",
+    "offered",
+    "waiting",
+    "next_ticket",
+    "announced",
+)
+_VERSION = ("version", "created_at", "updated_at")
+
+
 def ledger_of(document: Document) -> Ledger:
-    """The numbers of a seat document."""
+    """The ledger in a seat document."""
     return Ledger(
-        open=document["open"],
-        capacity=document["capacity"],
-        waitlist_limit=document["waitlist_limit"],
-        taken=document["taken"],
-        offered=document["offered"],
-        waiting=document["waiting"],
-        next_ticket=document["next_ticket"],
-        claims=tuple(Claim(id=claim_id(c), enrolment_id=c["e"], ticket=c["t"]) for c in document["claims"]),
-    )
-
-
-def counted(document: Document) -> SeatCount:
-    """The public numbers of a seat document."""
-    ledger = ledger_of(document)
-    return SeatCount(
         id=document["_id"],
-        session_id=document["_id"],
-        cluster_id=document["cluster_id"],
-        capacity=ledger.capacity,
-        waitlist_limit=ledger.waitlist_limit,
-        confirmed=ledger.confirmed,
-        held=ledger.held,
-        offered=ledger.offered,
-        waiting=ledger.waiting,
-        availability=ledger.availability,
-        version=document["version"],
-        created_at=document["created_at"],
-        updated_at=document["updated_at"],
+        claims=tuple(_claim(claim) for claim in document["claims"]),
+        needs_care=document.get("needs_care", False),
+        cancelled=document.get("cancelled", False),
+        **{name: document[name] for name in (*_NUMBERS, *_VERSION)},
     )
+
+
+def _document(ledger: Ledger) -> Document:
+    """`needs_care` stands in it only where it is so: an index finds those."""
+    marks = {name: True for name in ("needs_care", "cancelled") if getattr(ledger, name)}
+    numbers = {name: getattr(ledger, name) for name in _NUMBERS}
+    return {"_id": ledger.id, **numbers, "claims": [_claim_document(claim) for claim in ledger.claims], **marks}
+
+
+def _claim(claim: Document) -> Claim:
+    return Claim(
+        id=claim_id(claim),
+        enrolment_id=claim["e"],
+        ticket=claim["t"],
+        place=claim["w"],
+        key=claim.get("k"),
+        person_id=claim["p"],
+        at=claim["at"],
+    )
+
+
+def _claim_document(claim: Claim) -> Document:
+    who = {"c": claim.id, "k": claim.key, "p": claim.person_id, "e": claim.enrolment_id}
+    return {**who, "t": claim.ticket, "w": claim.place, "at": claim.at}
