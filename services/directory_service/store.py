@@ -49,6 +49,8 @@ FACTS = "person_facts"
 _LIKE = 0.5
 """How much of what a search looks for a name must have."""
 _OPEN = {"valid_until": {"$type": "null"}}
+_TEXT = {"$type": "string"}
+"""MongoDB uses a partial index only for a query that says what the index says."""
 
 
 SERVICE = Service(
@@ -76,14 +78,14 @@ SERVICE = Service(
         "people": [
             index("cluster_id", "_id", name="cluster"),
             index("search", "cluster_id", name="search"),
-            index("merged_into", name="merged", only={"merged_into": {"$type": "string"}}),
+            index("merged_into", name="merged", only={"merged_into": _TEXT}),
             # A second request of the same number is decided again and finds the first one's person.
             index(
                 "cluster_id",
                 "external_ref",
                 name="external_ref",
                 unique=True,
-                only={"external_ref": {"$type": "string"}},
+                only={"external_ref": _TEXT},
             ),
         ],
         "employments": [
@@ -163,18 +165,18 @@ class Store(Documents):
 
     def people_with_ref(self, cluster_id: str, external_ref: str) -> list[Person]:
         """Nobody, or the one whom the partner's number names."""
-        return self._find(Person, {"cluster_id": cluster_id, "external_ref": external_ref})
+        return self._find(Person, {"cluster_id": cluster_id, "external_ref": {"$eq": external_ref, **_TEXT}})
 
     def people_with_refs(self, cluster_id: str, refs: Iterable[str]) -> dict[str, Person]:
         """By reference, whom the partner's numbers name; for a merged record the one who answers for it."""
-        wanted = {"cluster_id": cluster_id, "external_ref": {"$in": sorted(set(refs))}}
+        wanted = {"cluster_id": cluster_id, "external_ref": {"$in": sorted(set(refs)), **_TEXT}}
         found = {str(one.external_ref): one for one in self._find(Person, wanted)}
         winners = self.known_people(one.merged_into for one in found.values() if one.merged_into)
         return {ref: winners.get(one.merged_into or "", one) for ref, one in found.items()}
 
     def merged_into(self, person_id: str) -> list[Person]:
         """Those whose id leads to this person."""
-        return self._find(Person, {"merged_into": person_id})
+        return self._find(Person, {"merged_into": {"$eq": person_id, **_TEXT}})
 
     def employees_page(
         self, organisation_ids: Iterable[str], cluster_id: str | None, day: date, after: str | None, limit: int
@@ -187,7 +189,7 @@ class Store(Documents):
             match["person_id"] = {"$gt": after}
         # The index gives them in this order, and no more is read than fills the page.
         rows = self._work.collection("employments").find(
-            match, {"person_id": 1}, sort=[("person_id", ASCENDING)], batch_size=limit + 1
+            match, {"person_id": 1}, sort=[("person_id", ASCENDING)], batch_size=limit + 1, hint="organisation"
         )
         ids = [person_id for person_id, _ in islice(groupby(row["person_id"] for row in rows), limit)]
         return list(self.known_people(ids).values())

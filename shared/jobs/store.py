@@ -23,6 +23,7 @@ INDEXES = {
         IndexModel([("expires_at", ASCENDING)], name="kept", expireAfterSeconds=0),
     ],
     ROWS: [
+        IndexModel([("job", ASCENDING), ("_id", ASCENDING)], name="by_job"),
         IndexModel([("job", ASCENDING), ("outcome", ASCENDING), ("_id", ASCENDING)], name="by_outcome"),
         IndexModel([("expires_at", ASCENDING)], name="kept", expireAfterSeconds=0),
     ],

@@ -74,8 +74,8 @@ class Service:
         return self.manifest.read_models
 
 
-_LATEST_EVENT = timedelta(hours=1)
-"""An id younger than this may be one of an event that waits for a broker or a relay."""
+_LATEST_EVENT = timedelta(minutes=10)
+"""An id younger than this may be one of an event that waits for a relay. While a broker is away, consumers lag."""
 _LAG_SECONDS = 5.0
 """Consumers say every two seconds when they last had all that the broker has."""
 
@@ -144,18 +144,20 @@ class House:
 
     def may_come(self, missing: NotYetKnown) -> bool:
         """Whether the event of what nobody here knows may be on its way: its id is young, it is set aside, or our
-        events lag."""
+        events lag. What was asked for by something else than its id tells only the last."""
         now = self.clock()
         made = None if missing.known else made_at(missing.key)  # the youth of what is known says nothing
-        if not missing.by_id or (made is not None and abs(now - made) < _LATEST_EVENT):
+        if made is not None and abs(now - made) < _LATEST_EVENT:
             return True
         try:
             with within(0.5):
-                its_own = {"aggregate": f"{missing.topic}/{missing.key}"}
-                set_aside = self.database[held.COLLECTION].find_one(its_own, {"_id": 1})
-                return set_aside is not None or is_behind(self.database, now, _LAG_SECONDS)
+                return is_behind(self.database, now, _LAG_SECONDS) or (missing.by_id and self._sets_aside(missing))
         except PyMongoError:
             return True
+
+    def _sets_aside(self, missing: NotYetKnown) -> bool:
+        its_own = {"aggregate": f"{missing.topic}/{missing.key}"}
+        return self.database[held.COLLECTION].find_one(its_own, {"_id": 1}) is not None
 
     def close(self) -> None:
         """Finish the writes that wait and close the connections."""

@@ -7,7 +7,7 @@ import msgspec
 
 from services.enrolment_service.domain import OVER, PLANNED, Employer, Session, Worker
 from services.enrolment_service.manifest import MANIFEST
-from shared.errors import NotFound, NotYetKnown
+from shared.errors import Invalid, NotFound, NotYetKnown, Violation
 from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, certificate, directory
 from shared.schemas.event import Event
@@ -268,4 +268,7 @@ def _ref(cluster_id: str, external_ref: str) -> str:
 
 def by_number_unknown() -> NotYetKnown:
     """Nobody is known here under the number that a cluster gave."""
-    return NotYetKnown("person", "with this external id", by_id=False)
+    message = "No person is known under this external id."
+    mistyped = Violation(field="worker.external_id", code="UNKNOWN_EXTERNAL_ID", message=message)
+    refusal = Invalid(message, violations=[mistyped])
+    return NotYetKnown("person", "with this external id", by_id=False, otherwise=refusal)
