@@ -43,6 +43,7 @@ class Table:
 
     parts: tuple[Part, ...]
     facts: dict[str, Any]
+    targets: list[dict[str, Any]] = field(default_factory=list)
 
 
 class _Builder:
@@ -199,6 +200,20 @@ class _Builder:
             },
         }
 
+    def targets(self) -> list[dict[str, Any]]:
+        """Return where Prometheus finds the numbers of each process, in the form that its `file_sd_configs` reads."""
+        kinds = {"metrics": "api", "worker_metrics": "worker"}
+        return [
+            {
+                "targets": [url.removeprefix("http://") for url in found[key]],
+                "labels": {"service": service.name, "process": process},
+            }
+            for service in self.services
+            for found in [self._addresses(service)]
+            for key, process in kinds.items()
+            if key in found
+        ]
+
     def _logins(self) -> list[dict[str, Any]]:
         return [
             {
@@ -228,7 +243,7 @@ class _Builder:
 def build(folder: Folder, wish: Wish, say: Say) -> Table:
     """Return the table for this folder and wish, downloading what is not in the cache yet."""
     builder = _Builder(folder, wish)
-    return Table(tuple(builder.parts(say)), builder.facts())
+    return Table(tuple(builder.parts(say)), builder.facts(), builder.targets())
 
 
 def _port_names(wish: Wish) -> list[str]:
