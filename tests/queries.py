@@ -63,6 +63,7 @@ class Watch(monitoring.CommandListener):
         self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}
         self._clients: dict[Any, MongoClient[dict[str, Any]]] = {}
         self._busy = threading.local()
+        self._opening = threading.Lock()
 
     def take(self) -> list[Finding]:
         """What was found since the last call. Closes what that was found with."""
@@ -103,11 +104,12 @@ class Watch(monitoring.CommandListener):
 
     def _client(self, address: Any) -> MongoClient[dict[str, Any]]:
         key = os.getpid(), address
-        if key not in self._clients:
-            self._clients[key] = MongoClient(
-                *address, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=2000
-            )
-        return self._clients[key]
+        with self._opening:  # services ask from threads of their own, too
+            if key not in self._clients:
+                self._clients[key] = MongoClient(
+                    *address, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=2000
+                )
+            return self._clients[key]
 
 
 WATCH: Final = Watch(awake=False)

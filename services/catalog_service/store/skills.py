@@ -21,7 +21,7 @@ CONCEPTS: Final = "concepts"
 VECTORS: Final = "concept_vectors"
 INDEXES: Final = {
     FRAMEWORKS: [],
-    VECTORS: [],
+    VECTORS: [IndexModel([("import", ASCENDING), ("_id", ASCENDING)], name="import")],
     CONCEPTS: [IndexModel([("framework", ASCENDING), ("status", ASCENDING), ("code", ASCENDING)], name="framework")],
 }
 _AT_ONCE: Final = 1_000
