@@ -27,7 +27,7 @@ _OWN_SECRETS = (
     *("PERSON_KEY_SECRET", "CURSOR_SECRET", "EXTERNAL_REF_SECRET", "SESSION_SECRET"),
     # Used with compose; the embedded engines listen on the loopback address only.
     *(f"MONGO_PASSWORD_{name}" for name in ("ADMIN", "CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT", "PORTAL")),
-    *(f"KAFKA_PASSWORD_{name}" for name in ("CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT")),
+    *(f"KAFKA_PASSWORD_{name}" for name in ("ADMIN", "CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT")),
 )
 
 
