@@ -45,8 +45,9 @@ class Asked:
 class Load:
     """Clients that apply and cancel all the time, and what they were answered."""
 
-    def __init__(self, made: World, sessions: list[str], people: list[str]) -> None:
-        self._world, self._roomy, self._sessions = made, sessions[0], sessions[1:]
+    def __init__(self, made: World, sessions: list[str], people: list[str], *, roomy: str = "") -> None:
+        """`roomy`: a session with room for all, where one in five applies and nobody cancels."""
+        self._world, self._sessions, self._roomy = made, sessions, roomy
         self._people = iter(people)
         self._lock, self._over = threading.Lock(), threading.Event()
         self.asked: list[Asked] = []
@@ -106,7 +107,7 @@ class Load:
         while not self._over.wait(0.03):
             with self._lock:
                 person = next(self._people)
-            session = self._roomy if lot.random() < 0.2 else lot.choice(self._sessions)
+            session = self._roomy if self._roomy and lot.random() < 0.2 else lot.choice(self._sessions)
             made = self._ask(ours, lambda s=session, p=person: self._apply(api, s, p))  # type: ignore[misc]
             if made and session == self._roomy:
                 self.confirmed.append((time.monotonic(), made["id"]))

@@ -222,12 +222,12 @@ def run(names: list[str], data: Path | None = None) -> int:
     chosen = [row for row in ROWS if not names or row.name in names]
     with world(data, nodes=3) as made:
         site = Site(Path(made.facts["ca_file"]).parents[4], made)
-        sessions = open_sessions(made.enrolments, 1, ROOMY) + open_sessions(made.enrolments, SESSIONS, SEATS)
-        load = Load(made, sessions, register_people(made.enrolments, PEOPLE))
+        (roomy,), sessions = open_sessions(made.enrolments, 1, ROOMY), open_sessions(made.enrolments, SESSIONS, SEATS)
+        load = Load(made, sessions, register_people(made.enrolments, PEOPLE), roomy=roomy)
         with load.running():
             assert wait_for(lambda: load.first_success(0.0) is not None, PATIENCE), "nobody is answered"
             outcomes = [_hurt(row, site, load) for row in chosen]
-        counts = count(made, load, sessions)
+        counts = count(made, load, [roomy, *sessions])
     return _report(outcomes, chosen, counts, load)
 
 
