@@ -30,17 +30,18 @@ from pymongo.errors import OperationFailure
 from pymongo.uri_parser import parse_uri
 
 from deploy.local import mongo
+from services import manifests
 from shared import settings
 from shared.bus import rights
 from shared.bus.kafka import KafkaSettings
 from shared.bus.rights import Right
 from shared.schemas.registry import PUBLISHERS, topics_of
 
-USERS: Final = ("catalog", "certificate", "directory", "enrolment", "portal")
+USERS: Final = tuple(service.name for service in manifests())
 LISTENS: Final = {
     "catalog": ("awarding", "enrolment", "organisation", "portal", "roster"),
     "certificate": ("awarding", "consent", "course", "employment", "enrolment", "organisation", "person"),
-    "enrolment": ("certificate", "consent", "course", "employment", "person", "portal", "session"),
+    "enrolment": ("certificate", "consent", "course", "employment", "organisation", "person", "portal", "session"),
 }
 """The topics that a service's subscriptions name."""
 _AUTHORITY: Final = "ca.pem"

@@ -80,7 +80,7 @@ def _add_credentials(door: Door, parts: Parts) -> None:
         found = parts.reading().credential(call.caller, certificate_id, call.query.get("secret"))
         if isinstance(found, bytes):
             return Reply(found, media_type=call.wants, headers={"Vary": "Accept, Authorization"})
-        return Reply(_STATUS_VIEW.dump(_status(found.value, parts.now())), headers={"Vary": "Accept, Authorization"})
+        return Reply(_STATUS_VIEW.dump(_status(found, parts.now())), headers={"Vary": "Accept, Authorization"})
 
 
 def _add_public(door: Door, parts: Parts) -> None:
@@ -242,7 +242,7 @@ def _reply(shown: Shown, parts: Parts) -> Reply:
 def _shown(shown: Shown, parts: Parts) -> dict[str, Any]:
     stored = shown.stored
     bare = {
-        "id": stored.value.id,
+        "id": stored.id,
         "visible": shown.visible,
         "version": stored.version,
         "created_at": stored.created_at,
@@ -253,7 +253,7 @@ def _shown(shown: Shown, parts: Parts) -> dict[str, Any]:
 
 
 def _content(shown: Shown, parts: Parts) -> dict[str, Any]:
-    certificate = shown.stored.value
+    certificate = shown.stored
     names = (
         *("person_id", "enrolment_id", "employer_id", "cluster_id", "course_id", "course_version", "course_title"),
         *("awarding_body_id", "awarding_body", "awarded_at", "issued_at", "valid_from", "valid_until"),

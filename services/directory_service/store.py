@@ -1,33 +1,31 @@
 """The directory's documents: the only file that knows fields and indexes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby, islice
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING
 
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.grant import GIVEN, Grant
-from services.directory_service.domain.kept import Kept
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.portal import Portal
 from services.directory_service.domain.relations import Consent, Employment, Membership
+from services.directory_service.manifest import MANIFEST
 from shared.criteria import asked_for
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
 from shared.files.files import COLLECTION as FILES
 from shared.files.files import INDEXES as FILE_INDEXES
 from shared.jobs.store import INDEXES as JOB_INDEXES
-from shared.schemas.event import Event
+from shared.storage.documents import Documents, K, index
 from shared.storage.mongo import Document
-from shared.storage.work import Absent, UnitOfWork
+from shared.storage.work import UnitOfWork
+from shared.versioned import Versioned
 from shared.wiring.house import Service
 
-K = TypeVar("K", bound=Kept)
-
-_COLLECTIONS: Mapping[type[Kept], str] = {
+_COLLECTIONS: Mapping[type[Versioned], str] = {
     Organisation: "organisations",
     Membership: "memberships",
     Grant: "awarding_grants",
@@ -40,27 +38,22 @@ _MAPPINGS = "import_mappings"
 _OPEN = {"valid_until": {"$type": "null"}}
 
 
-def _index(*fields: str, name: str, unique: bool = False, only: Document | None = None) -> IndexModel:
-    partial = {"partialFilterExpression": only} if only else {}
-    return IndexModel([(field, ASCENDING) for field in fields], name=name, unique=unique, **partial)
-
-
 SERVICE = Service(
-    name="directory",
+    manifest=MANIFEST,
     indexes={
-        "organisations": [_index("cluster_id", "_id", name="cluster"), _index("type", "_id", name="type")],
+        "organisations": [index("cluster_id", "_id", name="cluster"), index("type", "_id", name="type")],
         "memberships": [
-            _index("group_id", "_id", name="group"),
-            _index("organisation_id", "group_id", name="organisation"),
-            _index("home_id", "_id", name="home"),
-            _index("organisation_id", "group_id", name="open_membership", unique=True, only=_OPEN),
+            index("group_id", "_id", name="group"),
+            index("organisation_id", "group_id", name="organisation"),
+            index("home_id", "_id", name="home"),
+            index("organisation_id", "group_id", name="open_membership", unique=True, only=_OPEN),
         ],
         "awarding_grants": [
-            _index("home_id", "_id", name="home"),
-            _index("grantee_home_id", "_id", name="grantee_home"),
-            _index("organisation_id", "_id", name="organisation"),
-            _index("grantee_id", "_id", name="grantee"),
-            _index(
+            index("home_id", "_id", name="home"),
+            index("grantee_home_id", "_id", name="grantee_home"),
+            index("organisation_id", "_id", name="organisation"),
+            index("grantee_id", "_id", name="grantee"),
+            index(
                 *("organisation_id", "purpose", "grantee_id", "course_id"),
                 name="given_grant",
                 unique=True,
@@ -68,10 +61,10 @@ SERVICE = Service(
             ),
         ],
         "people": [
-            _index("cluster_id", "_id", name="cluster"),
-            _index("merged_into", name="merged", only={"merged_into": {"$type": "string"}}),
+            index("cluster_id", "_id", name="cluster"),
+            index("merged_into", name="merged", only={"merged_into": {"$type": "string"}}),
             # A second request of the same number is decided again and finds the first one's person.
-            _index(
+            index(
                 "cluster_id",
                 "external_ref",
                 name="external_ref",
@@ -80,75 +73,43 @@ SERVICE = Service(
             ),
         ],
         "employments": [
-            _index("person_id", "organisation_id", name="person"),
-            _index("organisation_id", "person_id", name="organisation"),
-            _index("cluster_id", "_id", name="cluster"),
-            _index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
+            index("person_id", "organisation_id", name="person"),
+            index("organisation_id", "person_id", name="organisation"),
+            index("cluster_id", "_id", name="cluster"),
+            index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
         ],
         _MAPPINGS: [],
         "portals": [],
         **JOB_INDEXES,
         FILES: FILE_INDEXES,
         "consents": [
-            _index("person_id", "organisation_id", name="person"),
-            _index("organisation_id", "_id", name="organisation"),
-            _index("cluster_id", "_id", name="cluster"),
-            _index(
+            index("person_id", "organisation_id", name="person"),
+            index("organisation_id", "_id", name="organisation"),
+            index("cluster_id", "_id", name="cluster"),
+            index(
                 "person_id", "organisation_id", "purpose", name="given_consent", unique=True, only={"status": "given"}
             ),
         ],
     },
     duplicates={
         "open_membership": lambda: Conflict("It is a member of this group already.", code="DUPLICATE_MEMBERSHIP"),
-        "given_grant": lambda: Conflict("This grant holds already.", code="DUPLICATE_GRANT"),
+        "given_grant": lambda: Conflict("This grant has already been given.", code="DUPLICATE_GRANT"),
         "open_employment": lambda: Conflict("This person works there already.", code="DUPLICATE_EMPLOYMENT"),
-        "given_consent": lambda: Conflict("This consent holds already.", code="DUPLICATE_CONSENT"),
+        "given_consent": lambda: Conflict("Consent has already been given.", code="DUPLICATE_CONSENT"),
     },
 )
 
 
-class Store:
+class Store(Documents):
     """The directory as one unit of work sees it."""
 
     def __init__(self, work: UnitOfWork) -> None:
-        self._work = work
+        super().__init__(work, _COLLECTIONS)
 
     # -- any kind
 
-    def get(self, kind: type[K], thing_id: str) -> K:
-        """The thing with this id. Raises NotFound."""
-        try:
-            return _thing(kind, self._work.get(_COLLECTIONS[kind], thing_id))
-        except Absent as error:
-            raise not_found(kind, thing_id) from error
-
-    def find(self, kind: type[K], thing_id: str) -> K | None:
-        """As `get`, but None when there is none."""
-        return self.known(kind, [thing_id]).get(thing_id)
-
-    def known(self, kind: type[K], ids: Iterable[str]) -> dict[str, K]:
-        """Those of the ids that are there, by one query."""
-        wanted = list(ids)
-        self._work.preload(_COLLECTIONS[kind], wanted)
-        found = {thing_id: self._work.peek(_COLLECTIONS[kind], thing_id) for thing_id in wanted}
-        return {thing_id: _thing(kind, row) for thing_id, row in found.items() if row is not None}
-
-    def require_new(self, kind: type[Kept], thing_id: str) -> None:
-        """Raise Conflict when the id is taken."""
-        if self._work.peek(_COLLECTIONS[kind], thing_id) is not None:
-            raise Conflict(f"There is a {kind.__name__.lower()} with this id already.", code="ALREADY_EXISTS")
-
-    def save(self, thing: K, events: Iterable[Event] = ()) -> K:
-        """Keep it with what happened; returns it as stored."""
-        document = msgspec.to_builtins(thing, builtin_types=(datetime,))
-        for field in ("version", "created_at", "updated_at"):
-            del document[field]
-        return _thing(
-            type(thing), self._work.save(_COLLECTIONS[type(thing)], {"_id": document.pop("id"), **document}, events)
-        )
-
-    def page(self, kind: type[K], criteria: Any, actor: Actor, after: str | None, limit: int) -> list[K]:
-        """Things that match the criteria and that the actor reaches, by id, after the given one."""
+    def page(self, kind: type[K], criteria: Any, actor: Actor | None, after: str | None, limit: int) -> list[K]:
+        """Things that match the criteria and that the actor reaches, by id, after the given one. None: all of them."""
         asked = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
         behind = {} if after is None else {"_id": {"$gt": after}}
         query = {"$and": [asked, _reached(kind, actor), behind]}
@@ -242,18 +203,6 @@ class Store:
         if kept is None or kept["columns"] != dict(columns):
             self._work.save(_MAPPINGS, {**(kept or {}), "_id": f"{kind}/{cluster_id}", "columns": dict(columns)})
 
-    def _find(self, kind: type[K], query: Document, **options: Any) -> list[K]:
-        return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]
-
-
-def not_found(kind: type[Kept], thing_id: str) -> NotFound:
-    """The same words whether it does not exist or is not for this caller."""
-    return NotFound(f"No {kind.__name__.lower()} {thing_id}.")
-
-
-def _thing(kind: type[K], row: Document) -> K:
-    return msgspec.convert({**row, "id": row["_id"]}, kind)
-
 
 _FIELDS = {
     "cluster": "cluster_id",
@@ -265,9 +214,9 @@ _FIELDS = {
 }
 
 
-def _reached(kind: type[Kept], actor: Actor) -> Document:
-    """Whom `access` lets see things of this kind, as a query. People are asked for by those who reach their cluster."""
-    if actor.reach == "platform" or kind in {Organisation, Person}:
+def _reached(kind: type[Versioned], actor: Actor | None) -> Document:
+    """Whom `access` lets see things of this kind, as a query."""
+    if actor is None or actor.reach == "platform":
         return {}
     if kind is Grant:
         return _any_of(("organisation_id", "grantee_id"), ("home_id", "grantee_home_id"), actor)

@@ -8,24 +8,13 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from shared.bus.read_model import ReadModel
 from shared.errors import Conflict
 from shared.storage.mongo import Document, MongoDatabase
 
 COLLECTION = "generations"
 NUMBERS = "generation_numbers"
 _FRESH_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReadModel:
-    """A consumer that only builds collections from events and can therefore be rebuilt from zero."""
-
-    consumer: str
-    collections: tuple[str, ...]
-
-    def aliases(self, generation: int) -> dict[str, str]:
-        """Collection names of a generation; the first has the plain names."""
-        return {name: name if generation == 1 else f"{name}.g{generation}" for name in self.collections}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from pymongo.errors import PyMongoError
 
 from shared import metrics
 from shared.bus.consumer import Consumer
-from shared.bus.generations import Generations, ReadModel
+from shared.bus.generations import Generations
 from shared.bus.held import AWAITING, DEAD, counts_of_all
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.bus.progress import Progress, Pulse, places
+from shared.bus.read_model import ReadModel
 from shared.bus.rebuild import group_name
 from shared.bus.timers import Leased, Timer
 from shared.errors import Unavailable

@@ -63,7 +63,6 @@ class Kit:
 
     verifier: TokenVerifier
     writes: Writes | None
-    group_writes: Writes | None
     cursors: Cursors
     clients: RateLimit
     strangers: RateLimit
@@ -247,7 +246,7 @@ def _wanted(now: Request, route: Route) -> str:
 def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: dict[str, str]) -> Answer:
     if not route.writes:
         return _read_only(route, kit, call, ids)
-    writes = kit.group_writes if route.group and kit.group_writes else kit.writes
+    writes = kit.writes
     if writes is None:
         raise RuntimeError(f"{route.name} writes, but the app was made without writes")
 

@@ -11,7 +11,7 @@ from shared.http.limits import JsonLimits
 from shared.http.parsing import harden
 from shared.http.render import Dump, compile_dump
 from shared.http.scopes import PUBLIC, SCOPES
-from shared.storage.writes import Hint
+from shared.storage.work import Hint
 
 View = Callable[..., Reply]
 SchemaLike = Schema | type[Schema]
@@ -60,7 +60,6 @@ class Route:
     tag: str
     paged: bool
     plain: bool
-    group: bool
     if_match: IfMatch
     accepts: tuple[str, ...]
     produces: tuple[str, ...]
@@ -101,7 +100,6 @@ def make_route(
     summary: str | None = None,
     paged: bool = False,
     plain: bool = False,
-    group: bool = False,
     if_match: IfMatch = None,
     accepts: tuple[str, ...] = (JSON,),
     produces: tuple[str, ...] = (JSON,),
@@ -130,7 +128,6 @@ def make_route(
         tag=tag,
         paged=paged,
         plain=plain,
-        group=group,
         if_match="required" if method == "PATCH" and if_match is None else if_match,
         accepts=accepts,
         produces=produces,

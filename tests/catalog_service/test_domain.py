@@ -11,13 +11,15 @@ from hypothesis import strategies as some
 from clusterskills.seed import Course as SeedCourse
 from clusterskills.seed import courses as seed_courses
 from services.catalog_service.domain import course, session
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.content import Content, Outcome, derived_category, malformed, missing
 from services.catalog_service.domain.course import Course
-from services.catalog_service.domain.kept import Actor, require_version
 from services.catalog_service.domain.languages import well_formed
 from services.catalog_service.domain.session import ARROWS, Session, Terms
 from shared.errors import Conflict, Forbidden, IllegalTransition, Invalid, ServiceError, Stale
+from shared.schemas.catalog import SessionChanged
 from shared.schemas.event import Event
+from shared.versioned import require_version
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 AUTHOR, REVIEWER = Actor(id="author", cluster_id="c1"), Actor(id="reviewer", cluster_id="c1")
@@ -271,6 +273,13 @@ def test_terms_without_violation_are_sound(terms: Terms) -> None:
     assert 0 <= terms.min_capacity <= terms.capacity
     assert sum(terms.quotas.values()) <= terms.capacity
     assert terms.timezone == "Europe/Berlin"
+
+
+def test_a_session_tells_where_it_meets() -> None:
+    url = "https://meet.example.org/welding"
+    _, happened = session.change(PLANNED, {"place": "Hall 3", "url": url})
+
+    assert [(event.place, event.url) for event in happened if isinstance(event, SessionChanged)] == [("Hall 3", url)]
 
 
 def test_a_session_needs_both_dates_or_none() -> None:

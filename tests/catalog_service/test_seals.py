@@ -137,7 +137,7 @@ def test_a_suspended_organisation_is_named_by_no_course(office: Office, home: st
         ("provider_id", "ORGANISATION_SUSPENDED"),
         ("awarding_body_id", "ORGANISATION_SUSPENDED"),
     ]
-    facts = {"type": "training_provider", "legal_name": "Neu", "country": "DE", "cluster_id": home}
+    facts: dict[str, Any] = {"type": "training_provider", "legal_name": "Neu", "country": "DE", "cluster_id": home}
     office.take(OrganisationChanged(organisation_id=academy, status="suspended", **facts))
     assert len(write(office, home, academy, academy).codes) == 2
     office.take(OrganisationChanged(organisation_id=academy, status="active", **facts))

@@ -168,14 +168,10 @@ def test_only_the_holder_shares(service: Service) -> None:
 
 
 def test_the_qr_secret_opens_one_certificate(service: Service) -> None:
-    from services.certificate_service.actions.certificates import Certificates
     from services.certificate_service.app import Tools
-    from services.certificate_service.store import Store
 
-    tools = Tools.open(utc_now, new_id)
     certificate = service.issue()
-    secret = Certificates(Store(service.house.work()), tools.pen, utc_now, new_id).qr_secret(certificate.id)
-    tools.house.close()
+    secret = Tools.of(service.house).acting(service.house.work()).qr_secret(certificate.id)
 
     assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=secret).json
     assert "credentialSubject" not in service.get(f"/credentials/{service.issue().id}", secret=secret).json

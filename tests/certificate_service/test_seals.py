@@ -134,7 +134,12 @@ def test_a_suspended_body_awards_nothing_until_it_is_reinstated(service: Service
     service.tick()
 
     assert withheld(service, service.manager(ELSEWHERE))[event.enrolment_id] == "ORGANISATION_SUSPENDED"
-    facts = {"type": "training_provider", "legal_name": "Akademie", "country": "DE", "cluster_id": ELSEWHERE}
+    facts: dict[str, Any] = {
+        "type": "training_provider",
+        "legal_name": "Akademie",
+        "country": "DE",
+        "cluster_id": ELSEWHERE,
+    }
     service.feed(OrganisationChanged(organisation_id=body, **facts))
     service.tick()
     assert of(service, event).awarding_body == "Akademie"

@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from services.catalog_service.domain import course, naming
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.course import DRAFT, PUBLISHED, Course, CourseVersion
 from services.catalog_service.domain.criteria import CourseCriteria
-from services.catalog_service.domain.kept import Actor, require_version
-from services.catalog_service.store import Store, not_found
+from services.catalog_service.store import Store
 from shared.errors import Conflict
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 _Decide = Callable[[Course], tuple[Course, list[Any]]]
 

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from services.catalog_service.domain import session
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.course import Course
 from services.catalog_service.domain.criteria import SessionCriteria
-from services.catalog_service.domain.kept import Actor, require_version
 from services.catalog_service.domain.session import PLANNED, Session
-from services.catalog_service.store import Store, not_found
+from services.catalog_service.store import Store
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ from typing import Any
 
 from services.catalog_service.actions import Actions
 from services.catalog_service.actions.sessions import Guest
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.content import FIELD_UNKNOWN, Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion
-from services.catalog_service.domain.kept import Actor, Kept
 from services.catalog_service.domain.session import Session
 from shared.auth.caller import Caller
 from shared.auth.visibility import is_cluster_wide
 from shared.errors import Forbidden
 from shared.http.door import Call, Reply
 from shared.storage.work import UnitOfWork
+from shared.versioned import Versioned
 
 WRITE, REVIEW = "catalog:write", "catalog:review"
 _STAFF = frozenset({WRITE, REVIEW, "teaching:write"})
@@ -158,7 +159,7 @@ def _content(content: Content) -> dict[str, Any]:
     return {**asdict(content), "skill_category": content.skill_category}
 
 
-def _meta(thing: Kept, path: str) -> dict[str, Any]:
+def _meta(thing: Versioned, path: str) -> dict[str, Any]:
     return {
         "id": thing.id,
         "version": thing.version,

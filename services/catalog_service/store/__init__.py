@@ -2,55 +2,44 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import msgspec
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING
 
 from services.catalog_service.domain.content import Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion, version_id
 from services.catalog_service.domain.criteria import CourseCriteria, SessionCriteria
-from services.catalog_service.domain.kept import Kept
 from services.catalog_service.domain.session import OPEN, PLANNED, Session
-from services.catalog_service.store.copies import COPIES, ORGANISATIONS, PORTALS, Copies
-from shared.bus.generations import ReadModel
+from services.catalog_service.manifest import MANIFEST
+from services.catalog_service.store.copies import ORGANISATIONS, PORTALS, Copies
 from shared.criteria import asked_for
-from shared.errors import NotFound
-from shared.schemas.event import Event
 from shared.storage import seals
+from shared.storage.documents import Documents, K, index
 from shared.storage.mongo import Document
-from shared.storage.work import Absent, UnitOfWork
+from shared.storage.work import UnitOfWork
+from shared.versioned import Versioned
 from shared.wiring.house import Service
 
-K = TypeVar("K", bound=Kept)
-
-_COLLECTIONS: Mapping[type[Kept], str] = {Course: "courses", CourseVersion: "course_versions", Session: "sessions"}
-_WORDS: Final = {Course: "course", CourseVersion: "version", Session: "session"}
+_COLLECTIONS: Mapping[type[Versioned], str] = {Course: "courses", CourseVersion: "course_versions", Session: "sessions"}
 _SELF_PACED: Final = 2**53 - 1
 """Sorts sessions without dates behind all others."""
 COURSE_SORTS: Final = {"newest": "search.newest", "title": "search.title", "workload": "search.workload"}
 
 
-def _index(*fields: str, name: str, unique: bool = False, only: Document | None = None) -> IndexModel:
-    partial = {"partialFilterExpression": only} if only else {}
-    return IndexModel([(field, ASCENDING) for field in fields], name=name, unique=unique, **partial)
-
-
 _LISTED = {"search.listed": True}
 PARTICIPANTS: Final = "participants"
 SERVICE = Service(
-    name="catalog",
-    read_models=(COPIES, ReadModel("participants", (PARTICIPANTS,))),
+    manifest=MANIFEST,
     indexes={
         ORGANISATIONS: [],
         PORTALS: [],
         seals.GRANTS: seals.INDEXES,
         "courses": [
-            _index("cluster_id", "_id", name="cluster"),
+            index("cluster_id", "_id", name="cluster"),
             # A second request of the same number is decided again and finds the first one's course.
-            _index(
+            index(
                 "cluster_id",
                 "provider_id",
                 "external_id",
@@ -58,54 +47,32 @@ SERVICE = Service(
                 unique=True,
                 only={"external_id": {"$type": "string"}},
             ),
-            *(_index(field, "_id", name=f"by_{sort}", only=_LISTED) for sort, field in COURSE_SORTS.items()),
-            _index("search.words", name="words", only=_LISTED),
-            _index("search.skills", name="skills", only=_LISTED),
-            _index("provider_id", "_id", name="provider", only=_LISTED),
+            *(index(field, "_id", name=f"by_{sort}", only=_LISTED) for sort, field in COURSE_SORTS.items()),
+            index("search.words", name="words", only=_LISTED),
+            index("search.skills", name="skills", only=_LISTED),
+            index("provider_id", "_id", name="provider", only=_LISTED),
         ],
-        "course_versions": [_index("course_id", "number", name="course", unique=True)],
+        "course_versions": [index("course_id", "number", name="course", unique=True)],
         "sessions": [
-            _index("course_id", "order", "_id", name="course"),
-            _index("cluster_id", "order", "_id", name="cluster"),
-            _index("status", "order", "_id", name="status"),
-            _index("closes_at", name="due", only={"status": OPEN}),
+            index("course_id", "order", "_id", name="course"),
+            index("cluster_id", "order", "_id", name="cluster"),
+            index("status", "order", "_id", name="status"),
+            index("closes_at", name="due", only={"status": OPEN}),
         ],
         PARTICIPANTS: [
-            _index("person_id", "session_id", name="person"),
-            _index("cluster_id", "session_id", name="cluster"),
+            index("person_id", "session_id", name="person"),
+            index("cluster_id", "session_id", name="cluster"),
         ],
     },
 )
 
 
-class Store:
+class Store(Documents):
     """The catalogue as one unit of work sees it."""
 
     def __init__(self, work: UnitOfWork) -> None:
-        self._work = work
+        super().__init__(work, _COLLECTIONS)
         self.copies = Copies(work)
-
-    def get(self, kind: type[K], thing_id: str) -> K:
-        """The thing with this id. Raises NotFound."""
-        try:
-            return _thing(kind, self._work.get(_COLLECTIONS[kind], thing_id))
-        except Absent as error:
-            raise not_found(kind, thing_id) from error
-
-    def named(self, kind: type[K], ids: Sequence[str]) -> list[K]:
-        """Those of the ids that are there, in their order, by one query."""
-        collection = _COLLECTIONS[kind]
-        self._work.preload(collection, ids)
-        found = (self._work.peek(collection, thing_id) for thing_id in ids)
-        return [_thing(kind, row) for row in found if row is not None]
-
-    def save(self, thing: K, events: Iterable[Event] = ()) -> K:
-        """Keep it with what happened; returns it as stored."""
-        document = msgspec.to_builtins(thing, builtin_types=(datetime,))
-        for field in ("version", "created_at", "updated_at"):
-            del document[field]
-        document = {"_id": document.pop("id"), **document, **_derived(thing)}
-        return _thing(type(thing), self._work.save(_COLLECTIONS[type(thing)], document, events))
 
     # -- courses
 
@@ -193,20 +160,11 @@ class Store:
             query = {"$and": [query, {"$or": [{field: {"$gt": value}}, {field: value, "_id": {"$gt": last}}]}]}
         return self._find(kind, query, sort=[(field, ASCENDING), ("_id", ASCENDING)], limit=limit)
 
-    def _find(self, kind: type[K], query: Document, **options: Any) -> list[K]:
-        return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]
+    def _beside(self, thing: Versioned) -> Document:
+        return _derived(thing)
 
 
-def not_found(kind: type[Kept], thing_id: str) -> NotFound:
-    """The same words whether it does not exist or is not for this caller."""
-    return NotFound(f"No {_WORDS[kind]} {thing_id}.")
-
-
-def _thing(kind: type[K], row: Document) -> K:
-    return msgspec.convert({**row, "id": row["_id"]}, kind)
-
-
-def _derived(thing: Kept) -> Document:
+def _derived(thing: Versioned) -> Document:
     """What is stored beside, for queries only."""
     if isinstance(thing, Course):
         return {"search": _search(thing)}

@@ -1,18 +1,19 @@
-"""Local copies of organisations, their grants and clusters' settings, built from the directory's events alone, rebuilt at any time."""
+"""Local copies of organisations, grants and clusters' settings, built from the directory's events alone, rebuilt at any
+time."""
 
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.naming import Named
+from services.catalog_service.manifest import MANIFEST
 from shared.auth import seals
 from shared.auth.seals import Party
-from shared.bus.generations import ReadModel
 from shared.schemas import directory
 from shared.storage.mongo import Document
-from shared.storage.seals import GRANTS, Grants
+from shared.storage.seals import Grants
 from shared.storage.work import UnitOfWork
 
 ORGANISATIONS = "organisations"
 PORTALS = "portals"
-COPIES = ReadModel("copies", (ORGANISATIONS, GRANTS, PORTALS))
+COPIES = MANIFEST.read_model("copies")
 
 
 class Copies:

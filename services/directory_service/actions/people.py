@@ -8,11 +8,12 @@ from typing import Any
 from services.directory_service.domain import access, person, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import PersonCriteria
-from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment
-from services.directory_service.store import Store, not_found
-from shared.errors import Conflict, Forbidden, Violation
+from services.directory_service.store import Store
+from shared.errors import Conflict, Forbidden, Violation, refuse
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class People:
             return self._with_number(actor, cluster_id, criteria.external_id, after)
         employers = self._employers(actor, criteria.organisation)
         if employers is None:
-            return self._store.page(Person, PersonCriteria(cluster=cluster_id), actor, after, limit)
+            return self._store.page(Person, PersonCriteria(cluster=cluster_id), None, after, limit)
         return self._store.employees_page(employers, cluster_id, self._now().date(), after, limit)
 
     def names(self, person_ids: Iterable[str]) -> list[tuple[str, Person | None]]:

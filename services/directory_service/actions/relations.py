@@ -7,11 +7,12 @@ from services.directory_service.actions.shelf import Shelf, refuse_person, unkno
 from services.directory_service.domain import access, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import MembershipCriteria, RelationCriteria
-from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment, Membership
-from services.directory_service.store import not_found
+from shared.errors import refuse
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 
 class Memberships(Shelf):

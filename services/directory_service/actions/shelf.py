@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from datetime import date, datetime
 
-from services.directory_service.domain.kept import refuse
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.store import Store
-from shared.errors import NotFound, Violation
+from shared.errors import NotFound, Violation, refuse
 
 
 class Shelf:

@@ -46,7 +46,7 @@ def _add_organisations(door: Door, parts: Parts) -> None:
     def list_organisations(call: Call) -> Reply:
         """Organisations. What is not public is shown to who is of them or of their cluster."""
         criteria, actor = OrganisationCriteria(**call.query), actor_of(call)
-        found = parts.reading().organisations.page(actor, criteria, call.after, call.limit)
+        found = parts.reading().organisations.page(criteria, call.after, call.limit)
         return Reply(page(call, "organisations", found, lambda one: _shown(one, actor)))
 
     @door.get("/v1/organisations/<organisation_id>", scope=ANYBODY, returns=OrganisationView)

@@ -9,10 +9,10 @@ import msgspec
 
 from services.directory_service.actions import Actions
 from services.directory_service.domain.access import Actor, reach_of
-from services.directory_service.domain.kept import Kept
 from shared.http.door import Call, Page, Reply
 from shared.jobs.store import Jobs
 from shared.storage.work import UnitOfWork
+from shared.versioned import Versioned
 
 # Whoever can sign in has one of these.
 ANYBODY = ("enrolment:read", "teaching:write", "catalog:write", "catalog:review", "directory:read", "operations")
@@ -44,13 +44,13 @@ def actor_of(call: Call) -> Actor:
     )
 
 
-def show(path: str, thing: Kept, **more: Any) -> dict[str, Any]:
+def show(path: str, thing: Versioned, **more: Any) -> dict[str, Any]:
     """A resource as its schema wants it."""
     fields: dict[str, Any] = msgspec.to_builtins(thing, builtin_types=(datetime, date))
     return {**fields, **more, "links": {"self": f"/v1/{path}/{thing.id}"}}
 
 
-def reply(path: str, thing: Kept, *, made: bool = False, **more: Any) -> Reply:
+def reply(path: str, thing: Versioned, *, made: bool = False, **more: Any) -> Reply:
     """One resource with its ETag, and its address when it is new."""
     location = f"/v1/{path}/{thing.id}" if made else None
     return Reply(show(path, thing, **more), status=201 if made else None, version=thing.version, location=location)

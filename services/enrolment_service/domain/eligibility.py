@@ -6,7 +6,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from services.enrolment_service.domain.enrolment import Reason
-from services.enrolment_service.domain.known import SHARE_RESULTS, Person, Session
+from services.enrolment_service.domain.known import Employer, Session, Worker
+from shared.people.person import SHARE_RESULTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,9 +16,10 @@ class Application:
 
     enrolment_id: str
     session: Session
-    person: Person
+    person: Worker
     employer_id: str | None
     prerequisites: list[str]
+    employer: Employer = field(default_factory=Employer)
     busy: list[Session] = field(default_factory=list)
 
 

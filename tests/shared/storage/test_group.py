@@ -15,11 +15,11 @@ import pytest
 
 from deploy.local.engines import Engines
 from shared.errors import Conflict, Invalid, KeyReused, Unavailable
-from shared.storage.gathering import Gathering
+from shared.storage.gathering import Gathering, gather
 from shared.storage.group import GroupCommit, _Waiting
 from shared.storage.mongo import Mongo, MongoDatabase, connect, translate
-from shared.storage.work import UnitOfWork
-from shared.storage.writes import REPLAYED, Answer, Hint, IdempotencyKey, Write
+from shared.storage.work import Hint, UnitOfWork
+from shared.storage.writes import REPLAYED, Answer, IdempotencyKey, Write
 from tests.chaos.probe import happen
 
 OK = Answer(200, b"{}")
@@ -218,39 +218,12 @@ def test_a_write_that_loses_every_race_is_told_to_try_again(group: GroupCommit, 
 # -- idempotency keys
 
 
-def test_the_same_key_gives_the_kept_answer(group: GroupCommit, database: MongoDatabase) -> None:
-    write = Write(_put(), _key())
-    first, again = group.run(write), group.run(write)
-
-    assert again == Answer(first.status, first.body, (*first.headers, REPLAYED))
-    assert database["things"].count_documents({}) == 1
-
-
-def test_a_key_with_another_request_is_refused(group: GroupCommit, database: MongoDatabase) -> None:
-    key = _key("this")
-    group.run(Write(_put(), key))
-
-    with pytest.raises(KeyReused):
-        group.run(Write(_put(), IdempotencyKey(key.record_id, "that")))
-
-
 def test_a_key_in_flight_is_refused_once_and_in_the_same_group(group: GroupCommit, database: MongoDatabase) -> None:
     write = Write(_put(), _key())
     outcomes = _together(group, [write, write])
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Answer", "InFlight"]
     assert database["things"].count_documents({}) == 1
-
-
-def test_a_failed_request_gives_its_key_back(group: GroupCommit, database: MongoDatabase) -> None:
-    key = _key()
-
-    def broken(_work: UnitOfWork) -> Answer:
-        raise Invalid("rule")
-
-    with pytest.raises(Invalid):
-        group.run(Write(broken, key))
-    assert group.run(Write(_put(), key)) == OK
 
 
 def test_the_same_key_in_two_processes_takes_effect_once(
@@ -298,13 +271,6 @@ def test_a_key_whose_other_request_was_faster_elsewhere_is_refused(
         with pytest.raises(KeyReused):
             first.result(10)
     other.close()
-
-
-def test_a_key_in_flight_with_another_request_is_refused(group: GroupCommit) -> None:
-    key = _key("this")
-    outcomes = _together(group, [Write(_put(), key), Write(_put(), IdempotencyKey(key.record_id, "that"))])
-
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Answer", "KeyReused"]
 
 
 def test_other_errors_are_no_outage() -> None:
@@ -439,12 +405,12 @@ def test_a_group_waits_for_those_who_are_expected_and_not_for_long(group: GroupC
     late = threading.Timer(0.05, lambda: group._queue.put(second))
 
     group._queue.put(alone := _waiting())
-    assert group._next_group(1, 60.0) == [alone]
+    assert gather(group._queue, 32, 1, 60.0) == [alone]
     group._queue.put(first)
     late.start()
-    assert group._next_group(2, 60.0) == [first, second]
+    assert gather(group._queue, 32, 2, 60.0) == [first, second]
     group._queue.put(last := _waiting())
-    assert group._next_group(2, 0.05) == [last]
+    assert gather(group._queue, 32, 2, 0.05) == [last]
 
 
 def _waiting() -> _Waiting:
