@@ -20,6 +20,7 @@ _COMMANDS = {
     "demo": "clusterskills.demo.command",
     "logins": "clusterskills.logins",
     "events": "clusterskills.events",
+    "skills": "clusterskills.skills",
     "token": "clusterskills.token",
 }
 

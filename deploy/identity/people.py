@@ -16,7 +16,8 @@ PARTNER = "partner-portal"
 NAMES = "names-reader"
 PROVIDER = "provider-program"
 QUALITY = "quality-program"
-PROGRAM_ROLES = (PARTNER, NAMES, PROVIDER, QUALITY)
+IDENTITY = "identity-admin"
+PROGRAM_ROLES = (PARTNER, NAMES, PROVIDER, QUALITY, IDENTITY)
 
 SCOPES: dict[str, tuple[str, ...]] = {
     "catalog:write": ("trainer", "manager", PROVIDER),
@@ -68,6 +69,8 @@ class Client:
     scopes: tuple[str, ...]
     cluster: str | None = None
     organisations: tuple[str, ...] = ()
+    manages: tuple[str, ...] = ()
+    """Keycloak's own rights in this realm."""
 
     @property
     def secret_variable(self) -> str:
@@ -157,7 +160,11 @@ def clients() -> tuple[Client, ...]:
         Client(f"provider-{slug}", PROVIDER, PROVIDER_SCOPES, slug, (school,)) for slug, school in _SCHOOLS.items()
     )
     quality = tuple(Client(f"quality-{slug}", QUALITY, ("catalog:review",), slug) for slug in CLUSTERS)
-    inner = tuple(Client(one.client_id(own), own.role, own.scopes) for one in manifests() for own in one.clients)
+    inner = tuple(
+        Client(one.client_id(own), own.role, own.scopes, manages=own.manages)
+        for one in manifests()
+        for own in one.clients
+    )
     operator = Client("platform-operator", "operator", ("operations", "directory:read", "directory:write"))
     return (*partners, *providers, *quality, *inner, operator)
 

@@ -232,6 +232,7 @@ def _service_account(client: Client) -> Json:
         "enabled": True,
         "serviceAccountClientId": client.client_id,
         "realmRoles": [client.role],
+        **({"clientRoles": {"realm-management": list(client.manages)}} if client.manages else {}),
     }
 
 

@@ -108,6 +108,10 @@ class Folder:
         """Replace stack.json in one step."""
         _write(self.stack_file, content)
 
+    def write_targets(self, targets: list[dict[str, Any]]) -> None:
+        """Replace the file that tells Prometheus where the processes' numbers are."""
+        _write(self.path / "targets.json", targets)
+
     def read_order(self) -> dict[str, Any]:
         """Return the order that waits, or nothing."""
         return _read(self.order_file)
@@ -215,7 +219,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def _write(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> None:
     scratch = path.with_suffix(f".{os.getpid()}.tmp")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as target:

@@ -215,7 +215,9 @@ def _prepared(folder: Folder, request: Request, say: Say) -> Supervisor:
     shutil.rmtree(folder.scratch, ignore_errors=True)
     folder.scratch.mkdir()
     os.environ["TMPDIR"] = str(folder.scratch)  # so that nothing of ours is left in /tmp
-    return Supervisor(folder, table.build(folder, wish, say), say)
+    made = table.build(folder, wish, say)
+    folder.write_targets(made.targets)
+    return Supervisor(folder, made, say)
 
 
 def _supervise(supervisor: Supervisor, folder: Folder, request: Request, say: Say) -> None:

@@ -43,6 +43,7 @@ class Table:
 
     parts: tuple[Part, ...]
     facts: dict[str, Any]
+    targets: list[dict[str, Any]] = field(default_factory=list)
 
 
 class _Builder:
@@ -155,6 +156,7 @@ class _Builder:
             **{f"{name.upper()}_URL": url for name, url in inner.items()},
             "SERVICES": " ".join(f"{one.name}={inner[one.name]}" for one in self.services if not one.pages),
             **self._clients_of(service),
+            **self._admin_of(service, oidc),
             **{name: self.secrets[f"CLUSTERSKILLS_{name}"] for name in service.secrets},
         }
         return {f"CLUSTERSKILLS_{name}": value for name, value in settings.items()}
@@ -165,6 +167,13 @@ class _Builder:
             name, purpose = service.client_id(client), client.purpose.upper()
             found |= {f"{purpose}_CLIENT_ID": name, f"{purpose}_CLIENT_SECRET": self.secrets[people.secret_of(name)]}
         return found
+
+    def _admin_of(self, service: Manifest, oidc: Oidc) -> dict[str, str]:
+        """Return where a service makes keys and logins, if that is its business and the provider is ours."""
+        if self.wish.outside.oidc or not any(client.manages for client in service.clients):
+            return {}
+        realm = oidc.token_url.partition("/protocol/")[0]
+        return {"IDENTITY_ADMIN_URL": realm.replace("/realms/", "/admin/realms/", 1)}
 
     def _inner(self) -> dict[str, str]:
         return {service.name: f"127.0.0.1:{self.ports[f'{service.name}-api']}" for service in self.services}
@@ -190,6 +199,20 @@ class _Builder:
                 for key, kind in kinds.items()
             },
         }
+
+    def targets(self) -> list[dict[str, Any]]:
+        """Return where Prometheus finds the numbers of each process, in the form that its `file_sd_configs` reads."""
+        kinds = {"metrics": "api", "worker_metrics": "worker"}
+        return [
+            {
+                "targets": [url.removeprefix("http://") for url in found[key]],
+                "labels": {"service": service.name, "process": process},
+            }
+            for service in self.services
+            for found in [self._addresses(service)]
+            for key, process in kinds.items()
+            if key in found
+        ]
 
     def _logins(self) -> list[dict[str, Any]]:
         return [
@@ -220,7 +243,7 @@ class _Builder:
 def build(folder: Folder, wish: Wish, say: Say) -> Table:
     """Return the table for this folder and wish, downloading what is not in the cache yet."""
     builder = _Builder(folder, wish)
-    return Table(tuple(builder.parts(say)), builder.facts())
+    return Table(tuple(builder.parts(say)), builder.facts(), builder.targets())
 
 
 def _port_names(wish: Wish) -> list[str]:

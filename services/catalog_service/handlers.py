@@ -30,6 +30,12 @@ def subscriptions(acting: Callable[[UnitOfWork], Actions]) -> list[Subscription]
     def on_left(event: enrolment.EnrolmentEvent, work: UnitOfWork) -> None:
         acting(work).sessions.let_out(event.enrolment_id)
 
+    def on_capacity(event: enrolment.SeatsCapacityChanged, work: UnitOfWork) -> None:
+        acting(work).sessions.tell_seats(event.session_id, capacity=event.capacity)
+
+    def on_availability(event: enrolment.SeatsAvailabilityChanged, work: UnitOfWork) -> None:
+        acting(work).sessions.tell_seats(event.session_id, availability=event.availability)
+
     def copy(put: Callable[[Actions, Any], None]) -> Handler:
         return lambda event, work: put(acting(work), event)
 
@@ -41,7 +47,12 @@ def subscriptions(acting: Callable[[UnitOfWork], Actions]) -> list[Subscription]
         directory.AwardingGranted: copy(lambda to, event: to.copies.grant(event)),
         directory.AwardingWithdrawn: copy(lambda to, event: to.copies.withdraw(event)),
     }
-    seats: dict[type, Any] = {enrolment.EnrolmentConfirmed: on_confirmed, **dict.fromkeys(_LEFT, on_left)}
+    seats: dict[type, Any] = {
+        enrolment.EnrolmentConfirmed: on_confirmed,
+        **dict.fromkeys(_LEFT, on_left),
+        enrolment.SeatsCapacityChanged: on_capacity,
+        enrolment.SeatsAvailabilityChanged: on_availability,
+    }
     return [
         Subscription(name="copies", handlers=copies, event_time=True),
         Subscription(name="reactions", handlers={RosterCompleted: on_roster_completed}),

@@ -11,6 +11,7 @@ MANIFEST = Manifest(
     timers=("close_due",),
     read_models=(
         ReadModel("copies", ("organisations", "awarding_grants", "portals")),
-        ReadModel("participants", ("participants",)),
+        ReadModel("participants", ("participants", "session_seats")),
     ),
+    migrations=("words_out_of_the_database",),
 )

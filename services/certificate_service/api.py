@@ -121,7 +121,14 @@ def _add_public(door: Door, parts: Parts) -> None:
 
 
 def _add_reading(door: Door, parts: Parts) -> None:
-    @door.get("/v1/certificates", scope=READ, query=CertificateQuery, returns=CertificateView, paged=True)
+    @door.get(
+        "/v1/certificates",
+        scope=READ,
+        query=CertificateQuery,
+        returns=CertificateView,
+        paged=True,
+        personal="person_id",
+    )
     def list_certificates(call: Call) -> Reply:
         """Certificates that the caller may see or awarded, in the order of their last change.
 
@@ -147,7 +154,7 @@ def _add_reading(door: Door, parts: Parts) -> None:
         """The signed credential, for who may see it."""
         return Reply(parts.reading().whole(call.who, certificate_id), media_type=call.wants)
 
-    @door.get("/v1/certificates/<certificate_id>", scope=READ, returns=CertificateView)
+    @door.get("/v1/certificates/<certificate_id>", scope=READ, returns=CertificateView, personal="person_id")
     def read_certificate(call: Call, certificate_id: str) -> Reply:
         return _reply(parts.reading().get(call.who, certificate_id), parts)
 

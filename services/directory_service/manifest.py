@@ -1,7 +1,8 @@
 """What the directory is made of."""
 
-from services.directory_service.settings import DirectorySettings
-from shared.wiring.manifest import Manifest
+from services.directory_service.settings import DirectorySettings, IdentitySettings
+from shared.bus.read_model import ReadModel
+from shared.wiring.manifest import IdentityClient, Manifest
 
 MANIFEST = Manifest(
     name="directory",
@@ -11,7 +12,15 @@ MANIFEST = Manifest(
         *("portals", "clients", "invitations", "me"),
     ),
     outside=("scim",),
-    timers=("files",),
+    subscriptions=("facts",),
+    timers=("files", "names", "strays"),
+    read_models=(ReadModel("facts", ("person_facts",)),),
     jobs=("people-import",),
-    settings=(DirectorySettings,),
+    settings=(DirectorySettings, IdentitySettings),
+    clients=(
+        # Makes programs' keys and people's logins. Not: realm settings, roles, identity providers.
+        IdentityClient(
+            "identity", role="identity-admin", scopes=(), manages=("manage-clients", "manage-users", "view-events")
+        ),
+    ),
 )

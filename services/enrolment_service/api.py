@@ -60,6 +60,7 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         query=schemas.EnrolmentQuery,
         returns=schemas.EnrolmentView,
         paged=True,
+        personal="person_id",
     )
     def list_enrolments(call: Call) -> Reply:
         """Enrolments that the caller may see, newest first. The place in the queue stands in the single one."""
@@ -67,7 +68,9 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         items = [_view(stored, None) for stored in found.items]
         return Reply(call.page(items, found.position if found.more else None))
 
-    @door.get("/v1/enrolments/<enrolment_id>", scope="enrolment:read", returns=schemas.EnrolmentView)
+    @door.get(
+        "/v1/enrolments/<enrolment_id>", scope="enrolment:read", returns=schemas.EnrolmentView, personal="person_id"
+    )
     def read_enrolment(call: Call, enrolment_id: str) -> Reply:
         """One enrolment."""
         return _enrolment(*reading().reading.read(call.who, enrolment_id))
@@ -162,7 +165,7 @@ def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
 
 
 def _rosters(door: Door, on_work: OnWork, reading: Reading) -> None:
-    @door.get("/v1/rosters/<session_id>", scope="teaching:write", returns=schemas.RosterView)
+    @door.get("/v1/rosters/<session_id>", scope="teaching:write", returns=schemas.RosterView, personal="person_id")
     def read_roster(call: Call, session_id: str) -> Reply:
         """Who is in the session."""
         roster = reading().rosters.roster(call.who, session_id)

@@ -40,6 +40,7 @@ def _copies(on_work: OnWork) -> dict[type[Event], Handler]:
         catalog.SessionCancelled: status("cancelled"),
         directory.OrganisationRegistered: copy(lambda to, event: to.copies.put_organisation(event)),
         directory.OrganisationChanged: copy(lambda to, event: to.copies.put_organisation(event)),
+        directory.OrganisationSuspended: copy(lambda to, event: to.copies.suspend_organisation(event)),
         directory.PersonRegistered: copy(lambda to, event: to.copies.put_person(event)),
         directory.PersonMerged: copy(lambda to, event: to.copies.people.merge(event)),
         directory.PersonErased: copy(lambda to, event: to.copies.erase_person(event)),

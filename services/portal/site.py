@@ -11,7 +11,7 @@ from flask_babel import format_date, format_decimal, get_locale
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from services.portal import languages, menu
+from services.portal import faults, languages, menu
 from services.portal.frontend import Frontend
 from services.portal.house import house
 from services.portal.languages import _l
@@ -79,6 +79,7 @@ class Portal(Flask):
             "day": _day,
             "moment": _moment,
             "text": languages.best_text,
+            "said": lambda one: faults.sentence(one["code"], one["message"]),
             "without": _without,
         }
         languages.speak(self)

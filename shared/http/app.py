@@ -19,6 +19,7 @@ from shared.http.openapi import describe
 from shared.http.passage import KEY, Passage, passage_of
 from shared.http.problems import MethodNotAllowed, Translate, answer_for
 from shared.http.ratelimit import RateLimit
+from shared.http.reads import Note
 from shared.http.render import to_json
 from shared.http.response import to_response
 from shared.http.route import Route
@@ -134,12 +135,14 @@ def make_app(
     translate: Translate | None = None,
     may_come: Callable[[NotYetKnown], bool] = lambda _error: True,
     gone: Callable[[], bool] = lambda: False,
+    note: Note | None = None,
 ) -> ServiceApp:
     """Join a service's doors to an application.
 
     `translate` makes a ServiceError of an error of the storage (None: not one of its). `origins` says which browser
     origins a cluster allows. `may_come` says whether what is not known here yet may still come (503), or was never there
-    (404). `gone` says whether the database is away, rather than slow: reads do not wait for it then.
+    (404). `gone` says whether the database is away, rather than slow: reads do not wait for it
+    then. `note` writes down who reads personal data.
     """
     app = ServiceApp(service, origins=origins, translate=translate)
     app.doors = (doors,) if isinstance(doors, Door) else tuple(doors)
@@ -152,6 +155,7 @@ def make_app(
         trusted_proxies=settings.trusted_proxies,
         may_come=may_come,
         patience=Patience(gone, settings.request_seconds),
+        note=note,
     )
     routes = [route for door in app.doors for route in door]
     for route in routes:

@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     hints: Hints
     unkept: Unkept
     errors: tuple[int, ...]
+    personal: str | None
 
 
 class Door:
@@ -55,6 +56,7 @@ class Door:
       are never kept under an Idempotency-Key: secrets.
     - `accepts`, `produces`: media types beside JSON. Multipart: `call.files`; other bytes: `call.raw`, `call.media_type`.
     - `max_body`, `limits`: bytes, and depth, string and list length of JSON, where the route needs more than usual.
+    - `personal`: the field of each item that names the person whose data it holds; who reads it is noted with the read.
     - `errors`: statuses that this view answers beyond those that follow from the rest (for OpenAPI).
     """
 

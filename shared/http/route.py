@@ -68,6 +68,7 @@ class Route:
     hints: Hints | None
     unkept: Unkept | None
     errors: tuple[int, ...]
+    personal: str | None
     takes_key: bool = field(default=False)
 
     @property
@@ -108,6 +109,7 @@ def make_route(
     hints: Hints | None = None,
     unkept: Unkept | None = None,
     errors: tuple[int, ...] = (),
+    personal: str | None = None,
 ) -> Route:
     """Check a declaration and make what each request of it will need."""
     first, _, rest = (view.__doc__ or view.__name__.replace("_", " ").capitalize()).strip().partition("\n")
@@ -136,6 +138,7 @@ def make_route(
         hints=hints,
         unkept=unkept,
         errors=errors,
+        personal=personal,
         takes_key=method in _WRITES,
     )
 

@@ -23,8 +23,10 @@ from shared.bus.worker import Plan, Worker, is_behind
 from shared.clock import Clock, Ids, made_at, new_id, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
+from shared.http import reads
 from shared.http.app import ServiceApp, make_app
 from shared.http.door import Door
+from shared.http.reads import PersonalReads
 from shared.http.settings import HttpSettings
 from shared.logs import get_logger
 from shared.storage import idempotency, outbox
@@ -35,6 +37,7 @@ from shared.storage.mongo import MongoSettings, connect, is_gone, is_outage, ope
 from shared.storage.work import UnitOfWork
 from shared.wiring.manifest import Manifest
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
+from shared.wiring.reads import reads_door
 
 log = get_logger(__name__)
 
@@ -44,6 +47,7 @@ _KERNEL_INDEXES: Indexes = {
     idempotency.COLLECTION: idempotency.INDEXES,
     inbox.COLLECTION: inbox.INDEXES,
     "discarded_events": [],
+    reads.COLLECTION: reads.INDEXES,
 }
 
 
@@ -70,8 +74,8 @@ class Service:
         return self.manifest.read_models
 
 
-_LATEST_EVENT = timedelta(hours=1)
-"""An id younger than this may be one of an event that waits for a broker or a relay."""
+_LATEST_EVENT = timedelta(minutes=10)
+"""An id younger than this may be one of an event that waits for a relay. While a broker is away, consumers lag."""
 _LAG_SECONDS = 5.0
 """Consumers say every two seconds when they last had all that the broker has."""
 
@@ -121,8 +125,9 @@ class House:
         )
         self._writes = writes
         serve_metrics()
+        personal = PersonalReads(self.database, self.clock)
         app = make_app(
-            doors,
+            [*doors, reads_door(self.service.name, personal)],
             service=self.service.name,
             verifier=TokenVerifier.of(self.settings(AuthSettings)),
             writes=writes,
@@ -132,24 +137,27 @@ class House:
             translate=translate,
             may_come=self.may_come,
             gone=lambda: is_gone(self.client),
+            note=personal.note,
         )
         app.extensions["house"] = self
         return app
 
     def may_come(self, missing: NotYetKnown) -> bool:
         """Whether the event of what nobody here knows may be on its way: its id is young, it is set aside, or our
-        events lag."""
+        events lag. What was asked for by something else than its id tells only the last."""
         now = self.clock()
         made = None if missing.known else made_at(missing.key)  # the youth of what is known says nothing
-        if not missing.by_id or (made is not None and abs(now - made) < _LATEST_EVENT):
+        if made is not None and abs(now - made) < _LATEST_EVENT:
             return True
         try:
             with within(0.5):
-                its_own = {"aggregate": f"{missing.topic}/{missing.key}"}
-                set_aside = self.database[held.COLLECTION].find_one(its_own, {"_id": 1})
-                return set_aside is not None or is_behind(self.database, now, _LAG_SECONDS)
+                return is_behind(self.database, now, _LAG_SECONDS) or (missing.by_id and self._sets_aside(missing))
         except PyMongoError:
             return True
+
+    def _sets_aside(self, missing: NotYetKnown) -> bool:
+        its_own = {"aggregate": f"{missing.topic}/{missing.key}"}
+        return self.database[held.COLLECTION].find_one(its_own, {"_id": 1}) is not None
 
     def close(self) -> None:
         """Finish the writes that wait and close the connections."""

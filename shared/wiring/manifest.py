@@ -12,11 +12,15 @@ from shared.settings import PREFIX, table
 
 @dataclass(frozen=True, slots=True)
 class IdentityClient:
-    """A program of a service's own at the identity provider. The service reads `<PURPOSE>_CLIENT_ID` and `..._SECRET`."""
+    """A program of a service's own at the identity provider. The service reads `<PURPOSE>_CLIENT_ID` and `..._SECRET`.
+
+    `manages`: what of the provider's own it may change there, in the provider's words.
+    """
 
     purpose: str
     role: str
     scopes: tuple[str, ...]
+    manages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

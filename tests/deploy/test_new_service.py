@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 
@@ -44,10 +45,11 @@ def test_the_gateway_leads_to_a_new_service(grown: Stack) -> None:
 
 
 def test_the_processes_of_a_new_service_are_scraped(grown: Stack) -> None:
-    targets = grown.facts["services"]["lending"]
-    numbers = [_metrics(targets[kind]) for kind in ("metrics", "worker_metrics")]
+    targets = json.loads((grown.data / "targets.json").read_text(encoding="utf-8"))
+    ours = {one["labels"]["process"]: one["targets"] for one in targets if one["labels"]["service"] == "lending"}
 
-    assert all("outbox_waiting" in text or "http_requests" in text for text in numbers)
+    assert "clusterskills_http_requests" in _metrics(ours["api"])
+    assert "clusterskills_outbox_waiting" in _metrics(ours["worker"])
 
 
 def test_an_operator_sees_a_new_service_and_its_consumer(grown: Stack, chromium: Browser) -> None:
@@ -71,7 +73,7 @@ def _metrics(sides: list[str]) -> str:
     """What a process counts; it is at one of its two addresses."""
     for address in sides:
         try:
-            return httpx.get(f"{address}/metrics", timeout=30).raise_for_status().text
+            return httpx.get(f"http://{address}/metrics", timeout=30).raise_for_status().text
         except httpx.ConnectError:
             continue
     raise AssertionError(f"Nobody answers at {sides}.")

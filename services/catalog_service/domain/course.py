@@ -219,6 +219,6 @@ def _told(content: Content) -> dict[str, Any]:
     """The content in the event's words."""
     fields = asdict(content)
     outcomes = [events.Outcome(**outcome) for outcome in fields.pop("outcomes")]
-    del fields["stated_skill_category"], fields["provider_id"]
+    del fields["stated_skill_category"], fields["provider_id"], fields["alignments"]
     lists = {name: list(fields.pop(name)) for name in ("job_roles", "prerequisites", "audience")}
     return {**fields, **lists, "outcomes": outcomes, "skill_category": content.skill_category}

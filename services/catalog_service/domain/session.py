@@ -1,6 +1,6 @@
 """Sessions: one run of a course, from plan to completion. Seats belong to the enrolment service once it is open."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from services.catalog_service.domain.course import Course, require_published
 from services.catalog_service.domain.languages import broken_tag
+from services.catalog_service.domain.naming import refuse_course
 from shared.errors import Conflict, IllegalTransition, Violation, refuse
 from shared.schemas import catalog as events
 from shared.schemas.event import Event
@@ -102,11 +103,13 @@ def change(session: Session, changes: dict[str, Any]) -> Decided:
     return changed, [events.SessionChanged(**_told(changed))]
 
 
-def open_enrolment(session: Session, course: Course, now: datetime) -> Decided:
-    """People can enrol from now on."""
+def open_enrolment(session: Session, course: Course, now: datetime, unfit: Iterable[Violation]) -> Decided:
+    """People can enrol from now on. `unfit` speaks against the organisations that its version of the course names: a
+    seal that is lent no longer would withhold every certificate."""
     opened = _to(session, OPEN)
     require_published(course)
     refuse("session", _too_late(session.terms, now))
+    refuse_course(unfit, "The course of this session breaks")
     return opened, [events.SessionOpened(**_told(opened))]
 
 

@@ -5,7 +5,7 @@ decide on what the transaction will check: the certificate, and the holder, whom
 """
 
 from collections import Counter as Counted
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from services.certificate_service.actions.writing import Contents, Pen
 from services.certificate_service.adapters.plain_json import BadDocument
 from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, StatusBit, Withheld
 from services.certificate_service.store import Reservation, Store
+from services.certificate_service.store.withheld import Waiting
 from shared.clock import Clock
 from shared.errors import NotYetKnown, ServiceError
 from shared.logs import get_logger
@@ -25,7 +26,7 @@ from shared.schemas.codec import encode_data
 from shared.schemas.directory import PersonErased, PersonMerged
 from shared.schemas.enrolment import EnrolmentCompleted, EnrolmentResultCorrected
 from shared.schemas.event import Envelope, Event
-from shared.storage.work import Slot, UnitOfWork
+from shared.storage.work import Slot
 
 __all__ = ["ISSUED", "Issuing", "Store"]
 
@@ -35,8 +36,6 @@ _AT_ONCE = 200
 
 log = get_logger(__name__)
 
-Decide = Callable[[Callable[[UnitOfWork], int]], int]
-"""Runs an action in a transaction of its own, again when somebody was faster."""
 Passed = EnrolmentCompleted | EnrolmentResultCorrected
 
 
@@ -199,22 +198,19 @@ class Issuing:
 
     # -- what waits for a grant
 
-    def give_out(self, new_work: Callable[[], UnitOfWork], decide: Decide) -> int:
-        """Issue what was held back and may carry its seal now. Returns how many; the rest of a long list comes next."""
-        store, given = Store(new_work()), 0
-        for course_id, version in store.withheld.courses():
-            if self._may_be_given(course_id, version, store):
-                waiting = store.withheld.of_course(course_id, version, _AT_ONCE)
-                given += sum(self._give_alone(enrolment_id, decide) for enrolment_id in waiting)
-        return given
-
-    def _give_alone(self, enrolment_id: str, decide: Decide) -> int:
-        """One that fails holds up no other; it is tried again the next time."""
-        try:
-            return decide(lambda work: self._give(enrolment_id, Store(work)))
-        except ServiceError as error:
-            log.warning("withheld_award_failed", enrolment_id=enrolment_id, code=error.error_code)
-            return 0
+    def ripe(self, store: Store, after: str) -> Iterator[tuple[str, str | None]]:
+        """Behind a position, each enrolment whose award was held back and may carry its seal now. Courses for which
+        that is not so are passed over as a whole."""
+        place = Waiting.of(after)
+        while waiting := store.withheld.behind(place, _AT_ONCE):
+            end = waiting[0].end_of_course()
+            if self._may_be_given(waiting[0].course_id, waiting[0].version, store):
+                of_course = [one for one in waiting if one < end]
+                yield from ((str(one), one.enrolment_id) for one in of_course)
+                place = of_course[-1]
+            else:
+                yield str(end), None
+                place = end
 
     def _may_be_given(self, course_id: str, version: int, store: Store) -> bool:
         try:
@@ -223,7 +219,8 @@ class Issuing:
         except NotYetKnown:
             return False
 
-    def _give(self, enrolment_id: str, store: Store) -> int:
+    def give(self, enrolment_id: str, store: Store) -> int:
+        """Issue what was held back of this enrolment, unless that was done. Returns how many were issued."""
         event = store.withheld.event(enrolment_id)
         if event is None:
             return 0

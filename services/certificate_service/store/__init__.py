@@ -12,6 +12,7 @@ from services.certificate_service.store.issuers import Issuers, Reservation
 from services.certificate_service.store.shares import SHARES, Shares
 from services.certificate_service.store.withheld import WITHHELD, WithheldAwards
 from shared.storage import seals
+from shared.storage.migrations import Migration
 from shared.storage.work import UnitOfWork
 from shared.wiring.house import Service
 
@@ -32,6 +33,9 @@ SERVICE = Service(
         "consumer_progress": [],
         STATE: [],
     },
+    migrations=(
+        Migration(1, "the place of a withheld award is its course, version and enrolment", withheld.MIGRATION),
+    ),
 )
 
 

@@ -144,7 +144,9 @@ class Feed:
         """By id, certificates behind one, each with its holder wherever what is recorded of the employer's sight is not
         what holds on this day."""
         query = {"employer_id": {"$ne": None}, "person_id": {"$ne": None}, "_id": {"$gt": after}}
-        rows = self._work.collection(CERTIFICATES).find(query, _SIGHT, sort=[("_id", ASCENDING)], batch_size=_BATCH)
+        rows = self._work.collection(CERTIFICATES).find(
+            query, _SIGHT, sort=[("_id", ASCENDING)], batch_size=_BATCH, hint="_id_"
+        )
         for some in _chunks(rows):
             people = self._people({row["person_id"] for row in some}, None)
             for row in some:

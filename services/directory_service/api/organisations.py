@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.directory_service.api.parts import ANYBODY, Parts, actor_of, page, reply
+from services.directory_service.api.parts import Parts, actor_of, page, reply
 from services.directory_service.domain import access
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import GrantCriteria, MembershipCriteria, OrganisationCriteria
@@ -22,6 +22,7 @@ from services.directory_service.schemas import (
     OrganisationView,
 )
 from shared.http.door import Call, Door, Reply
+from shared.http.scopes import ANYBODY
 
 _READ, _WRITE = "directory:read", "directory:write"
 _FIGURES = ("registration_id", "headcount", "turnover_eur", "balance_sheet_eur", "group_linked")

@@ -57,6 +57,7 @@ class Applying(Base):
             prerequisites=self.store.copies.prerequisites(session.course_id),
             employer=self.store.copies.employer(employer_id),
             busy=self._busy(session, person),
+            suspended=self.store.copies.suspended(session.provider_id, employer_id),
         )
         now = self.now()
         by_employer = not self._speaks_for(caller, person)

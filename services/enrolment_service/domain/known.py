@@ -30,6 +30,7 @@ class Session:
     approval_needed: bool = False
     eligible_clusters: list[str] = field(default_factory=list)
     minimum_attendance: int = 0
+    provider_id: str | None = None
     price: str | None = None
 
     @property
@@ -61,11 +62,15 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Employer:
-    """What statistics ask of an employer, from the directory's events. None where it is not known."""
+    """What statistics ask of an employer, from the directory's events. None where it is not known.
+
+    `suspended`: it may do nothing for now.
+    """
 
     size_class: str | None = None
     nuts2: str | None = None
     region_category: str | None = None
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

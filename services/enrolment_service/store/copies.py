@@ -7,7 +7,7 @@ import msgspec
 
 from services.enrolment_service.domain import OVER, PLANNED, Employer, Session, Worker
 from services.enrolment_service.manifest import MANIFEST
-from shared.errors import NotFound, NotYetKnown
+from shared.errors import Invalid, NotFound, NotYetKnown, Violation
 from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, certificate, directory
 from shared.schemas.event import Event
@@ -43,9 +43,12 @@ class Copies:
         yield SESSIONS, "_id", session_id
         session = self._work.known(SESSIONS, session_id)
         if session and "course_id" in session:
-            _remember_course(session_id, session["course_id"])
-        if course_id := _COURSE_OF.get(session_id):
+            _remember(session_id, session["course_id"], session.get("provider_id"))
+        course_id, provider_id = _NAMED_IN.get(session_id, (None, None))
+        if course_id:
             yield COURSES, "_id", course_id
+        if provider_id:
+            yield ORGANISATIONS, "_id", provider_id
         if ref:
             yield REFS, "_id", _ref(*ref)
         if person_id := person_id or self._referred(ref):
@@ -120,6 +123,10 @@ class Copies:
         document = self._work.peek(ORGANISATIONS, organisation_id) if organisation_id else None
         return msgspec.convert(document, Employer) if document else Employer()
 
+    def suspended(self, *organisation_ids: str | None) -> frozenset[str]:
+        """Those of them that may do nothing for now. One that is not known here is not."""
+        return frozenset(one for one in organisation_ids if one is not None and self.employer(one).suspended)
+
     def always_asks(self, cluster_id: str | None) -> bool:
         """Whether this cluster wants to approve each application of its people, whatever the session says."""
         settings = self._work.peek(PORTALS, cluster_id) if cluster_id else None
@@ -149,6 +156,7 @@ class Copies:
             "course_id": event.course_id,
             "course_version": event.course_version,
             "cluster_id": event.cluster_id,
+            "provider_id": event.provider_id,
             "status": status or before.get("status", PLANNED),
             "application_deadline": event.application_deadline,
             "starts_at": event.starts_at,
@@ -176,7 +184,13 @@ class Copies:
         """An organisation is known, or its facts changed."""
         self._work.peek(ORGANISATIONS, event.organisation_id)
         facts = {name: getattr(event, name) for name in ("nuts2", "region_category", "size_class")}
-        self._work.save(ORGANISATIONS, {"_id": event.organisation_id, **facts})
+        suspended = event.status == "suspended"
+        self._work.save(ORGANISATIONS, {"_id": event.organisation_id, **facts, "suspended": suspended})
+
+    def suspend_organisation(self, event: directory.OrganisationSuspended) -> None:
+        """It may do nothing for now."""
+        known = self._work.peek(ORGANISATIONS, event.organisation_id) or {"_id": event.organisation_id}
+        self._work.save(ORGANISATIONS, {**known, "suspended": True})
 
     def put_person(self, event: directory.PersonRegistered) -> None:
         """A person is known, with their home cluster."""
@@ -224,15 +238,15 @@ class Copies:
         self._work.save(REFS, {"_id": ref, "person_id": None if whose == person_id else whose})
 
 
-# Which course a session is of never changes; remembered, so that both can be loaded in one query.
-_COURSE_OF: dict[str, str] = {}
-_COURSES_REMEMBERED = 50_000
+# Which course and provider a session has never changes; remembered, so that all can be loaded in one query.
+_NAMED_IN: dict[str, tuple[str, str | None]] = {}
+_SESSIONS_REMEMBERED = 50_000
 
 
-def _remember_course(session_id: str, course_id: str) -> None:
-    if len(_COURSE_OF) >= _COURSES_REMEMBERED:
-        _COURSE_OF.clear()
-    _COURSE_OF[session_id] = course_id
+def _remember(session_id: str, course_id: str, provider_id: str | None) -> None:
+    if len(_NAMED_IN) >= _SESSIONS_REMEMBERED:
+        _NAMED_IN.clear()
+    _NAMED_IN[session_id] = (course_id, provider_id)
 
 
 _NAMED_BY = {"person_id": PEOPLE, "into_person_id": PEOPLE, "session_id": SESSIONS, "course_id": COURSES}
@@ -254,4 +268,7 @@ def _ref(cluster_id: str, external_ref: str) -> str:
 
 def by_number_unknown() -> NotYetKnown:
     """Nobody is known here under the number that a cluster gave."""
-    return NotYetKnown("person", "with this external id", by_id=False)
+    message = "No person is known under this external id."
+    mistyped = Violation(field="worker.external_id", code="UNKNOWN_EXTERNAL_ID", message=message)
+    refusal = Invalid(message, violations=[mistyped])
+    return NotYetKnown("person", "with this external id", by_id=False, otherwise=refusal)

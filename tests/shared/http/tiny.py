@@ -22,6 +22,13 @@ from shared.settings import load
 from shared.storage.mongo import translate
 from shared.storage.writes import REPLAYED, Answer, IdempotencyKey, Write
 
+THING = {"title": "Battery safety", "seats": 12, "outcomes": [{"title": "Handles high voltage"}]}
+
+
+def codes(answer: Any) -> dict[str, str]:
+    """The code of each field that was refused."""
+    return {violation["field"]: violation["code"] for violation in answer.json["violations"]}
+
 
 class OutcomeBody(Schema):
     """What somebody can do afterwards."""
