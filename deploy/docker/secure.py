@@ -39,8 +39,9 @@ from shared.schemas.registry import PUBLISHERS, topics_of
 
 USERS: Final = tuple(service.name for service in manifests())
 LISTENS: Final = {
-    "catalog": ("awarding", "enrolment", "organisation", "portal", "roster"),
+    "catalog": ("awarding", "enrolment", "organisation", "portal", "roster", "seats"),
     "certificate": ("awarding", "consent", "course", "employment", "enrolment", "organisation", "person"),
+    "directory": ("certificate", "enrolment"),
     "enrolment": ("certificate", "consent", "course", "employment", "organisation", "person", "portal", "session"),
 }
 """The topics that a service's subscriptions name."""

@@ -6,6 +6,8 @@ import socket
 import ssl
 import stat
 from collections.abc import Iterator
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -17,10 +19,9 @@ from kafka.structs import TopicPartition
 from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.docker import secure
-from services.catalog_service import handlers as of_catalog
-from services.certificate_service import handlers as of_certificate
-from services.enrolment_service import handlers as of_enrolment
+from services import manifests
 from shared import settings
+from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings, ensure_topics, open_consumer
 from shared.schemas.registry import PUBLISHERS, topics, topics_of
 from shared.storage.mongo import MongoSettings, connect, open_database
@@ -110,16 +111,17 @@ def test_brokers_and_controllers_refuse_who_has_no_certificate_of_theirs(tmp_pat
 
 
 def test_what_a_service_may_read_is_what_it_listens_to() -> None:
-    anybody = MagicMock()
-    subscribed = {
-        "catalog": of_catalog.subscriptions(anybody),
-        "certificate": of_certificate.subscriptions(anybody, anybody, anybody),
-        "enrolment": of_enrolment.subscriptions(anybody),
-    }
-
     assert {
-        name: tuple(sorted({topic for each in rows for topic in each.topics})) for name, rows in subscribed.items()
+        service.name: tuple(sorted({topic for each in _subscriptions(service.package) for topic in each.topics}))
+        for service in manifests()
+        if service.subscriptions
     } == secure.LISTENS
+
+
+def _subscriptions(package: str) -> list[Subscription]:
+    make = import_module(f"{package}.handlers").subscriptions
+    made: list[Subscription] = make(*(MagicMock() for _ in signature(make).parameters))
+    return made
 
 
 def test_private_keys_are_for_their_server_alone_and_stay(tmp_path: Path) -> None:
