@@ -13,7 +13,9 @@ from services.portal.pages import (
     catalogue,
     docs,
     health,
+    kit,
     learning,
+    legal,
     operations,
     people,
     sign_in,
@@ -34,7 +36,21 @@ from shared.clock import Clock, utc_now
 from shared.storage.mongo import MongoSettings, connect, open_database
 
 _NAME = "portal"
-_PAGES = (start, catalogue, learning, approvals, teaching, people, operations, sign_in, verify, docs, health)
+_PAGES = (
+    start,
+    catalogue,
+    learning,
+    approvals,
+    teaching,
+    people,
+    operations,
+    sign_in,
+    verify,
+    docs,
+    legal,
+    kit,
+    health,
+)
 S = TypeVar("S")
 
 
@@ -45,6 +61,7 @@ def create_app(*, clock: Clock = utc_now) -> Portal:
     tracing.configure(_NAME)
     house = _furnish(ours, clock)
     app = Portal(house.frontend, ours.trusted_proxies)
+    app.config["DEMO"] = ours.demo
     with app.app_context():
         house.move_in()
     for module in _PAGES:
