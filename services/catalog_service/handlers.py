@@ -37,6 +37,7 @@ def subscriptions(acting: Callable[[UnitOfWork], Actions]) -> list[Subscription]
         directory.OrganisationRegistered: copy("put_organisation"),
         directory.OrganisationChanged: copy("put_organisation"),
         directory.OrganisationSuspended: copy("suspend_organisation"),
+        directory.PortalChanged: copy("put_portal"),
         directory.AwardingGranted: copy("grant"),
         directory.AwardingWithdrawn: copy("withdraw"),
     }

@@ -307,5 +307,5 @@ class SessionQuery(Schema):
     status = _one_of(SESSION_STATUSES)
     language = _text(35)
     mode = _one_of(words.MODES)
-    from_ = Moment(data_key="from", metadata={"description": "Starts then or later"})
-    to = Moment(metadata={"description": "Starts before then"})
+    starts_from = Moment(data_key="from", metadata={"description": "Starts then or later"})
+    starts_before = Moment(data_key="to", metadata={"description": "Starts before then"})

@@ -1,6 +1,6 @@
 """The directory's documents: the only file that knows fields and indexes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby, islice
 from typing import Any, TypeVar
@@ -8,11 +8,14 @@ from typing import Any, TypeVar
 import msgspec
 from pymongo import ASCENDING, IndexModel
 
+from services.directory_service.domain.access import Actor
 from services.directory_service.domain.grant import GIVEN, Grant
 from services.directory_service.domain.kept import Kept
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
+from services.directory_service.domain.portal import Portal
 from services.directory_service.domain.relations import Consent, Employment, Membership
+from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
 from shared.files.files import COLLECTION as FILES
 from shared.files.files import INDEXES as FILE_INDEXES
@@ -31,6 +34,7 @@ _COLLECTIONS: Mapping[type[Kept], str] = {
     Person: "people",
     Employment: "employments",
     Consent: "consents",
+    Portal: "portals",
 }
 _MAPPINGS = "import_mappings"
 _OPEN = {"valid_until": {"$type": "null"}}
@@ -82,6 +86,7 @@ SERVICE = Service(
             _index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
         ],
         _MAPPINGS: [],
+        "portals": [],
         **JOB_INDEXES,
         FILES: FILE_INDEXES,
         "consents": [
@@ -117,6 +122,17 @@ class Store:
         except Absent as error:
             raise not_found(kind, thing_id) from error
 
+    def find(self, kind: type[K], thing_id: str) -> K | None:
+        """As `get`, but None when there is none."""
+        return self.known(kind, [thing_id]).get(thing_id)
+
+    def known(self, kind: type[K], ids: Iterable[str]) -> dict[str, K]:
+        """Those of the ids that are there, by one query."""
+        wanted = list(ids)
+        self._work.preload(_COLLECTIONS[kind], wanted)
+        found = {thing_id: self._work.peek(_COLLECTIONS[kind], thing_id) for thing_id in wanted}
+        return {thing_id: _thing(kind, row) for thing_id, row in found.items() if row is not None}
+
     def require_new(self, kind: type[Kept], thing_id: str) -> None:
         """Raise Conflict when the id is taken."""
         if self._work.peek(_COLLECTIONS[kind], thing_id) is not None:
@@ -131,20 +147,18 @@ class Store:
             type(thing), self._work.save(_COLLECTIONS[type(thing)], {"_id": document.pop("id"), **document}, events)
         )
 
-    def page(self, kind: type[K], query: Document, after: str | None, limit: int) -> list[K]:
-        """Things that match, by id, after the given one."""
-        if after is not None:
-            query = {"$and": [query, {"_id": {"$gt": after}}]}
+    def page(self, kind: type[K], criteria: Any, actor: Actor, after: str | None, limit: int) -> list[K]:
+        """Things that match the criteria and that the actor reaches, by id, after the given one."""
+        asked = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
+        behind = {} if after is None else {"_id": {"$gt": after}}
+        query = {"$and": [asked, _reached(kind, actor), behind]}
         return self._find(kind, query, sort=[("_id", ASCENDING)], limit=limit)
 
     # -- people
 
     def known_people(self, ids: Iterable[str]) -> dict[str, Person]:
         """Those of the ids that are known."""
-        wanted = list(ids)
-        self._work.preload("people", wanted)
-        found = {person_id: self._work.peek("people", person_id) for person_id in wanted}
-        return {person_id: _thing(Person, row) for person_id, row in found.items() if row is not None}
+        return self.known(Person, ids)
 
     def people_with_ref(self, cluster_id: str, external_ref: str) -> list[Person]:
         """Nobody, or the one whom the partner's number names."""
@@ -239,6 +253,42 @@ def not_found(kind: type[Kept], thing_id: str) -> NotFound:
 
 def _thing(kind: type[K], row: Document) -> K:
     return msgspec.convert({**row, "id": row["_id"]}, kind)
+
+
+_FIELDS = {
+    "cluster": "cluster_id",
+    "organisation": "organisation_id",
+    "group": "group_id",
+    "grantee": "grantee_id",
+    "course": "course_id",
+    "person": "person_id",
+}
+
+
+def _reached(kind: type[Kept], actor: Actor) -> Document:
+    """Whom `access` lets see things of this kind, as a query. People are asked for by those who reach their cluster."""
+    if actor.reach == "platform" or kind in {Organisation, Person}:
+        return {}
+    if kind is Grant:
+        return _any_of(("organisation_id", "grantee_id"), ("home_id", "grantee_home_id"), actor)
+    if kind is Membership:
+        own = {*actor.organisation_ids, actor.cluster_id} - {None} if actor.reach != "self" else set()
+        return {"$or": [{name: {"$in": sorted(own)}} for name in ("group_id", "organisation_id", "home_id")]}
+    if actor.reach == "self":
+        return {"person_id": actor.person_id}
+    home = {"cluster_id": actor.cluster_id}
+    if actor.reach == "cluster":
+        return home
+    employer = {"organisation_id": {"$in": sorted(actor.organisation_ids)}}
+    return employer if kind is Consent else {**home, **employer}
+
+
+def _any_of(organisations: Sequence[str], homes: Sequence[str], actor: Actor) -> Document:
+    """One of these fields names an organisation of the actor's, or for a cluster's staff their cluster."""
+    if actor.reach == "cluster":
+        return {"$or": [{name: actor.cluster_id} for name in homes]}
+    own = sorted(actor.organisation_ids) if actor.reach == "employer" else []
+    return {"$or": [{name: {"$in": own}} for name in organisations]}
 
 
 def _holds(day: date) -> Document:

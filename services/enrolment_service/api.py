@@ -5,6 +5,7 @@ from typing import Any
 
 from services.enrolment_service import schemas
 from services.enrolment_service.actions import Actions, Row
+from services.enrolment_service.domain.criteria import EnrolmentCriteria
 from shared.http.door import PUBLIC, Call, Door, Reply
 from shared.storage.work import UnitOfWork
 from shared.storage.writes import Hint
@@ -61,8 +62,7 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
     )
     def list_enrolments(call: Call) -> Reply:
         """Enrolments that the caller may see, newest first. The place in the queue stands in the single one."""
-        filters = {name: call.query.get(name) for name in schemas.EnrolmentQuery().fields}
-        found = reading().search(call.who, filters, after=call.after, limit=call.limit)
+        found = reading().search(call.who, EnrolmentCriteria(**call.query), after=call.after, limit=call.limit)
         items = [_view(stored, None) for stored in found.items]
         return Reply(call.page(items, found.position if found.more else None))
 

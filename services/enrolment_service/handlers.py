@@ -41,6 +41,7 @@ def _copies(on_work: OnWork) -> dict[type[Event], Handler]:
         directory.PersonRegistered: copy("put_person"),
         directory.PersonMerged: copy("merge_person"),
         directory.PersonErased: copy("erase_person"),
+        directory.PortalChanged: copy("put_portal"),
         directory.EmploymentStarted: copy("start_employment"),
         directory.EmploymentEnded: copy("end_employment"),
         directory.ConsentGiven: copy("give_consent"),

@@ -43,7 +43,12 @@ class KafkaSettings:
     )
     kafka_ssl_cafile: str = setting("KAFKA_SSL_CAFILE", "CA file of the brokers", example="ca.pem", default="")
     kafka_partitions: int = setting("KAFKA_PARTITIONS", "partitions of a new topic", example="12", default=3)
-    kafka_replication: int = setting("KAFKA_REPLICATION", "copies of each partition", example="3", default=1)
+    kafka_replication: int = setting(
+        "KAFKA_REPLICATION",
+        "copies of each partition of a new topic; -1: as the brokers are set",
+        example="3",
+        default=-1,
+    )
     events_recognised_days: int = setting(
         "EVENTS_RECOGNISED_DAYS",
         "days for which an event that comes again is recognised; older ones are never sent again",

@@ -1,9 +1,9 @@
-"""Events of the directory: organisations and their grants, memberships, people, employments, consents.
+"""Events of the directory: organisations and their grants, memberships, people, employments, consents, settings.
 
 No names of people, ever.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import ClassVar
 
@@ -204,3 +204,28 @@ class ConsentWithdrawn(ConsentEvent):
     """Consent no longer holds."""
 
     TYPE: ClassVar[str] = "consent.withdrawn.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalChanged(Event):
+    """A cluster's settings as they are now. Texts are read from the directory; here are their versions.
+
+    `approval`: session (the session says whether an application of the cluster's people needs it) or always.
+    `consent_versions`: purpose/language/version.
+    """
+
+    TYPE: ClassVar[str] = "portal.changed.v1"
+    KEY: ClassVar[str] = "cluster_id"
+    cluster_id: str
+    name: str | None = None
+    colour: str | None = None
+    languages: list[str] = field(default_factory=list)
+    default_language: str = "en"
+    trusted_provider_ids: list[str] = field(default_factory=list)
+    approval: str = "session"
+    audit_days: int | None = None
+    inactive_person_months: int | None = None
+    allowed_origins: list[str] = field(default_factory=list)
+    consent_versions: list[str] = field(default_factory=list)
+    label_level: str | None = None
+    label_valid_until: date | None = None

@@ -4,6 +4,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.schemas.catalog import CoursePublished
+from shared.schemas.directory import PortalChanged
 from tests.catalog_service.office import PROVIDER, Office, course_body, session_body
 
 INCOMPLETE = {"titles": {"de": "Entwurf"}, "default_language": "de", "provider_id": PROVIDER}
@@ -206,3 +207,34 @@ def test_the_field_of_study_may_be_unknown(office: Office) -> None:
     trainer = office.trainer(office.cluster())
 
     assert office.done("/v1/courses", trainer, course_body(isced_f=None))["isced_f"] == "9999"
+
+
+def test_a_trusted_providers_course_is_published_when_it_is_submitted(office: Office) -> None:
+    cluster_id = office.cluster()
+    trainer = office.trainer(cluster_id)
+    office.take(PortalChanged(cluster_id=cluster_id, trusted_provider_ids=[PROVIDER]))
+    course_id = office.draft(cluster_id)
+    published = office.done(f"/v1/courses/{course_id}/submit", trainer)
+
+    assert (published["status"], published["course_version"]) == ("published", 1)
+    assert office.events(course_id) == ["published"]
+    assert office.call("GET", f"/v1/courses/{course_id}").status == 200
+
+
+def test_trust_that_was_withdrawn_or_is_another_clusters_does_not_count(office: Office) -> None:
+    cluster_id, other = office.cluster(), office.cluster()
+    office.take(PortalChanged(cluster_id=cluster_id, trusted_provider_ids=[PROVIDER]))
+    office.take(PortalChanged(cluster_id=cluster_id, trusted_provider_ids=[]))
+    office.take(PortalChanged(cluster_id=other, trusted_provider_ids=[PROVIDER]))
+    course_id = office.draft(cluster_id)
+
+    assert office.done(f"/v1/courses/{course_id}/submit", office.trainer(cluster_id))["status"] == "in_review"
+
+
+def test_an_incomplete_course_of_a_trusted_provider_is_refused_all_the_same(office: Office) -> None:
+    cluster_id = office.cluster()
+    office.take(PortalChanged(cluster_id=cluster_id, trusted_provider_ids=[PROVIDER]))
+    trainer = office.trainer(cluster_id)
+    draft = office.done("/v1/courses", trainer, INCOMPLETE)
+
+    assert office.call("POST", f"/v1/courses/{draft['id']}/submit", trainer).status == 422

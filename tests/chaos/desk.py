@@ -162,18 +162,22 @@ def desk(mongo: str, kafka: str, folder: Path, *, apis: int = 2, worker: bool = 
             made.close()
 
 
-def seat_desk_is_hurt(engines: Engines, operations: int) -> tuple[Recorder, Verdict]:
-    """Processes and MongoDB are killed and frozen while people apply, decide, cancel, and capacities change."""
+def seat_desk_is_hurt(engines: Engines, operations: int, seconds: float) -> tuple[Recorder, Verdict]:
+    """Processes and MongoDB are killed and frozen while people apply, decide, cancel, and capacities change.
+
+    So many operations, or as many rounds as begin within these seconds.
+    """
     hurting, over = threading.Lock(), threading.Event()
+    until = time.monotonic() + seconds
     with desk(engines.mongo_url, engines.kafka_bootstrap, engines.folder / "desk", worker=True) as made:
         attacker = threading.Thread(target=_hurt, args=(engines, made, hurting, over), daemon=True)
         attacker.start()
         places: list[Place] = []
         players = made.players()
-        while len(made.recorder) < operations:
+        while len(made.recorder) < operations and time.monotonic() < until:
             with hurting:
                 here = open_places(made.service, hot=2, cold=8)
-            players.play(here, min(ROUND, operations - len(made.recorder)), seed=len(places))
+            players.play(here, min(ROUND, operations - len(made.recorder)), seed=random.getrandbits(64))
             places += here
         over.set()
         attacker.join(60)

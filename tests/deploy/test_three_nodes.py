@@ -14,14 +14,18 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
 from pymongo import MongoClient
 
 from clusterskills.client import Api, ApiError
 from deploy.local import outside, stack, table
+from deploy.local.engines import Engines
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder
 from deploy.local.processes import family, kill_now, wait_until
 from deploy.local.stack import Request
+from shared.bus.kafka import KafkaSettings, ensure_topics
 
 SMALL = ("mongo", "catalog-api", "gateway")
 
@@ -87,6 +91,28 @@ def test_the_three_servers_are_one_set_with_quick_elections(running: Path) -> No
 
     assert sorted(member["stateStr"] for member in members) == ["PRIMARY", "SECONDARY", "SECONDARY"]
     assert settings["electionTimeoutMillis"] == 2_000
+
+
+def test_three_brokers_keep_three_copies_of_every_topic_of_ours() -> None:
+    with Engines.start(brokers=3, only=["kafka"]) as engines:
+        given = KafkaSettings(kafka_bootstrap=engines.kafka_bootstrap)
+        ensure_topics(given, ["events"])
+        copies = _copies(given, "events")
+        assert set(copies.values()) == {3}
+        engines.kill("kafka-1")
+        producer = KafkaProducer(**given.client(), acks="all")
+        partitions = {producer.send("events", b"kept", partition=number).get(60).partition for number in copies}
+        producer.close()
+
+    assert partitions == set(copies)
+
+
+def _copies(given: KafkaSettings, topic: str) -> dict[int, int]:
+    """Return the number of copies of each partition."""
+    admin = KafkaAdminClient(**{name: value for name, value in given.client().items() if name != "metrics_enabled"})
+    (found,) = admin.describe_topics([topic])
+    admin.close()
+    return {row["partition_index"]: len(row["replica_nodes"]) for row in found["partitions"]}
 
 
 def test_a_rolling_restart_loses_no_request_of_a_client_that_never_repeats(running: Path) -> None:

@@ -66,6 +66,17 @@ class Desk:
         scopes = ("directory:read", "directory:write", "enrolment:read", "enrolment:write")
         return self.token(*scopes, cluster_id=cluster_id, client_id=f"partner-{cluster_id}")
 
+    def manager(self, cluster_id: str) -> dict[str, str]:
+        """A cluster's manager."""
+        return self.token(
+            "directory:read",
+            "directory:write",
+            cluster_id=cluster_id,
+            person_id=new_uuid(),
+            roles=["manager"],
+            subject=f"manager-{cluster_id}",
+        )
+
     def hr(self, cluster_id: str, *organisation_ids: str) -> dict[str, str]:
         """Somebody of HR."""
         return self.token(
@@ -115,9 +126,10 @@ class Desk:
         body = {"person_id": person_id, "organisation_id": organisation_id}
         return self.made("/v1/employments", self.portal(cluster_id), body)
 
-    def told(self, key: str) -> Any:
-        """The last event of an aggregate."""
-        row = self.database["outbox"].find_one({"key": key}, sort=[("sequence", -1)])
+    def told(self, key: str, topic: str | None = None) -> Any:
+        """The last event of an aggregate; of one topic where several have its key."""
+        query = {"key": key} if topic is None else {"key": key, "topic": topic}
+        row = self.database["outbox"].find_one(query, sort=[("sequence", -1)])
         assert row is not None
         return decode_data(row["type"], row["data"])
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.catalog_service.domain import session
 from services.catalog_service.domain.course import Course
+from services.catalog_service.domain.criteria import SessionCriteria
 from services.catalog_service.domain.kept import Actor, require_version
 from services.catalog_service.domain.session import PLANNED, Session
 from services.catalog_service.store import Store, not_found
@@ -47,12 +48,10 @@ class Sessions:
         """Those of these that the caller may see, in the order of the ids."""
         return [s for s in self._store.named(Session, ids) if s.status != PLANNED or _owns(actor, s)]
 
-    def page(self, actor: Actor | None, filters: dict[str, Any], after: Any, limit: int) -> tuple[list[Session], Any]:
+    def page(self, actor: Actor | None, criteria: SessionCriteria, after: Any, limit: int) -> tuple[list[Session], Any]:
         """Sessions that the caller may see, by start, and the position of the last one when the page is full."""
-        visible: list[dict[str, Any]] = [{"status": {"$ne": PLANNED}}]
-        if actor is not None:
-            visible.append({"cluster_id": actor.cluster_id})
-        found = self._store.sessions({"$and": [filters, {"$or": visible}]}, after, limit)
+        plans_of = None if actor is None else actor.cluster_id
+        found = self._store.sessions(criteria, plans_of, after, limit)
         return found, self._store.session_position(found[-1]) if len(found) == limit else None
 
     def rooms(self, actor: Actor | None, guest: Guest | None, found: Iterable[Session]) -> set[str]:

@@ -14,6 +14,7 @@ from services.catalog_service.api.parts import (
     show_version,
 )
 from services.catalog_service.domain.course import Course
+from services.catalog_service.domain.criteria import CourseCriteria
 from services.catalog_service.schemas import (
     CourseBody,
     CoursePatch,
@@ -42,13 +43,13 @@ def _add_reading(door: Door, parts: Parts) -> None:
     @door.get("/v1/courses", scope=PUBLIC, query=CourseQuery, returns=CourseView, paged=True)
     def list_courses(call: Call) -> Reply:
         """Search the published courses; or list the own cluster's, drafts too (`mine`)."""
-        filters = dict(call.query)
-        sort = filters.pop("sort")
-        if ids := filters.pop("ids", None):
+        wanted = dict(call.query)
+        ids, sort, mine = wanted.pop("ids", None), wanted.pop("sort"), wanted.pop("mine")
+        if ids:
             return Reply(call.page([show_course(c, reader_of(call)) for c in _named(call, parts, ids)]))
-        if filters.pop("mine"):
-            return Reply(_own(call, parts, filters))
-        found, after = parts.reading().courses.search(filters, sort, call.after, call.limit)
+        if mine:
+            return Reply(_own(call, parts, list(wanted)))
+        found, after = parts.reading().courses.search(CourseCriteria(**wanted), sort, call.after, call.limit)
         reader = reader_of(call)
         return Reply(call.page([show_course(course, reader) for course in found], after))
 
@@ -114,7 +115,7 @@ def _add_author_steps(door: Door, parts: Parts) -> None:
 
     @door.post(f"{_COURSE}/submit", **options)
     def submit_course(call: Call, course_id: str) -> Reply:
-        """Ask for review."""
+        """Ask for review. Courses of a provider whom the cluster trusts are published at once."""
         actor = actor_of(call)
         return course_reply(parts.writing(call.uow).courses.submit(actor, course_id, call.if_match), actor)
 
@@ -148,7 +149,7 @@ def _add_review(door: Door, parts: Parts) -> None:
         return course_reply(returned, actor)
 
 
-def _own(call: Call, parts: Parts, filters: dict[str, Any]) -> Page:
+def _own(call: Call, parts: Parts, filters: list[str]) -> Page:
     reader = reader_of(call)
     if reader is None:
         raise Unauthenticated("Listing the own courses needs a token of the cluster's staff.")

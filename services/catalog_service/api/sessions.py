@@ -13,6 +13,7 @@ from services.catalog_service.api.parts import (
     session_terms,
     show_session,
 )
+from services.catalog_service.domain.criteria import SessionCriteria
 from services.catalog_service.domain.session import Session
 from services.catalog_service.schemas import (
     CancelBody,
@@ -25,14 +26,6 @@ from services.catalog_service.schemas import (
 from shared.http.door import PUBLIC, Call, Door, Reply
 
 _SESSION = "/v1/sessions/<session_id>"
-_FIELDS = {
-    "course": "course_id",
-    "cluster": "cluster_id",
-    "provider": "provider_id",
-    "status": "status",
-    "language": "terms.language",
-    "mode": "terms.mode",
-}
 # Trainers start what they teach.
 _TEACH = (WRITE, "teaching:write")
 
@@ -64,9 +57,10 @@ def _add_reading(door: Door, parts: Parts) -> None:
 
 def _found(sessions: Sessions, call: Call) -> tuple[list[Session], Any]:
     """Those that are asked for by name, or a page of those that match, and where the next one begins."""
-    if ids := call.query.get("ids"):
+    wanted = dict(call.query)
+    if ids := wanted.pop("ids", None):
         return sessions.named(reader_of(call), ids), None
-    return sessions.page(reader_of(call), _filters(call), call.after, call.limit)
+    return sessions.page(reader_of(call), SessionCriteria(**wanted), call.after, call.limit)
 
 
 def _add_writing(door: Door, parts: Parts) -> None:
@@ -118,11 +112,3 @@ def _add_course_of_things(door: Door, parts: Parts) -> None:
         until = dates.pop("reconfirm_until", None)
         sessions = parts.writing(call.uow).sessions
         return session_reply(sessions.reschedule(actor_of(call), session_id, dates, until, call.if_match))
-
-
-def _filters(call: Call) -> dict[str, Any]:
-    query = dict(call.query)
-    between = {"$gte": query.pop("from_", None), "$lt": query.pop("to", None)}
-    starts = {word: moment for word, moment in between.items() if moment is not None}
-    filters = {_FIELDS[name]: value for name, value in query.items()}
-    return {**filters, "terms.starts_at": starts} if starts else filters

@@ -118,11 +118,12 @@ def send_back(course: Course, actor: Actor, reasons: Iterable[str]) -> Decided:
 
 
 def publish(
-    course: Course, actor: Actor, now: datetime, fitness: Fitness = lambda _: ()
+    course: Course, actor: Actor, now: datetime, fitness: Fitness = lambda _: (), *, trusted: bool = False
 ) -> tuple[Course, CourseVersion, list[Event]]:
-    """A reviewer who did not write it approves: the draft is the next version."""
+    """A reviewer who did not write it approves: the draft is the next version. `trusted`: nobody needs to review it."""
     draft = _draft(course, IN_REVIEW, PUBLISHED)
-    _require_other_eyes(course, actor)
+    if not trusted:
+        _require_other_eyes(course, actor)
     refuse_course(fitness(draft))
     number = course.published_version + 1
     kind = events.CoursePublished if number == 1 else events.CourseRevised

@@ -11,10 +11,12 @@ from pymongo import ASCENDING, IndexModel
 
 from services.catalog_service.domain.content import Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion, version_id
+from services.catalog_service.domain.criteria import CourseCriteria, SessionCriteria
 from services.catalog_service.domain.kept import Kept
-from services.catalog_service.domain.session import OPEN, Session
-from services.catalog_service.store.copies import COPIES, ORGANISATIONS, Copies
+from services.catalog_service.domain.session import OPEN, PLANNED, Session
+from services.catalog_service.store.copies import COPIES, ORGANISATIONS, PORTALS, Copies
 from shared.bus.generations import ReadModel
+from shared.criteria import asked_for
 from shared.errors import NotFound
 from shared.schemas.event import Event
 from shared.storage import seals
@@ -43,6 +45,7 @@ SERVICE = Service(
     read_models=(COPIES, ReadModel("participants", (PARTICIPANTS,))),
     indexes={
         ORGANISATIONS: [],
+        PORTALS: [],
         seals.GRANTS: seals.INDEXES,
         "courses": [
             _index("cluster_id", "_id", name="cluster"),
@@ -117,9 +120,9 @@ class Store:
         self._work.preload("courses", wanted)
         return [i for i in wanted if not (self._work.peek("courses", i) or {}).get("published_version")]
 
-    def search(self, filters: Mapping[str, Any], sort: str, after: Any, limit: int) -> list[Course]:
-        """Published courses that match all filters, in the order of `sort`, after a position of `course_position`."""
-        query = {"$and": [_LISTED, *_conditions(filters)]}
+    def search(self, criteria: CourseCriteria, sort: str, after: Any, limit: int) -> list[Course]:
+        """Published courses that match, in the order of `sort`, after a position of `course_position`."""
+        query = {"$and": [_LISTED, *_conditions(asked_for(criteria))]}
         return self._page(Course, query, COURSE_SORTS[sort], after, limit)
 
     def course_position(self, course: Course, sort: str) -> list[Any]:
@@ -144,9 +147,16 @@ class Store:
 
     # -- sessions
 
-    def sessions(self, filters: Document, after: Any, limit: int) -> list[Session]:
-        """Sessions by their start, self-paced ones last, after a position of `session_position`."""
-        return self._page(Session, filters, "order", after, limit)
+    def sessions(self, criteria: SessionCriteria, plans_of: str | None, after: Any, limit: int) -> list[Session]:
+        """Sessions that match, by their start, self-paced ones last, after a position of `session_position`.
+
+        Plans only of the cluster `plans_of`.
+        """
+        visible: list[Document] = [{"status": {"$ne": PLANNED}}]
+        if plans_of is not None:
+            visible.append({"cluster_id": plans_of})
+        query = {"$and": [*_session_conditions(asked_for(criteria)), {"$or": visible}]}
+        return self._page(Session, query, "order", after, limit)
 
     def session_position(self, session: Session) -> list[Any]:
         """Where a session stands in the list."""
@@ -214,6 +224,26 @@ def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+_SESSION_FIELDS: Final = {
+    "course": "course_id",
+    "cluster": "cluster_id",
+    "provider": "provider_id",
+    "status": "status",
+    "language": "terms.language",
+    "mode": "terms.mode",
+}
+
+
+def _session_conditions(wanted: Mapping[str, Any]) -> Iterator[Document]:
+    for name, value in wanted.items():
+        if name == "starts_from":
+            yield {"terms.starts_at": {"$gte": value}}
+        elif name == "starts_before":
+            yield {"terms.starts_at": {"$lt": value}}
+        else:
+            yield {_SESSION_FIELDS[name]: value}
+
+
 # -- search
 
 
@@ -234,12 +264,12 @@ def _search(course: Course) -> Document:
     }
 
 
-def _conditions(filters: Mapping[str, Any]) -> Iterator[Document]:
-    for name, value in filters.items():
+def _conditions(wanted: Mapping[str, Any]) -> Iterator[Document]:
+    for name, value in wanted.items():
         if name == "q":
             yield from ({"search.words": {"$regex": f"^{re.escape(word)}"}} for word in dict.fromkeys(_words([value])))
         elif name == "skill":
-            framework = filters.get("framework")
+            framework = wanted.get("framework")
             yield {
                 "search.skills": _folded(f"{framework}:{value}" if framework in _CODED and ":" not in value else value)
             }

@@ -1,4 +1,4 @@
-"""Local copies of organisations and their grants, built from the directory's events alone, rebuilt at any time."""
+"""Local copies of organisations, their grants and clusters' settings, built from the directory's events alone, rebuilt at any time."""
 
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.naming import Named
@@ -11,7 +11,8 @@ from shared.storage.seals import GRANTS, Grants
 from shared.storage.work import UnitOfWork
 
 ORGANISATIONS = "organisations"
-COPIES = ReadModel("copies", (ORGANISATIONS, GRANTS))
+PORTALS = "portals"
+COPIES = ReadModel("copies", (ORGANISATIONS, GRANTS, PORTALS))
 
 
 class Copies:
@@ -45,6 +46,16 @@ class Copies:
             body.id, seals.AWARD, course_id, seals.grantees(cluster_id, provider)
         )
         return Named(known=True, suspended=body.suspended, granted=granted)
+
+    def trusts(self, cluster_id: str, provider_id: str) -> bool:
+        """Whether the cluster lets this provider publish without a review."""
+        settings = self._work.peek(PORTALS, cluster_id)
+        return settings is not None and provider_id in settings["trusted_provider_ids"]
+
+    def put_portal(self, event: directory.PortalChanged) -> None:
+        """A cluster's settings changed."""
+        self._work.peek(PORTALS, event.cluster_id)
+        self._work.save(PORTALS, {"_id": event.cluster_id, "trusted_provider_ids": sorted(event.trusted_provider_ids)})
 
     def put_organisation(self, event: directory.OrganisationFacts) -> None:
         """It is known, or its facts changed."""

@@ -7,6 +7,7 @@ from services.directory_service.actions.grants import Grants
 from services.directory_service.actions.importing import PeopleImports
 from services.directory_service.actions.organisations import Organisations
 from services.directory_service.actions.people import People
+from services.directory_service.actions.portals import Portals
 from services.directory_service.actions.relations import Consents, Employments, Memberships
 from services.directory_service.store import Store
 from shared.jobs.store import Jobs
@@ -31,4 +32,5 @@ class Actions:
         self.people = People(store, now, new_id, refs)
         self.employments = Employments(store, now, new_id)
         self.consents = Consents(store, now, new_id)
+        self.portals = Portals(store)
         self.imports = PeopleImports(store, jobs, new_id)

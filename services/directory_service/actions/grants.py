@@ -5,6 +5,7 @@ from typing import Any
 from services.directory_service.actions.shelf import Shelf, unknown
 from services.directory_service.domain import access, grant
 from services.directory_service.domain.access import Actor
+from services.directory_service.domain.criteria import GrantCriteria
 from services.directory_service.domain.grant import Grant
 from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.store import not_found
@@ -37,9 +38,9 @@ class Grants(Shelf):
             raise not_found(Grant, grant_id)
         return found
 
-    def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Grant]:
+    def page(self, actor: Actor, criteria: GrantCriteria, after: str | None, limit: int) -> list[Grant]:
         """Grants that the caller may see, by id."""
-        return self._store.page(Grant, {"$and": [filters, _reach(actor)]}, after, limit)
+        return self._store.page(Grant, criteria, actor, after, limit)
 
     def withdraw(self, actor: Actor, grant_id: str, seen: int | None) -> Grant:
         """Lend it no longer."""
@@ -48,13 +49,3 @@ class Grants(Shelf):
             raise not_found(Grant, grant_id)
         require_version(found, seen)
         return self._store.save(*grant.withdraw(found, actor.subject, self._now()))
-
-
-def _reach(actor: Actor) -> dict[str, Any]:
-    """As `access.sees_grant`, for a query."""
-    if actor.reach == "platform":
-        return {}
-    if actor.reach == "cluster":
-        return {"$or": [{"home_id": actor.cluster_id}, {"grantee_home_id": actor.cluster_id}]}
-    mine = {"$in": sorted(actor.organisation_ids) if actor.reach == "employer" else []}
-    return {"$or": [{"organisation_id": mine}, {"grantee_id": mine}]}

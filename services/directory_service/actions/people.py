@@ -7,6 +7,7 @@ from typing import Any
 
 from services.directory_service.domain import access, person, relations
 from services.directory_service.domain.access import Actor
+from services.directory_service.domain.criteria import PersonCriteria
 from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment
@@ -53,16 +54,16 @@ class People:
         """The person, or the one into whom the record was merged."""
         return self._visible(actor, self._follow(self._store.get(Person, person_id)), person_id)
 
-    def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Person]:
-        """People whom the caller may see, by id. Filters: cluster, organisation (their employer), external_id."""
-        cluster_id = filters.get("cluster", None if actor.reach == "platform" else actor.cluster_id)
+    def page(self, actor: Actor, criteria: PersonCriteria, after: str | None, limit: int) -> list[Person]:
+        """People whom the caller may see, by id."""
+        cluster_id = criteria.cluster or (None if actor.reach == "platform" else actor.cluster_id)
         if actor.reach == "self" or (actor.reach != "platform" and not actor.of_cluster(cluster_id)):
             return []
-        if "external_id" in filters:
-            return self._with_number(actor, cluster_id, filters["external_id"], after)
-        employers = self._employers(actor, filters.get("organisation"))
+        if criteria.external_id is not None:
+            return self._with_number(actor, cluster_id, criteria.external_id, after)
+        employers = self._employers(actor, criteria.organisation)
         if employers is None:
-            return self._store.page(Person, {} if cluster_id is None else {"cluster_id": cluster_id}, after, limit)
+            return self._store.page(Person, PersonCriteria(cluster=cluster_id), actor, after, limit)
         return self._store.employees_page(employers, cluster_id, self._now().date(), after, limit)
 
     def names(self, person_ids: Iterable[str]) -> list[tuple[str, Person | None]]:

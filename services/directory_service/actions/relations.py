@@ -6,6 +6,7 @@ from typing import Any
 from services.directory_service.actions.shelf import Shelf, refuse_person, unknown
 from services.directory_service.domain import access, relations
 from services.directory_service.domain.access import Actor
+from services.directory_service.domain.criteria import MembershipCriteria, RelationCriteria
 from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
@@ -47,13 +48,9 @@ class Memberships(Shelf):
             raise not_found(Membership, membership_id)
         return found
 
-    def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Membership]:
+    def page(self, actor: Actor, criteria: MembershipCriteria, after: str | None, limit: int) -> list[Membership]:
         """Memberships that the caller may see, by id."""
-        if actor.reach == "self":
-            return []
-        sides = sorted(actor.organisation_ids | ({actor.cluster_id} if actor.cluster_id else set()))
-        mine = {"$or": [{name: {"$in": sides}} for name in ("group_id", "organisation_id", "home_id")]}
-        return self._store.page(Membership, filters if actor.reach == "platform" else {**filters, **mine}, after, limit)
+        return self._store.page(Membership, criteria, actor, after, limit)
 
     def end(self, actor: Actor, membership_id: str, valid_until: date | None, seen: int | None) -> Membership:
         """Let it end on a day, today if none is given."""
@@ -92,15 +89,9 @@ class Employments(Shelf):
             raise not_found(Employment, employment_id)
         return found
 
-    def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Employment]:
+    def page(self, actor: Actor, criteria: RelationCriteria, after: str | None, limit: int) -> list[Employment]:
         """Employments that the caller may see, by id."""
-        reach: dict[str, dict[str, Any]] = {
-            "platform": {},
-            "cluster": {"cluster_id": actor.cluster_id},
-            "employer": {"cluster_id": actor.cluster_id, "organisation_id": {"$in": sorted(actor.organisation_ids)}},
-            "self": {"person_id": actor.person_id},
-        }
-        return self._store.page(Employment, {"$and": [filters, reach[actor.reach]]}, after, limit)
+        return self._store.page(Employment, criteria, actor, after, limit)
 
     def end(self, actor: Actor, employment_id: str, valid_until: date, seen: int | None) -> Employment:
         """Let it end on a day."""
@@ -145,15 +136,9 @@ class Consents(Shelf):
             raise not_found(Consent, consent_id)
         return found
 
-    def page(self, actor: Actor, filters: dict[str, str], after: str | None, limit: int) -> list[Consent]:
+    def page(self, actor: Actor, criteria: RelationCriteria, after: str | None, limit: int) -> list[Consent]:
         """Consents that the caller may see, by id."""
-        reach: dict[str, dict[str, Any]] = {
-            "platform": {},
-            "cluster": {"cluster_id": actor.cluster_id},
-            "employer": {"organisation_id": {"$in": sorted(actor.organisation_ids)}},
-            "self": {"person_id": actor.person_id},
-        }
-        return self._store.page(Consent, {"$and": [filters, reach[actor.reach]]}, after, limit)
+        return self._store.page(Consent, criteria, actor, after, limit)
 
     def withdraw(self, actor: Actor, consent_id: str, seen: int | None) -> Consent:
         """Record that it no longer holds."""

@@ -1,6 +1,6 @@
 """The directory's HTTP door."""
 
-from services.directory_service.api import imports, organisations, people, relations
+from services.directory_service.api import imports, organisations, people, portals, relations
 from services.directory_service.api.parts import Parts
 from shared.http.door import Door
 
@@ -14,4 +14,5 @@ def make_door(parts: Parts) -> Door:
     people.add(door, parts)
     relations.add(door, parts)
     imports.add(door, parts)
+    portals.add(door, parts)
     return door

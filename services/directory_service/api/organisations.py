@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from services.directory_service.api.parts import ANYBODY, Parts, actor_of, page, renamed, reply
+from services.directory_service.api.parts import ANYBODY, Parts, actor_of, page, reply
 from services.directory_service.domain import access
 from services.directory_service.domain.access import Actor
+from services.directory_service.domain.criteria import GrantCriteria, MembershipCriteria, OrganisationCriteria
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.schemas import (
     EndBody,
@@ -44,8 +45,8 @@ def _add_organisations(door: Door, parts: Parts) -> None:
     @door.get("/v1/organisations", scope=ANYBODY, query=OrganisationQuery, returns=OrganisationView, paged=True)
     def list_organisations(call: Call) -> Reply:
         """Organisations. What is not public is shown to who is of them or of their cluster."""
-        filters, actor = renamed(call.query, cluster="cluster_id"), actor_of(call)
-        found = parts.reading().organisations.page(filters, call.after, call.limit)
+        criteria, actor = OrganisationCriteria(**call.query), actor_of(call)
+        found = parts.reading().organisations.page(actor, criteria, call.after, call.limit)
         return Reply(page(call, "organisations", found, lambda one: _shown(one, actor)))
 
     @door.get("/v1/organisations/<organisation_id>", scope=ANYBODY, returns=OrganisationView)
@@ -81,8 +82,8 @@ def _add_memberships(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/memberships", scope=_READ, query=MembershipQuery, returns=MembershipView, paged=True)
     def list_memberships(call: Call) -> Reply:
-        filters = renamed(call.query, organisation="organisation_id", group="group_id")
-        found = parts.reading().memberships.page(actor_of(call), filters, call.after, call.limit)
+        criteria = MembershipCriteria(**call.query)
+        found = parts.reading().memberships.page(actor_of(call), criteria, call.after, call.limit)
         return Reply(page(call, "memberships", found))
 
     @door.get("/v1/memberships/<membership_id>", scope=_READ, returns=MembershipView)
@@ -131,8 +132,7 @@ def _add_grants(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/awarding-grants", scope=_READ, query=GrantQuery, returns=GrantView, paged=True)
     def list_grants(call: Call) -> Reply:
-        filters = renamed(call.query, organisation="organisation_id", grantee="grantee_id", course="course_id")
-        found = parts.reading().grants.page(actor_of(call), filters, call.after, call.limit)
+        found = parts.reading().grants.page(actor_of(call), GrantCriteria(**call.query), call.after, call.limit)
         return Reply(page(call, "awarding-grants", found))
 
     @door.get("/v1/awarding-grants/<grant_id>", scope=_READ, returns=GrantView)

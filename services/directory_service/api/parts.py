@@ -1,6 +1,6 @@
 """What the views share: who calls, the actions of a call, and how things are shown."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, BinaryIO
@@ -60,8 +60,3 @@ def page(call: Call, path: str, things: list[Any], more: Callable[[Any], dict[st
     """A page by id; a full one may be followed by another."""
     last = things[-1].id if len(things) == call.limit else None
     return call.page([show(path, thing, **more(thing)) for thing in things], last)
-
-
-def renamed(query: Mapping[str, Any], **names: str) -> dict[str, Any]:
-    """The filters of a query by the names of the fields."""
-    return {names.get(name, name): value for name, value in query.items()}

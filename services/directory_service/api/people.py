@@ -4,6 +4,7 @@ from typing import Any
 
 from services.directory_service.actions.people import Me
 from services.directory_service.api.parts import ANYBODY, Parts, actor_of, page, reply, show
+from services.directory_service.domain.criteria import PersonCriteria
 from services.directory_service.domain.person import Person
 from services.directory_service.schemas import (
     MergeBody,
@@ -33,7 +34,7 @@ def add(door: Door, parts: Parts) -> None:
 def _add_reading(door: Door, parts: Parts) -> None:
     @door.get("/v1/people", scope=_READ, query=PersonQuery, returns=PersonView, paged=True)
     def list_people(call: Call) -> Reply:
-        found = parts.reading().people.page(actor_of(call), dict(call.query), call.after, call.limit)
+        found = parts.reading().people.page(actor_of(call), PersonCriteria(**call.query), call.after, call.limit)
         return Reply(page(call, "people", found))
 
     @door.get("/v1/people/<person_id>", scope=_READ, returns=PersonView)

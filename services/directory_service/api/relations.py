@@ -1,6 +1,7 @@
 """Routes of employments and consents."""
 
-from services.directory_service.api.parts import Parts, actor_of, page, renamed, reply
+from services.directory_service.api.parts import Parts, actor_of, page, reply
+from services.directory_service.domain.criteria import RelationCriteria
 from services.directory_service.schemas import (
     ConsentBody,
     ConsentView,
@@ -30,8 +31,8 @@ def _add_employments(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/employments", scope=_READ, query=PersonAtOrganisationQuery, returns=EmploymentView, paged=True)
     def list_employments(call: Call) -> Reply:
-        filters = renamed(call.query, person="person_id", organisation="organisation_id")
-        found = parts.reading().employments.page(actor_of(call), filters, call.after, call.limit)
+        criteria = RelationCriteria(**call.query)
+        found = parts.reading().employments.page(actor_of(call), criteria, call.after, call.limit)
         return Reply(page(call, "employments", found))
 
     @door.get("/v1/employments/<employment_id>", scope=_READ, returns=EmploymentView)
@@ -53,8 +54,8 @@ def _add_consents(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/consents", scope=_WORKER_READS, query=PersonAtOrganisationQuery, returns=ConsentView, paged=True)
     def list_consents(call: Call) -> Reply:
-        filters = renamed(call.query, person="person_id", organisation="organisation_id")
-        found = parts.reading().consents.page(actor_of(call), filters, call.after, call.limit)
+        criteria = RelationCriteria(**call.query)
+        found = parts.reading().consents.page(actor_of(call), criteria, call.after, call.limit)
         return Reply(page(call, "consents", found))
 
     @door.get("/v1/consents/<consent_id>", scope=_WORKER_READS, returns=ConsentView)

@@ -60,6 +60,16 @@ def may_change_organisation(actor: Actor, organisation: Organisation) -> bool:
     return actor.desk and actor.of_cluster(organisation.cluster_id)
 
 
+def sees_portal(actor: Actor, cluster_id: str) -> bool:
+    """All of a cluster's settings: the cluster's portal and managers, and the platform."""
+    return actor.desk and actor.of_cluster(cluster_id)
+
+
+def may_change_portal(actor: Actor, cluster_id: str) -> bool:
+    """A cluster's settings: its managers (a portal's key may not), and the platform."""
+    return sees_portal(actor, cluster_id) and (actor.reach == "platform" or actor.person_id is not None)
+
+
 def speaks_for_organisation(actor: Actor, organisation_id: str, home_id: str | None) -> bool:
     """Its own people (HR), or the cluster that registered it (`home_id`), which also speaks for one without logins."""
     if actor.reach == "employer":

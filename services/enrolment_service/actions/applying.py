@@ -54,9 +54,10 @@ class Applying(Base):
         by_employer = not self._speaks_for(caller, person)
         if reasons := domain.reasons_against(application, now, by_employer=by_employer):
             return self.store.save(*domain.refuse(application, reasons, caller.subject, now)), None
-        if records := self._merged_into(person) + ([person.id] if session.approval_needed else []):
+        approval_needed = session.approval_needed or self.store.copies.always_asks(person.cluster_id)
+        if records := self._merged_into(person) + ([person.id] if approval_needed else []):
             self.store.seats.check_slots(session_id, records)
-        if session.approval_needed:
+        if approval_needed:
             return self.store.save(*domain.await_approval(application, caller.subject, now)), None
         seat = self.store.seats.claim(session_id, person.id, application.enrolment_id)
         return self.store.save(*domain.admit(application, seat, caller.subject, now)), seat.place

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from services.enrolment_service import domain
 from services.enrolment_service.domain import Enrolment, Person
@@ -41,11 +40,6 @@ class Base:
         """HR's reads fail closed while employments and consents lag."""
         if visibility.acting_employers(caller):
             self.store.require_fresh(self.now())
-
-    def _of_person(self, person_id: str) -> dict[str, Any]:
-        """All records of the person who answers for this id."""
-        copies = self.store.copies
-        return {"$in": copies.records_of(copies.known_as(person_id))}
 
     def _merged_into(self, person: Person) -> list[str]:
         """Other records of theirs. Most people have none, and nothing is read for them."""

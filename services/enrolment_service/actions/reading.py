@@ -1,8 +1,7 @@
 """Showing enrolments to who may see them."""
 
-from typing import Any
-
 from services.enrolment_service.actions.base import Base
+from services.enrolment_service.domain.criteria import EnrolmentCriteria, Scope
 from services.enrolment_service.store import Stored
 from shared.auth import visibility
 from shared.auth.caller import Caller
@@ -22,17 +21,14 @@ class Reading(Base):
         return stored, self.store.place_in_queue(stored.value)
 
     def search(
-        self, caller: Caller, filters: dict[str, Any], *, after: str | None, limit: int
+        self, caller: Caller, criteria: EnrolmentCriteria, *, after: str | None, limit: int
     ) -> Filled[Stored, str | None]:
         """Enrolments that the caller may see, newest first."""
         self._require_fresh(caller)
-        query = {name: value for name, value in filters.items() if value is not None}
-        if "person_id" in query:
-            query["person_id"] = self._of_person(query["person_id"])
-        wanted = {"$and": [query, self._scope(caller)]}
+        scope = self._scope(caller)
 
         def read(position: str | None, count: int) -> Rows[Stored, str | None]:
-            found = self.store.search(wanted, after=position, limit=count)
+            found = self.store.search(criteria, scope, after=position, limit=count)
             if not visibility.is_cluster_wide(caller):
                 self.store.copies.preload_people(stored.value.person_id for stored in found)
             shown = [(stored.value.id, stored if self._sees(caller, stored.value) else None) for stored in found]
@@ -40,11 +36,8 @@ class Reading(Base):
 
         return fill(read, after, limit)
 
-    def _scope(self, caller: Caller) -> dict[str, Any]:
+    def _scope(self, caller: Caller) -> Scope:
         """What of the enrolments a list may show at all."""
         if visibility.is_cluster_wide(caller):
-            return {"cluster_id": caller.cluster_id}
-        choices: list[dict[str, Any]] = [{"person_id": self._of_person(caller.person_id or "")}]
-        if employers := visibility.acting_employers(caller):
-            choices.append({"employer_id": {"$in": sorted(employers)}})
-        return {"$or": choices}
+            return Scope(cluster_id=caller.cluster_id)
+        return Scope(person_id=caller.person_id, employer_ids=visibility.acting_employers(caller))

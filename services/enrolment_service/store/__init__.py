@@ -8,6 +8,7 @@ import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.enrolment_service.domain import APPLIED, OPEN, WAITLISTED, Enrolment
+from services.enrolment_service.domain.criteria import EnrolmentCriteria, Scope
 from services.enrolment_service.store.calendar import BUSY, Calendar, busy
 from services.enrolment_service.store.calendar import INDEX as BUSY_INDEX
 from services.enrolment_service.store.copies import COPIES, PEOPLE, Copies
@@ -15,6 +16,7 @@ from services.enrolment_service.store.erasures import ERASURES, Erasures
 from services.enrolment_service.store.erasures import INDEXES as ERASURE_INDEXES
 from services.enrolment_service.store.seats import SEATS, Seats, duplicate_enrolment, slot
 from shared.bus.worker import require_fresh
+from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
 from shared.schemas.event import Event
 from shared.storage.mongo import Document
@@ -118,12 +120,15 @@ class Store:
         document |= busy(enrolment)
         return Stored(enrolment, self.work.save(ENROLMENTS, document, events))
 
-    def search(self, query: Document, *, after: str | None, limit: int) -> list[Stored]:
-        """Enrolments that match, newest first."""
-        wanted = {**query, "tombstone": {"$exists": False}}
+    def search(self, criteria: EnrolmentCriteria, scope: Scope, *, after: str | None, limit: int) -> list[Stored]:
+        """Enrolments of the scope that match, newest first. A person stands for all records that were merged."""
+        asked = asked_for(criteria)
+        if criteria.person_id is not None:
+            asked["person_id"] = self._of_person(criteria.person_id)
+        query = {"$and": [asked, self._whose(scope)], "tombstone": {"$exists": False}}
         if after is not None:
-            wanted["_id"] = {"$lt": after}
-        rows = self.work.find(ENROLMENTS, wanted, sort=[("_id", DESCENDING)], limit=limit)
+            query["_id"] = {"$lt": after}
+        rows = self.work.find(ENROLMENTS, query, sort=[("_id", DESCENDING)], limit=limit)
         return [Stored(_enrolment(row), row) for row in rows]
 
     def of_session(self, session_id: str, statuses: Sequence[str], limit: int = 0) -> list[Enrolment]:
@@ -184,6 +189,20 @@ class Store:
             sessions = self.copies.sessions(some)
             yield from ((i, i if i in sessions and sessions[i].has_begun(now) else None) for i in some)
             after = some[-1]
+
+    def _whose(self, scope: Scope) -> Document:
+        choices: list[Document] = []
+        if scope.cluster_id is not None:
+            choices.append({"cluster_id": scope.cluster_id})
+        if scope.person_id is not None:
+            choices.append({"person_id": self._of_person(scope.person_id)})
+        if scope.employer_ids or not choices:
+            choices.append({"employer_id": {"$in": sorted(scope.employer_ids)}})
+        return {"$or": choices}
+
+    def _of_person(self, person_id: str) -> Document:
+        """All records of the person who answers for this id."""
+        return {"$in": self.copies.records_of(self.copies.known_as(person_id))}
 
     def _undecided(self, after: str, limit: int) -> list[str]:
         """By id, sessions in which somebody waits for a decision: a look into the index for each, however many wait."""

@@ -16,8 +16,8 @@ from shared.storage.work import Absent, UnitOfWork
 from shared.storage.writes import Hint
 
 T = TypeVar("T")
-SESSIONS, PEOPLE, COURSES, REFS = "sessions", "people", "courses", "person_refs"
-COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS))
+SESSIONS, PEOPLE, COURSES, REFS, PORTALS = "sessions", "people", "courses", "person_refs", "portals"
+COPIES = ReadModel("copies", (SESSIONS, PEOPLE, COURSES, REFS, PORTALS))
 """`person_refs` finds a person by the keyed hash of their home cluster's own number."""
 
 
@@ -44,6 +44,8 @@ class Copies:
             yield REFS, "_id", _ref(*ref)
         if person_id := person_id or self._referred(ref):
             yield PEOPLE, "_id", person_id
+            if cluster_id := (self._work.known(PEOPLE, person_id) or {}).get("cluster_id"):
+                yield PORTALS, "_id", cluster_id
 
     def _referred(self, ref: tuple[str, str] | None) -> str | None:
         document = self._work.known(REFS, _ref(*ref)) if ref else None
@@ -116,6 +118,11 @@ class Copies:
         document = self._work.peek(COURSES, course_id)
         return list(document["prerequisites"]) if document else []
 
+    def always_asks(self, cluster_id: str) -> bool:
+        """Whether this cluster wants to approve each application of its people, whatever the session says."""
+        settings = self._work.peek(PORTALS, cluster_id)
+        return settings is not None and settings["approval"] == "always"
+
     def preload_people(self, person_ids: Iterable[str]) -> None:
         """Load them, and those whom merged ones lead to, in two queries at most."""
         wanted = list(person_ids)
@@ -182,6 +189,11 @@ class Copies:
         self._change(
             event.person_id, erased=True, ref=None, employments={}, consents={}, certified={}, certified_until={}
         )
+
+    def put_portal(self, event: directory.PortalChanged) -> None:
+        """A cluster's settings changed."""
+        self._work.peek(PORTALS, event.cluster_id)
+        self._work.save(PORTALS, {"_id": event.cluster_id, "approval": event.approval})
 
     def start_employment(self, event: directory.EmploymentStarted) -> None:
         """They work there from this day."""

@@ -1,53 +1,17 @@
 """The directory's HTTP bodies and answers."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from marshmallow import Schema, fields, validate
 
 from services.directory_service.domain.grant import PURPOSES as GRANTED
 from services.directory_service.domain.organisation import REGION_CATEGORIES, SIZE_CLASSES, TYPES
 from services.directory_service.domain.relations import PURPOSES
-
-
-class Id(fields.UUID):
-    """A UUID as text."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        return str(super()._deserialize(value, attr, data, **kwargs))
-
-
-def _text(most: int, **options: Any) -> fields.String:
-    return fields.String(validate=validate.Length(1, most), **options)
-
-
-def _pattern(pattern: str, **options: Any) -> fields.String:
-    return fields.String(validate=validate.Regexp(pattern), **options)
-
-
-def _one_of(choices: tuple[str, ...], **options: Any) -> fields.String:
-    return fields.String(validate=validate.OneOf(choices), **options)
-
-
-def _url(**options: Any) -> fields.Url:
-    return fields.Url(schemes={"http", "https"}, validate=validate.Length(1, 2_000), **options)
-
-
-def _count(**options: Any) -> fields.Integer:
-    return fields.Integer(validate=validate.Range(0, 2**53 - 1), **options)
-
-
-_LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
-
-
-class DirectoryResource(Schema):
-    """What every resource shows."""
-
-    id = fields.String(required=True)
-    version = fields.Integer(required=True)
-    created_at = fields.AwareDateTime(required=True)
-    updated_at = fields.AwareDateTime(required=True)
-    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+from services.directory_service.schemas.parts import LANGUAGE as _LANGUAGE
+from services.directory_service.schemas.parts import DirectoryResource, Id
+from services.directory_service.schemas.parts import count as _count
+from services.directory_service.schemas.parts import one_of as _one_of
+from services.directory_service.schemas.parts import pattern as _pattern
+from services.directory_service.schemas.parts import text as _text
+from services.directory_service.schemas.parts import url as _url
 
 
 class OrganisationPatch(Schema):

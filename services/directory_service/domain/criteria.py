@@ -1,0 +1,47 @@
+"""What a list of the directory asks for. Without a value everything matches."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationCriteria:
+    """Organisations; `cluster` registered them."""
+
+    type: str | None = None
+    cluster: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipCriteria:
+    """Memberships."""
+
+    organisation: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantCriteria:
+    """Grants; `organisation` gave them."""
+
+    organisation: str | None = None
+    grantee: str | None = None
+    course: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonCriteria:
+    """People; `organisation` employs them today, `external_id` is their cluster's own number."""
+
+    cluster: str | None = None
+    organisation: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationCriteria:
+    """Employments or consents."""
+
+    person: str | None = None
+    organisation: str | None = None
