@@ -404,7 +404,7 @@ class SuggestBody(Schema):
     limit = fields.Integer(load_default=10, validate=validate.Range(1, 50))
 
 
-class ReasonView(Schema):
+class SuggestionReasonView(Schema):
     """Why a skill is proposed: words of the text that name it, or that the text means something near it."""
 
     words = fields.List(fields.String(), required=True)
@@ -415,7 +415,7 @@ class SuggestionView(SkillView):
     """A skill that is proposed, with how sure that is, from 0 to 1."""
 
     score = fields.Float(required=True)
-    reason = fields.Nested(ReasonView, required=True)
+    reason = fields.Nested(SuggestionReasonView, required=True)
 
 
 class SuggestionsView(Schema):
