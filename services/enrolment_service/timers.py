@@ -24,8 +24,9 @@ def timers(decide: Decide, reading: Callable[[], Actions]) -> list[Timer]:
         actions = reading()
         return actions.store.expired_offers(actions.now(), after, limit)
 
-    def closed(after: str) -> Iterable[tuple[str, str | None]]:
-        return reading().store.closed_with_applications(after)
+    def overdue(after: str) -> Iterable[tuple[str, str | None]]:
+        actions = reading()
+        return actions.store.overdue_applications(actions.now(), after)
 
     def begun(after: str) -> Iterable[tuple[str, str | None]]:
         actions = reading()
@@ -41,8 +42,8 @@ def timers(decide: Decide, reading: Callable[[], Actions]) -> list[Timer]:
     sweep = Turns("sweep", stale, lambda claim: decide(lambda actions: actions.seats.give_back(*claim)))
     # Offers whose time is over.
     expire = Turns("expire", walk(expired), lambda e: decide(lambda actions: actions.seats.expire_offer(e)))
-    # Applications that nobody approved before their session closed.
-    lapse = Turns("lapse", closed, lambda s: decide(lambda actions: actions.seats.lapse_some(s, CHUNK)), repeat=True)
+    # Applications that nobody approved in time.
+    lapse = Turns("lapse", overdue, lambda s: decide(lambda actions: actions.seats.lapse_some(s, CHUNK)), repeat=True)
     # Those who wait for a seat in a session that has begun.
     queues = Turns("queues", begun, lambda s: decide(lambda actions: actions.seats.end_queue(s)), repeat=True)
     # What is left of people who were erased.

@@ -58,12 +58,13 @@ class Applying(Base):
             employer=self.store.copies.employer(employer_id),
             busy=self._busy(session, person),
             suspended=self.store.copies.suspended(session.provider_id, employer_id),
+            approval_needed=session.approval_needed or self.store.copies.always_asks(person.cluster_id or ""),
         )
         now = self.now()
         by_employer = not self._speaks_for(caller, person)
         if reasons := domain.reasons_against(application, now, by_employer=by_employer):
             return self.store.save(*domain.refuse(application, reasons, caller.subject, now)), None
-        approval_needed = session.approval_needed or self.store.copies.always_asks(person.cluster_id or "")
+        approval_needed = application.approval_needed
         if records := self._merged_into(person) + ([person.id] if approval_needed else []):
             self.store.seats.check_slots(session_id, records)
         if approval_needed:
@@ -76,6 +77,7 @@ class Applying(Base):
         """HR says yes; a seat or a ticket follows."""
         enrolment = self._decidable(caller, enrolment_id, seen)
         domain.must_await_decision(enrolment, "approved")
+        domain.must_be_in_time(self.store.copies.session(enrolment.session_id), self.now())
         # Stops here until the group's seats are claimed, as `apply` does.
         seat = self.store.seats.claim(enrolment.session_id, enrolment.person_id, enrolment.id, existing=True)
         return self.store.save(*domain.approve(enrolment, seat, caller.subject, self.now())), seat.place

@@ -79,7 +79,7 @@ class Seating(Base):
         return 1
 
     def lapse_some(self, session_id: str, chunk: int) -> int:
-        """Applications that nobody approved before the session closed."""
+        """Applications that nobody approved in time."""
         waiting = self.store.of_session(session_id, [domain.APPLIED], limit=chunk)
         for enrolment in waiting:
             self.store.save(*domain.lapse(enrolment, self.now()))

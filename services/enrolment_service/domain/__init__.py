@@ -6,6 +6,7 @@ from services.enrolment_service.domain.deciding import (
     await_approval,
     lapse,
     must_await_decision,
+    must_be_in_time,
     refuse,
     reject,
     seat_taken,
@@ -58,12 +59,14 @@ from services.enrolment_service.domain.states import (
     WAITLISTED,
     WITH_OUTCOME,
 )
+from services.enrolment_service.domain.waiting import BY_SESSION, WAITING_FOR, Waiting, waits_for
 
 __all__ = [
     "ACCEPTS",
     "APPLIED",
     "ARROWS",
     "ATTENDING",
+    "BY_SESSION",
     "CANCELLED",
     "COMPLETED",
     "CONFIRMED",
@@ -84,6 +87,7 @@ __all__ = [
     "PLANNED",
     "REJECTED",
     "TAKES_TIME",
+    "WAITING_FOR",
     "WAITLISTED",
     "WITH_OUTCOME",
     "Application",
@@ -96,6 +100,7 @@ __all__ = [
     "Seat",
     "Session",
     "Step",
+    "Waiting",
     "Worker",
     "accept_offer",
     "admit",
@@ -111,6 +116,7 @@ __all__ = [
     "lapse",
     "must_await_decision",
     "must_be_complete",
+    "must_be_in_time",
     "offer",
     "reasons_against",
     "record_attendance",
@@ -122,5 +128,6 @@ __all__ = [
     "roster_completed",
     "seat_taken",
     "surplus",
+    "waits_for",
     "without_words",
 ]

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from services.enrolment_service.domain.eligibility import Application
 from services.enrolment_service.domain.enrolment import Enrolment, Reason, Step, facts, illegal, move
+from services.enrolment_service.domain.known import Session
 from services.enrolment_service.domain.seats import Seat
 from services.enrolment_service.domain.states import APPLIED, CONFIRMED, INELIGIBLE, LAPSED, REJECTED, WAITLISTED
+from shared.errors import Conflict
 from shared.schemas import enrolment as events
 from shared.schemas.event import Event
 
@@ -46,6 +48,12 @@ def must_await_decision(enrolment: Enrolment, target: str) -> None:
     """Approve and reject are for applications that wait for a decision."""
     if enrolment.status != APPLIED:
         raise illegal(enrolment, target)
+
+
+def must_be_in_time(session: Session, now: datetime) -> None:
+    """Nobody approves what is about to lapse, also before the timer noticed."""
+    if session.is_too_late_to_decide(now):
+        raise Conflict("It had to be approved earlier; the application lapses.", code="DEADLINE_PASSED")
 
 
 def approve(enrolment: Enrolment, seat: Seat, by: str, now: datetime) -> tuple[Enrolment, list[Event]]:

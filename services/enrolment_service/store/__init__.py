@@ -164,12 +164,14 @@ class Store:
         rows = self.work.collection(ENROLMENTS).find(query, {"_id": 1}, sort=[("_id", ASCENDING)], limit=limit)
         return [row["_id"] for row in rows]
 
-    def closed_with_applications(self, after: str) -> Iterator[tuple[str, str | None]]:
-        """All sessions with applications that nobody decided on, by id, each with itself if it takes no more of them."""
+    def overdue_applications(self, now: datetime, after: str) -> Iterator[tuple[str, str | None]]:
+        """All sessions with applications that nobody decided on, by id, each with itself if they lapse: it takes no
+        more of them, or the time to decide is over."""
         while some := self._undecided(after, _AT_ONCE):
             closed = self.work.collection(SEATS).find({"_id": {"$in": some}, "open": False}, {"_id": 1})
-            known = {row["_id"] for row in closed}
-            yield from ((i, i if i in known else None) for i in some)
+            late = {row["_id"] for row in closed}
+            late |= {i for i, session in self.copies.sessions(some).items() if session.is_too_late_to_decide(now)}
+            yield from ((i, i if i in late else None) for i in some)
             after = some[-1]
 
     def queues(self, now: datetime, after: str) -> Iterator[tuple[str, str | None]]:
