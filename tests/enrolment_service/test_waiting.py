@@ -26,6 +26,10 @@ def test_without_an_employer_the_clusters_manager_decides() -> None:
     assert waits("applied", employer_id=None).who == "manager"
 
 
+def test_without_consent_the_worker_acts_first() -> None:
+    assert waits("applied", awaits_consent=True) == Waiting("worker", SESSION.application_deadline)
+
+
 def test_the_session_says_until_when_it_is_decided_and_never_past_its_deadline() -> None:
     assert waits("applied", replace(SESSION, approve_by=NOW + DAY)).until == NOW + DAY
     assert waits("applied", replace(SESSION, approve_by=NOW + 9 * DAY)).until == SESSION.application_deadline

@@ -60,7 +60,9 @@ class Base:
         employer = enrolment.employer_id
         may_see = False
         if employer is not None and (person := self.store.copies.find_person(enrolment.person_id)):
-            may_see = person.works_for(employer, self.now().date()) and person.shares_with(employer)
+            # What awaits their consent, or ended without it, holds nothing but what HR wrote.
+            consented = enrolment.awaits_consent or person.shares_with(employer)
+            may_see = consented and person.works_for(employer, self.now().date())
         return Facts(
             person_id=enrolment.person_id,
             home_cluster_id=enrolment.cluster_id,

@@ -4,14 +4,18 @@ from services.enrolment_service.domain.deciding import (
     admit,
     approve,
     await_approval,
+    await_consent,
+    consented,
     lapse,
     must_await_decision,
     must_be_in_time,
+    must_have_consent,
     refuse,
     reject,
     seat_taken,
+    turn_down,
 )
-from services.enrolment_service.domain.eligibility import Application, reasons_against
+from services.enrolment_service.domain.eligibility import Application, is_consent_all_that_is_missing, reasons_against
 from services.enrolment_service.domain.enrolment import Enrolment, Reason, Step
 from services.enrolment_service.domain.known import OVER, PLANNED, Employer, Session, Worker
 from services.enrolment_service.domain.leaving import cancel, surplus, without_words
@@ -33,6 +37,7 @@ from services.enrolment_service.domain.seats import (
     announce,
     call_off,
     close,
+    hand_out,
     held_by,
     resize,
 )
@@ -107,16 +112,21 @@ __all__ = [
     "announce",
     "approve",
     "await_approval",
+    "await_consent",
     "call_off",
     "cancel",
     "close",
+    "consented",
     "decline_offer",
     "expire_offer",
+    "hand_out",
     "held_by",
+    "is_consent_all_that_is_missing",
     "lapse",
     "must_await_decision",
     "must_be_complete",
     "must_be_in_time",
+    "must_have_consent",
     "offer",
     "reasons_against",
     "record_attendance",
@@ -128,6 +138,7 @@ __all__ = [
     "roster_completed",
     "seat_taken",
     "surplus",
+    "turn_down",
     "waits_for",
     "without_words",
 ]

@@ -27,6 +27,24 @@ def await_approval(application: Application, by: str, now: datetime) -> tuple[En
     return enrolment, [_applied(enrolment, True)]
 
 
+def await_consent(application: Application, by: str, now: datetime) -> tuple[Enrolment, list[Event]]:
+    """HR applied for somebody who has yet to let them see the result; no seat until then."""
+    enrolment = replace(_begin(application, APPLIED, by, now), awaits_consent=True)
+    applied = _applied(enrolment, application.approval_needed)
+    return enrolment, [replace(applied, consent_needed=True)]
+
+
+def consented(enrolment: Enrolment) -> Enrolment:
+    """The worker let their employer see the result: an application as any other."""
+    return replace(enrolment, awaits_consent=False)
+
+
+def turn_down(enrolment: Enrolment, reasons: list[Reason], now: datetime) -> tuple[Enrolment, list[Event]]:
+    """Consent has come, and this speaks against it now."""
+    refused = replace(move(consented(enrolment), INELIGIBLE, "timer", now), reasons=reasons)
+    return refused, [events.EnrolmentIneligible(**facts(refused), reasons=[reason.code for reason in reasons])]
+
+
 def admit(application: Application, seat: Seat, by: str, now: datetime) -> tuple[Enrolment, list[Event]]:
     """Eligible and no approval needed: confirmed with a seat, or waiting with a ticket."""
     begun = _begin(replace(application, enrolment_id=seat.enrolment_id), APPLIED, by, now)
@@ -48,6 +66,12 @@ def must_await_decision(enrolment: Enrolment, target: str) -> None:
     """Approve and reject are for applications that wait for a decision."""
     if enrolment.status != APPLIED:
         raise illegal(enrolment, target)
+
+
+def must_have_consent(enrolment: Enrolment) -> None:
+    """Nobody approves in place of the worker who has yet to consent."""
+    if enrolment.awaits_consent:
+        raise Conflict("The worker has not consented to share results with this employer.", code="CONSENT_MISSING")
 
 
 def must_be_in_time(session: Session, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Who may enrol where: every reason against it, at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -45,6 +45,11 @@ def reasons_against(application: Application, now: datetime, *, by_employer: boo
         *employer,
         *_prerequisite_reasons(application, now),
     ]
+
+
+def is_consent_all_that_is_missing(reasons: Sequence[Reason]) -> bool:
+    """Whether the worker alone can make the application possible."""
+    return [reason.code for reason in reasons] == ["CONSENT_MISSING"]
 
 
 def _session_reasons(application: Application, now: datetime) -> Iterable[Reason]:

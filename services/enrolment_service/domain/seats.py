@@ -156,6 +156,17 @@ class Ledger(Versioned):
         )
 
 
+def hand_out(ledger: Ledger, enrolment_id: str) -> tuple[Ledger, Seat] | None:
+    """A seat, or the next ticket while somebody waits, for who is stored together with the ledger. None: neither."""
+    cared = replace(ledger, needs_care=True)
+    if ledger.availability == "open":
+        return replace(cared, taken=ledger.taken + 1), Seat(enrolment_id=enrolment_id)
+    if ledger.availability != "waitlist_only":
+        return None
+    seat = Seat(enrolment_id=enrolment_id, ticket=ledger.next_ticket, place=ledger.waiting + 1)
+    return replace(cared, waiting=ledger.waiting + 1, next_ticket=ledger.next_ticket + 1), seat
+
+
 def resize(ledger: Ledger, capacity: int, waitlist_limit: int | None) -> tuple[Ledger, list[Event]]:
     """Another capacity, never below what is taken, and another limit of the queue unless it is None."""
     if capacity < ledger.taken:

@@ -23,8 +23,9 @@ class Waiting:
 
 
 def waits_for(enrolment: Enrolment, session: Session | None, now: datetime) -> Waiting:
-    """Whoever decides on an application before it lapses; the queue while it still moves; the worker while an offer
-    stands; the trainer once the session has begun; nobody when nothing is to be done or everything is over."""
+    """Whoever decides on an application before it lapses, the worker first if a consent is missing; the queue while it
+    still moves; the worker while an offer stands; the trainer once the session has begun; nobody when nothing is to be
+    done or everything is over."""
     status = enrolment.status
     if status == APPLIED:
         return Waiting(_decides(enrolment), session.decide_by if session else None)
@@ -37,4 +38,6 @@ def waits_for(enrolment: Enrolment, session: Session | None, now: datetime) -> W
 
 
 def _decides(enrolment: Enrolment) -> str:
+    if enrolment.awaits_consent:
+        return WORKER
     return EMPLOYER if enrolment.employer_id else MANAGER

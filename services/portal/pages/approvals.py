@@ -54,7 +54,7 @@ def _decide(decision: str, enrolment_id: str, reason: str) -> Mistake | None:
 
 def _waiting(form: Form, cursor: str, said: str, status: int = 200) -> Response:
     found = asking.get("enrolment", "enrolments", status="applied", limit=50, cursor=cursor)
-    items: list[Any] = found["items"]
+    items: list[Any] = [one for one in found["items"] if one["waiting_for"] != "worker"]
     courses = asking.courses(asking.ids_of(items, "course_id"))
     sessions = asking.sessions(asking.ids_of(items, "session_id"))
     names = asking.people(asking.ids_of(items, "person_id"))
