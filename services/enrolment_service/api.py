@@ -82,6 +82,16 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
 
 def _decisions(door: Door, on_work: OnWork) -> None:
     @door.post(
+        "/v1/enrolment-decisions",
+        scope="enrolment:approve",
+        body=schemas.DecisionsBody,
+        returns=schemas.RowsView,
+    )
+    def decide(call: Call) -> Reply:
+        """Approve or reject many, in their order; good rows are saved, each bad one says why."""
+        return _rows(on_work(call.uow).decisions.decide(call.who, call.body["items"]))
+
+    @door.post(
         "/v1/enrolments/<enrolment_id>/approve",
         scope="enrolment:approve",
         returns=schemas.EnrolmentView,

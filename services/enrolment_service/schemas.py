@@ -163,6 +163,21 @@ class ResultsBody(Schema):
     items = fields.List(fields.Nested(ResultRow), required=True, validate=validate.Length(1, 500))
 
 
+class DecisionRow(Schema):
+    """A decision on one application, of the version that was seen if one is given. The reason is for rejecting."""
+
+    enrolment_id = fields.String(required=True, validate=ID)
+    decision = fields.String(required=True, validate=validate.OneOf(["approve", "reject"]))
+    reason = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 1000))
+    version = fields.Integer(load_default=None, allow_none=True, strict=True, validate=validate.Range(1))
+
+
+class DecisionsBody(Schema):
+    """Decisions on many applications."""
+
+    items = fields.List(fields.Nested(DecisionRow), required=True, validate=validate.Length(1, 500))
+
+
 class RowViolation(Schema):
     """What was wrong with a row."""
 

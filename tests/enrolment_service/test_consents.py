@@ -80,19 +80,18 @@ def test_what_speaks_against_it_once_consent_came_ends_it_with_all_reasons() -> 
 
 def test_seats_are_handed_out_before_tickets_and_never_more_than_there_are() -> None:
     first = domain.hand_out(LEDGER, "n1")
-    assert first is not None
     second = domain.hand_out(first[0], "n2")
-    assert second is not None
 
     assert (first[1].ticket, second[1].ticket, second[1].place) == (None, 1, 1)
     assert (second[0].taken, second[0].waiting, second[0].next_ticket) == (1, 1, 2)
-    assert domain.hand_out(second[0], "n3") is None
+    with pytest.raises(Conflict) as refused:
+        domain.hand_out(second[0], "n3")
+    assert refused.value.error_code == "WAITLIST_FULL"
 
 
 def test_nobody_overtakes_the_queue_when_consent_comes() -> None:
     handed = domain.hand_out(replace(LEDGER, waiting=1, waitlist_limit=5, next_ticket=2), "n1")
 
-    assert handed is not None
     assert (handed[1].ticket, handed[1].place) == (2, 2)
 
 

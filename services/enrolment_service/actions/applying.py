@@ -69,10 +69,7 @@ class Applying(Base):
 
     def approve(self, caller: Caller, enrolment_id: str, seen: int | None) -> tuple[Enrolment, int | None]:
         """HR says yes; a seat or a ticket follows."""
-        enrolment = self._decidable(caller, enrolment_id, seen)
-        domain.must_await_decision(enrolment, "approved")
-        domain.must_have_consent(enrolment)
-        domain.must_be_in_time(self.store.copies.session(enrolment.session_id), self.now())
+        enrolment = self._approvable(caller, enrolment_id, seen)
         # Stops here until the group's seats are claimed, as `apply` does.
         seat = self.store.seats.claim(enrolment.session_id, enrolment.person_id, enrolment.id, existing=True)
         return self.store.save(*domain.approve(enrolment, seat, caller.subject, self.now())), seat.place
@@ -139,6 +136,13 @@ class Applying(Base):
         if enrolment.employer_id in visibility.acting_employers(caller) or visibility.is_cluster_wide(caller):
             return enrolment
         raise Forbidden("Only the employer's HR or the cluster's manager decides on an application.")
+
+    def _approvable(self, caller: Caller, enrolment_id: str, seen: int | None) -> Enrolment:
+        enrolment = self._decidable(caller, enrolment_id, seen)
+        domain.must_await_decision(enrolment, "approved")
+        domain.must_have_consent(enrolment)
+        domain.must_be_in_time(self.copies.session(enrolment.session_id), self.now())
+        return enrolment
 
     def _cause(self, caller: Caller, enrolment: Enrolment) -> str:
         if self._is_theirs(caller, enrolment):

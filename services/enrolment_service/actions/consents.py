@@ -3,6 +3,7 @@
 from services.enrolment_service import domain
 from services.enrolment_service.actions.applying import Applying
 from services.enrolment_service.domain import Enrolment, Reason, Worker
+from shared.errors import Conflict
 
 
 class Consents(Applying):
@@ -29,12 +30,10 @@ class Consents(Applying):
 
     def _take_seat(self, enrolment: Enrolment, person: Worker) -> list[Reason]:
         """A seat or a ticket, within this unit of work; or why there is none."""
-        taken = domain.hand_out(self.store.seats.ledger(enrolment.session_id), enrolment.id)
-        if taken is None:
-            message = "All seats are taken, and the waiting list is full."
-            return [Reason(code="SESSION_FULL", field="session_id", message=message)]
-        ledger, seat = taken
-        self.store.seats.save(ledger)
+        try:
+            seat = self.store.seats.take(enrolment.session_id, enrolment.id)
+        except Conflict as full:
+            return [Reason(code=full.error_code, field="session_id", message=full.detail)]
         self.store.save(*domain.seat_taken(domain.consented(enrolment), seat, person.id, self.now()))
         return []
 

@@ -39,6 +39,7 @@ from services.enrolment_service.domain.seats import (
     close,
     hand_out,
     held_by,
+    no_seat,
     resize,
 )
 from services.enrolment_service.domain.states import (
@@ -127,6 +128,7 @@ __all__ = [
     "must_be_complete",
     "must_be_in_time",
     "must_have_consent",
+    "no_seat",
     "offer",
     "reasons_against",
     "record_attendance",

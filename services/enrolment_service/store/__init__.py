@@ -106,6 +106,12 @@ class Store:
             raise _unknown(enrolment_id)
         return _enrolment(document)
 
+    def known(self, enrolment_ids: Sequence[str]) -> list[Enrolment]:
+        """Those of them that there are, in one query."""
+        self.work.preload(ENROLMENTS, enrolment_ids)
+        found = (self.work.peek(ENROLMENTS, enrolment_id) for enrolment_id in dict.fromkeys(enrolment_ids))
+        return [_enrolment(document) for document in found if document is not None and "tombstone" not in document]
+
     def save(self, enrolment: Enrolment, events: Sequence[Event]) -> Enrolment:
         """Store it with its events; returns it as stored."""
         document = document_of(enrolment)

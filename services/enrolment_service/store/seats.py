@@ -64,6 +64,13 @@ class Seats:
                 )
             )
 
+    def take(self, session_id: str, enrolment_id: str) -> Seat:
+        """A seat or a ticket within this unit of work, without the desk: for many at once, and for timers. Whoever claims
+        at the same moment makes it Raced."""
+        ledger, seat = domain.hand_out(self.ledger(session_id), enrolment_id)
+        self.save(ledger)
+        return seat
+
     def release(self, enrolment: Enrolment) -> None:
         """The enrolment gave up what it held: a seat, an offered seat, or a place in the queue."""
         claims = {"claims": without("$claims", [enrolment.claim_id])}
