@@ -18,7 +18,7 @@ _WORD = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 # Written like codes, and something else: environments, headers, algorithms, names of modules' contents.
 _SOMETHING_ELSE = re.compile(
     r"CLUSTERSKILLS_\w+|HTTP_(?!VERSION_NOT)\w+|OTEL_\w+|WEB_\w+|MAX_\w+|CONTENT_TYPE|PATH_INFO|REMOTE_ADDR|REQUEST_METHOD"
-    r"|PROMETHEUS_MULTIPROC_DIR|LC_MESSAGES"
+    r"|PROMETHEUS_MULTIPROC_DIR|LC_MESSAGES|CLIENT_LOGIN"
 )
 
 

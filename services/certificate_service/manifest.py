@@ -12,6 +12,7 @@ MANIFEST = Manifest(
     subscriptions=("copies", "issuing"),
     timers=("visibility", "give_out"),
     read_models=(ReadModel("copies", ("courses", "organisations", "people", "awarding_grants")),),
+    migrations=("the place of a withheld award is its course, version and enrolment",),
     settings=(CertificateSettings,),
     clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),
 )

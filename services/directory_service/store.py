@@ -7,11 +7,12 @@ from itertools import groupby, islice
 from math import ceil
 from typing import Any
 
-from pymongo import ASCENDING, DeleteMany
+from pymongo import ASCENDING
 
 from services.directory_service.domain import likeness
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import InvitationCriteria
+from services.directory_service.domain.export import Fact
 from services.directory_service.domain.grant import GIVEN, Grant
 from services.directory_service.domain.invitation import EXPIRED, INVITED, Invitation
 from services.directory_service.domain.organisation import Organisation
@@ -95,7 +96,7 @@ SERVICE = Service(
             index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
         ],
         _MAPPINGS: [],
-        FACTS: [index("person_id", "at", name="person")],
+        FACTS: [index("person_id", "at", "_id", name="told")],
         "portals": [],
         "programs": [
             index("cluster_id", "_id", name="cluster"),
@@ -287,14 +288,16 @@ class Store(Documents):
         told = {"type": kind, "at": at, **data}
         self._work.save(FACTS, {"_id": fact_id, "person_id": person_id, "at": at, "file": file, "told": told})
 
-    def facts_of(self, person_ids: Iterable[str]) -> list[Document]:
+    def facts_of(self, person_ids: Iterable[str]) -> list[Fact]:
         """What happened to these people, the oldest first."""
         mine = {"person_id": {"$in": sorted(person_ids)}}
-        return self._work.find(FACTS, mine, sort=[("at", ASCENDING), ("_id", ASCENDING)])
+        rows = self._work.find(FACTS, mine, sort=[("at", ASCENDING), ("_id", ASCENDING)])
+        return [Fact(row["file"], row["told"]) for row in rows]
 
     def forget_facts(self, person_id: str) -> None:
         """Nothing that was told of this person is left."""
-        self._work.also(FACTS, DeleteMany({"person_id": person_id}))
+        for row in self._work.find(FACTS, {"person_id": person_id}):
+            self._work.delete(FACTS, row["_id"])
 
     def heard_until(self) -> datetime | None:
         """When the last time was that nothing more of other services was waiting to be heard."""

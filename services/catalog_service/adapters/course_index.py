@@ -55,6 +55,7 @@ class CourseIndex:
         self._ids: dict[int, str] = {}
         self._spoken: Counter[str] = Counter()
         self._found: frozenset[str] = frozenset()
+        self._tags: tuple[str, ...] = ()
 
     # -- keeping in step
 
@@ -78,6 +79,7 @@ class CourseIndex:
         self._writer.commit()
         self._index.reload()
         self._found = frozenset(self._offers)
+        self._tags = tuple(tag for tag, used in self._spoken.items() if used > 0)
 
     def __contains__(self, course_id: str) -> bool:
         return course_id in self._found
@@ -153,9 +155,7 @@ class CourseIndex:
 
     def _stems(self, word: str) -> list[str]:
         """In every language that a course is written in."""
-        return sorted(
-            {stem for tag, used in self._spoken.items() if used > 0 for stem in terms(word, tag)} | {folded(word)}
-        )
+        return sorted({folded(word), *(stem for tag in self._tags for stem in terms(word, tag))})
 
     def _term(self, name: str, text: str, weight: float) -> Query:
         return _weighted(Query.term_query(self._schema, name, text), weight)

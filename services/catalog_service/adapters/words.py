@@ -35,8 +35,11 @@ _LONGEST: Final = 60
 _own = local()
 
 
+@lru_cache(maxsize=50_000)
 def folded(text: str) -> str:
     """Without case and accents, in Latin letters."""
+    if text.isascii():
+        return text.casefold()
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_CYRILLIC))
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).translate(_CYRILLIC)
 

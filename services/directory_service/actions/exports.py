@@ -10,7 +10,7 @@ from services.directory_service.domain import export
 from services.directory_service.domain.person import Person
 from shared.schemas.event import Event
 
-_FILES = {"enrolment": "enrolments.ndjson", "certificate": "certificates.ndjson"}
+_FILES = {"enrolment": export.ENROLMENTS, "certificate": export.CERTIFICATES}
 
 
 class Exports(Shelf):
@@ -29,10 +29,10 @@ class Exports(Shelf):
     def archive(self, records: Sequence[str], shown: Mapping[str, Any], reads: Sequence[Mapping[str, Any]]) -> bytes:
         """All of it as a ZIP. `records` are the ids of the person, `shown` what the directory shows of them."""
         facts = self._store.facts_of(records)
-        parts: dict[str, Any] = {"directory.json": shown}
+        parts: dict[str, Any] = {export.DIRECTORY: shown}
         for name in _FILES.values():
-            parts[name] = [fact["told"] for fact in facts if fact["file"] == name]
-        parts["reads.ndjson"] = list(reads)
+            parts[name] = [fact.told for fact in facts if fact.file == name]
+        parts[export.READS] = list(reads)
         return export.archive(parts, person_ids=records, made_at=self._now(), up_to=self._store.heard_until())
 
 

@@ -56,7 +56,9 @@ class Identity:
 
     def make_program(self, program: Program) -> None:
         """Make the client with its claims, scopes and role."""
-        self._call("POST", "/clients", json=_client(program), known=(409,))
+        answer = self._call("POST", "/clients", json=_client(program), known=(400, 409))
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            raise Conflict("The identity provider does not take a key of this name.", code="KEY_REFUSED")
         account = self._call("GET", f"/clients/{program.id}/service-account-user").json()
         self._give_role(account["id"], program.role)
 

@@ -5,15 +5,28 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+DIRECTORY: Final = "directory.json"
+ENROLMENTS: Final = "enrolments.ndjson"
+CERTIFICATES: Final = "certificates.ndjson"
+READS: Final = "reads.ndjson"
 RECEIPT: Final = "receipt.json"
 _ABOUT: Final = (
     "All that this platform holds of you. directory.json: your record, employments and consents. enrolments.ndjson and"
     " certificates.ndjson: what happened to your enrolments and certificates, oldest first. reads.ndjson: who read your"
     " data in the directory, newest first. `up_to` says until when other services were heard."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What another service told of a person, and in which file of the archive it stands."""
+
+    file: str
+    told: Mapping[str, Any]
 
 
 def archive(

@@ -183,6 +183,8 @@ def _broken_label(label: Label, profile: Profile) -> Iterator[Violation]:
 
 def _after(day: date, years: int) -> date:
     """The same day, years later; 1 March for 29 February."""
+    if day.year + years > date.max.year:
+        return date.max
     try:
         return day.replace(year=day.year + years)
     except ValueError:

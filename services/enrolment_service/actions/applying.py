@@ -25,8 +25,8 @@ class Applying(Base):
     ) -> Iterator[Hint]:
         """What `worker` and `apply` will read."""
         ref = None if external_ref is None else (caller.cluster_id or "", external_ref)
-        yield from self.copies.settings_hints(caller.cluster_id)
         yield from self.store.hints(session_id, person_id, ref, employer_id)
+        yield from self.copies.settings_hints(caller.cluster_id)
 
     def worker(
         self, caller: Caller, person_id: str | None, external_ref: str | None, employer_id: str | None

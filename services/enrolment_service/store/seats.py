@@ -186,9 +186,9 @@ def _claim(claim: Document) -> Claim:
         id=claim_id(claim),
         enrolment_id=claim["e"],
         ticket=claim["t"],
-        place=claim["w"],
+        place=claim.get("w"),
         key=claim.get("k"),
-        person_id=claim["p"],
+        person_id=claim.get("p"),
         at=claim["at"],
     )
 
