@@ -1,5 +1,6 @@
 """The rules of enrolment: pure, no clock, no I/O. Each rule returns the new state and the facts to publish."""
 
+from services.enrolment_service.domain.audit import Finding, audit, repair
 from services.enrolment_service.domain.deciding import (
     admit,
     approve,
@@ -101,6 +102,7 @@ __all__ = [
     "Counts",
     "Employer",
     "Enrolment",
+    "Finding",
     "Ledger",
     "Reason",
     "Seat",
@@ -112,6 +114,7 @@ __all__ = [
     "admit",
     "announce",
     "approve",
+    "audit",
     "await_approval",
     "await_consent",
     "call_off",
@@ -136,6 +139,7 @@ __all__ = [
     "record_result",
     "refuse",
     "reject",
+    "repair",
     "resize",
     "roster_completed",
     "seat_taken",

@@ -119,6 +119,16 @@ class Seats:
         rows = self._work.collection(SEATS).find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit)
         return [row["_id"] for row in rows]
 
+    def all_of(self, after: str, limit: int) -> list[str]:
+        """All sessions that ever opened, by id."""
+        rows = self._work.collection(SEATS).find({"_id": {"$gt": after}}, {"_id": 1}, sort=[("_id", 1)], limit=limit)
+        return [row["_id"] for row in rows]
+
+    def version_now(self, session_id: str) -> int | None:
+        """The version of a session's seats at this moment, whatever was read before."""
+        row = self._work.collection(SEATS).find_one({"_id": session_id}, {"version": 1})
+        return row["version"] if row else None
+
     def with_queue(self, after: str, limit: int) -> list[str]:
         """Sessions in which somebody waits for a seat, by id."""
         query = {"waiting": {"$gt": 0}, "_id": {"$gt": after}}
