@@ -131,6 +131,11 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "RESCHEDULE_INSTEAD": "The session is open: reschedule it to give it new dates.",
         "SEATS_ARE_ENROLMENTS": "The session is open: change its seats through seats and quotas.",
         "TIMEZONE_UNKNOWN": "Unknown time zone, e.g. Europe/Berlin.",
+        "COLUMNS_MISSING": "The table lacks columns that are needed.",
+        "DUPLICATE_CODE": "The code stands in an earlier row, too.",
+        "FRAMEWORK_TAKEN": "The framework is not your cluster's.",
+        "FRAMEWORK_UNKNOWN": "There is no such framework here.",
+        "SKILL_UNKNOWN": "There is no such skill in this framework.",
     },
     "Enrolment": {
         "ATTENDANCE_TOO_LOW": "Attendance is below what the course demands.",
@@ -150,6 +155,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "SESSION_NOT_OPEN": "The session takes no applications.",
         "SESSION_NOT_RUNNING": "The session is not running.",
         "WAITLIST_FULL": "The waiting list is full.",
+        "UNKNOWN_EXTERNAL_ID": "No person is known under this number.",
     },
     "Verification of certificates": {
         "BAD_DATE": "A date in it cannot be read.",

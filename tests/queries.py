@@ -32,9 +32,12 @@ SMALL: Final = {
     "generations": "one document for each read model",
     "consumer_progress": "one document for each consumer",
     "places": "one document for each topic",
+    "frameworks": "one document for each imported vocabulary",
 }
 """Collections that may be read as a whole, and what bounds them."""
 RARE: Final = {
+    "services/catalog_service/adapters/shelf.py:Shelf._follow": "a change stream: it follows what happens from now on",
+    "services/catalog_service/store/skills.py:Skills._using": "an import of a vocabulary counts the courses that it concerns",
     "shared/storage/outbox.py:Outbox.replay": "an operator's replay, or a lost log: in the order of insertion",
 }
 """Code that may read all of a collection, and why."""
@@ -60,6 +63,7 @@ class Watch(monitoring.CommandListener):
         self._asked: dict[int, tuple[str, Mapping[str, Any]]] = {}
         self._clients: dict[Any, MongoClient[dict[str, Any]]] = {}
         self._busy = threading.local()
+        self._opening = threading.Lock()
 
     def take(self) -> list[Finding]:
         """What was found since the last call. Closes what that was found with."""
@@ -100,11 +104,12 @@ class Watch(monitoring.CommandListener):
 
     def _client(self, address: Any) -> MongoClient[dict[str, Any]]:
         key = os.getpid(), address
-        if key not in self._clients:
-            self._clients[key] = MongoClient(
-                *address, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=2000
-            )
-        return self._clients[key]
+        with self._opening:  # services ask from threads of their own, too
+            if key not in self._clients:
+                self._clients[key] = MongoClient(
+                    *address, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=2000
+                )
+            return self._clients[key]
 
 
 WATCH: Final = Watch(awake=False)

@@ -188,7 +188,7 @@ def _own_secrets(services: Sequence[Manifest]) -> list[str]:
     own = {name for service in services for name in service.secrets}
     # Used with compose; the embedded engines listen on the loopback address only.
     users = ["ADMIN", *(service.name.upper() for service in services)]
-    speakers = [service.name.upper() for service in services if service.worker]
+    speakers = ["ADMIN", *(service.name.upper() for service in services if service.worker)]
     passwords = (*(f"MONGO_PASSWORD_{name}" for name in users), *(f"KAFKA_PASSWORD_{name}" for name in speakers))
     return [*sorted(own), *passwords]
 

@@ -1,20 +1,23 @@
 """The pages' front-end files of others: style, icons, htmx and Swagger UI, out of the archives that `frontend.lock` names.
 
 Unpacked once into the cache: `served/` is what browsers may fetch, each file with a compressed copy beside it; `icons/`
-is what the portal draws into its pages; `licences/` holds the licences that do not stand in the files themselves.
+is what the portal draws into its pages; `licences/` holds the licences that do not stand in the files themselves. What we
+make of them: the dark look as a sheet of its own, so that it can follow the system without a script, and the typeface.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
-from deploy.local import artefacts, fetching
+from deploy.local import artefacts, fetching, lettering
 from deploy.local.artefacts import Artefact, Say
 
 _WANTED: dict[str, dict[str, str]] = {
@@ -27,6 +30,10 @@ _WANTED: dict[str, dict[str, str]] = {
     },
 }
 _SQUEEZED = frozenset({".css", ".js"})
+_MADE = 1
+"""Counts the ways in which we have made files of theirs: another number is another folder."""
+_RULE = re.compile(r"(?P<selectors>[^{}]*){(?P<body>[^{}]*)}")
+_DARK = "[data-bs-theme=dark]"
 
 
 def folder(say: Say) -> Path:
@@ -45,6 +52,7 @@ def folder(say: Say) -> Path:
 def _fingerprint(wanted: list[Artefact]) -> str:
     """Change with the files' versions and with our choice among them: browsers keep such addresses permanently."""
     text = repr([(artefact.sha256, _WANTED[_name(artefact)]) for artefact in wanted])
+    text += f"{version(lettering.PACKAGE)} {_MADE}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -54,12 +62,26 @@ def _unpack_all(archives: dict[Artefact, Path], place: Path) -> None:
     try:
         for artefact, archive in archives.items():
             _unpack(artefact, archive, scratch)
+        style = (scratch / "served" / "tabler.min.css").read_text(encoding="utf-8")
+        (scratch / "served" / "tabler-dark.css").write_text(dark_rules(style), encoding="utf-8")
+        lettering.make(scratch)
         for file in [file for file in (scratch / "served").iterdir() if file.suffix in _SQUEEZED]:
             file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
         scratch.chmod(0o755)
         scratch.rename(place)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def dark_rules(style: str) -> str:
+    """The rules of the dark look, without the attribute that switches them on: whoever links the sheet says when."""
+    found = []
+    for rule in _RULE.finditer(style):
+        selectors = [one.strip() for one in rule["selectors"].split(",")]
+        dark = [one.replace(_DARK, ":root", 1) for one in selectors if one.startswith(_DARK)]
+        if dark:
+            found.append(f"{','.join(dark)}{{{rule['body']}}}")
+    return "\n".join(found) + "\n"
 
 
 def _unpack(artefact: Artefact, archive: Path, target: Path) -> None:

@@ -17,7 +17,7 @@ def settings(home: Path, say: Say) -> dict[str, str]:
     home.mkdir(parents=True, exist_ok=True)
     file = home / "partnerships.json"
     file.write_text(partnerships(), encoding="utf-8")
-    return {"FRONTEND_DIR": str(frontend.folder(say)), "PARTNERSHIPS_FILE": str(file)}
+    return {"FRONTEND_DIR": str(frontend.folder(say)), "PARTNERSHIPS_FILE": str(file), "DEMO": "true"}
 
 
 def partnerships() -> str:

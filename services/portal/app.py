@@ -11,7 +11,9 @@ from services.portal.pages import (
     approvals,
     catalogue,
     docs,
+    kit,
     learning,
+    legal,
     operations,
     people,
     sign_in,
@@ -32,7 +34,7 @@ from shared.http.app import add_health
 from shared.storage.mongo import MongoSettings, connect, open_database
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
 
-_PAGES = (start, catalogue, learning, approvals, teaching, people, operations, sign_in, verify, docs)
+_PAGES = (start, catalogue, learning, approvals, teaching, people, operations, sign_in, verify, docs, legal, kit)
 
 
 def create_app(*, clock: Clock = utc_now) -> Portal:
@@ -40,6 +42,7 @@ def create_app(*, clock: Clock = utc_now) -> Portal:
     ours = first_settings(MANIFEST.name, PortalSettings)
     house = _furnish(ours, clock)
     app = Portal(house.frontend, ours.trusted_proxies)
+    app.config["DEMO"] = ours.demo
     with app.app_context():
         house.move_in()
     for module in _PAGES:

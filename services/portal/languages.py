@@ -4,6 +4,7 @@ A new language needs its `translations/<code>/LC_MESSAGES/messages.po` and nothi
 compiled catalog lies in the repository.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
@@ -14,12 +15,16 @@ from babel import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, Request, request
+from flask import Flask, Request, current_app, g, request
 from flask_babel import Babel, Domain, LazyString, get_locale, gettext, lazy_gettext
 
 SOURCE: Final = "en"
+PSEUDO: Final = "en-XA"
+"""English with accents, a third longer, in brackets: what fits and is bracketed in it has been thought of. Demo only."""
 COOKIE: Final = "language"
 FOLDER: Final = Path(__file__).with_name("translations")
+_PARAMETER: Final = re.compile(r"(%\([a-z_]+\)[sd])")
+_ACCENTS: Final = str.maketrans("aceinosuyACEINOSUY", "áçéíñöšüýÁÇÉÍÑÖŠÜÝ")
 
 
 def _(sentence: str) -> str:
@@ -43,7 +48,23 @@ class PoDomain(Domain):  # type: ignore[misc]  # the package has no types
     def get_translations(self) -> NullTranslations:
         """Those of this request's language."""
         locale = get_locale()
+        if locale is not None and "pseudo" in g:
+            return Pseudo()
         return _catalog(str(locale)) if locale else NullTranslations()
+
+
+class Pseudo(NullTranslations):
+    """Sentences that nobody wrote: longer, accented, bracketed; their parameters stay."""
+
+    def ugettext(self, message: str) -> str:
+        """A sentence of the templates, dressed up."""
+        parts = _PARAMETER.split(message)
+        dressed = "".join(part if place % 2 else part.translate(_ACCENTS) for place, part in enumerate(parts))
+        return f"⟦{dressed} {'·' * (len(message) // 3)}⟧"
+
+    def ungettext(self, one: str, many: str, number: int) -> str:
+        """The same of a sentence with a number."""
+        return self.ugettext(one if number == 1 else many)
 
 
 class _Babel(Babel):  # type: ignore[misc]
@@ -65,6 +86,9 @@ def speak(app: Flask) -> None:
 def chosen(asked: Request) -> str:
     """The language a visitor picked, else the best that their browser asks for, else English."""
     picked = asked.cookies.get(COOKIE, "")
+    if picked == PSEUDO and current_app.config.get("DEMO"):
+        g.pseudo = True
+        return SOURCE
     if picked in languages():
         return picked
     return asked.accept_languages.best_match(languages(), default=SOURCE)

@@ -36,6 +36,18 @@ class PortalSettings:
         "Inner addresses of the services: name=address, separated by spaces",
         example="catalog=http://catalog:8000 enrolment=http://enrolment:8000",
     )
+    operator_name: str = setting(
+        "OPERATOR_NAME", "Who runs this installation, for the imprint", example="Example Cluster e. V.", default=""
+    )
+    operator_address: str = setting(
+        "OPERATOR_ADDRESS", "Their postal address, on one line", example="Street 1, 12345 Town", default=""
+    )
+    operator_email: str = setting(
+        "OPERATOR_EMAIL", "Where people write to them", example="skills@example.org", default=""
+    )
+    demo: bool = setting(
+        "DEMO", "Show the style page /kit and the invented language of the tests", example="true", default=False
+    )
     trusted_proxies: int = setting(
         "TRUSTED_PROXIES", "Proxies in front whose X-Forwarded-For is believed", example="1", default=1
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class ReadModel:
     """A consumer that only builds collections from events and can therefore be rebuilt from zero.
 
-    `version` rises when the handlers or the shape of the collections change: what an older version built is then built
-    anew from the whole log.
+    `version` rises when the handlers or the shape of the collections change: the worker then builds anew, from the whole
+    log, what an older version built. Until the switch the old documents are read by the new code.
     """
 
     consumer: str

@@ -192,9 +192,9 @@ class Office:
         self.until(lambda: set(course_ids) <= found())
 
     @staticmethod
-    def until(seen: Callable[[], bool]) -> None:
+    def until(seen: Callable[[], bool], seconds: float = 10) -> None:
         """Wait for what every process sees within a second, if it has the machine to itself."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + seconds
         while not seen():
             assert time.monotonic() < end, "it has not come yet"
             time.sleep(0.01)

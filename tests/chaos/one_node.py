@@ -29,7 +29,8 @@ from deploy.local.processes import family
 from shared.errors import Transient
 from tests.benchmarks.world import World, open_sessions, register_people, world
 from tests.chaos.arena import wait_for
-from tests.chaos.three_nodes import PATIENCE, PROGRAM, SUCCESS, Asked, Load, Outcome, Site, count
+from tests.chaos.crowd import PATIENCE, PROGRAM, SUCCESS, Asked, Load
+from tests.chaos.three_nodes import Outcome, Site, count
 
 HOT, COLD, PEOPLE = (40, 20), (20, 1_000), 12_000
 """How many sessions with so many seats: in the hot ones people wait, in the cold ones there is room for all."""

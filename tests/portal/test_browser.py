@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
+from services.portal.languages import PSEUDO
 from tests.portal.conftest import Street
 from tests.portal.test_verify import GOOD, NUMBER, REVOKED
 
@@ -61,10 +62,41 @@ class Seen:
             Path(_PICTURES).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=f"{_PICTURES}/{name}.png", full_page=True)
 
+    def dark(self) -> bool:
+        """Whether the page is shown in dark colours."""
+        return bool(self.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(23, 23, 23)")
+
+    def fonts(self) -> list[str]:
+        """The fonts that the page declares, and whether they were loaded."""
+        told = "[...document.fonts].map(f => f.family.replaceAll('\"', '') + ' ' + f.weight + ' ' + f.status)"
+        return list(self.page.evaluate(told))
+
     def violations(self) -> list[str]:
         """What axe finds, one line each."""
         found = Axe().run(self.page).response["violations"]
         return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
+def forgotten(page: Page) -> list[str]:
+    """Texts of labels, buttons, headings and menus that are not in the invented language: nobody can translate them."""
+    return list(page.evaluate(_FORGOTTEN))
+
+
+_FORGOTTEN = """() => {
+  const ours = 'label, button, .btn, th, dt, legend, summary, figcaption, .menu a, .foot a, .foot p, .form-hint, .lead,'
+    + ' .page-pretitle, .card-title, h2, h3, .empty p, .tool, option, .state, [aria-label], [placeholder]';
+  const names = new Set(['ClusterSkills', 'English', 'Deutsch', 'ECTS', 'CSV', '']);
+  const found = [];
+  for (const one of document.querySelectorAll(ours)) {
+    if (one.closest('[data-content], .partnership, .pick ul, .prose address')) { continue; }
+    const said = [one.innerText, one.getAttribute('aria-label'), one.getAttribute('placeholder')];
+    for (const text of said) {
+      const words = (text || '').trim();
+      if (!names.has(words) && /[A-Za-z]{3}/.test(words) && !words.includes('⟦')) { found.push(words); }
+    }
+  }
+  return [...new Set(found)];
+}"""
 
 
 @pytest.fixture
@@ -108,7 +140,7 @@ def _session(street: Street) -> str:
 
 
 @pytest.mark.parametrize("style", LOOKS)
-@pytest.mark.parametrize("path", ["/", "/verify", f"/verify/{NUMBER}", "/nothing-here", "/callback"])
+@pytest.mark.parametrize("path", ["/", "/verify", f"/verify/{NUMBER}", "/nothing-here", "/callback", "/privacy"])
 def test_a_page_is_clean(street: Street, chromium: Browser, address: str, path: str, style: str) -> None:
     with look(chromium, address, style) as seen:
         seen.go(path)
@@ -117,9 +149,7 @@ def test_a_page_is_clean(street: Street, chromium: Browser, address: str, path: 
         assert seen.violations() == []
         assert [line for line in seen.complaints if "Failed to load resource" not in line] == []
         assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert seen.page.evaluate("document.documentElement.dataset.bsTheme") == (
-            "dark" if style == "dark" else "light"
-        )
+        assert seen.dark() == (style == "dark")
 
 
 @pytest.mark.parametrize("style", LOOKS)
@@ -157,7 +187,7 @@ def test_a_certificate_is_verified_without_loading_the_page_again(
         seen.go("/verify")
         seen.page.evaluate("window.same = true")
         seen.page.set_input_files("#file", {"name": "c.json", "mimeType": "application/json", "buffer": b'{"a": 1}'})
-        seen.page.get_by_role("button", name="Verify").click()
+        seen.page.get_by_role("button", name="Verify").last.click()
         seen.page.wait_for_selector(".verdict-bad")
         seen.picture("refused-light")
 
@@ -166,6 +196,74 @@ def test_a_certificate_is_verified_without_loading_the_page_again(
         assert seen.violations() == []
         assert seen.complaints == []
     assert json.loads(street.neighbour.asked[-1].body) == {"credential": {"a": 1}}
+
+
+def test_a_number_typed_after_a_file_is_what_is_checked_and_the_verdict_has_the_focus(
+    street: Street, chromium: Browser, address: str
+) -> None:
+    street.neighbour.answers["/v1/verifications"] = REVOKED
+    with look(chromium, address) as seen:
+        seen.go("/verify")
+        seen.page.set_input_files("#file", {"name": "c.json", "mimeType": "application/json", "buffer": b'{"a": 1}'})
+        seen.page.get_by_role("button", name="Verify").last.click()
+        seen.page.wait_for_selector(".verdict-bad")
+        assert seen.page.evaluate("document.activeElement.id") == "verdict"
+        street.neighbour.answers["/v1/verifications"] = GOOD
+        seen.page.fill("#reference", NUMBER)
+        seen.page.keyboard.press("Enter")
+        seen.page.wait_for_selector(".verdict-good")
+
+        assert seen.page.evaluate("document.activeElement.id") == "verdict"
+        assert seen.complaints == []
+    assert "credential" not in json.loads(street.neighbour.asked[-1].body)
+
+
+@pytest.mark.parametrize("style", LOOKS)
+def test_every_part_of_the_kit_is_clean(street: Street, chromium: Browser, address: str, style: str) -> None:
+    with look(chromium, address, style) as seen:
+        seen.go("/kit")
+        seen.picture(f"kit-{style}")
+
+        assert seen.page.locator(".kit-part").count() >= 12
+        assert seen.violations() == []
+        assert seen.complaints == []
+        assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("path", ["/", "/verify", f"/verify/{NUMBER}", "/privacy", "/imprint", "/kit", "/nothing"])
+def test_every_word_of_ours_is_translated_and_longer_words_fit(
+    street: Street, chromium: Browser, address: str, path: str
+) -> None:
+    with look(chromium, address, "mobile") as seen:
+        seen.go(f"/language/{PSEUDO}?next={path}")
+
+        assert forgotten(seen.page) == []
+        assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_style_page_and_the_invented_language_are_there_in_a_demo_only(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert street.browser().get("/kit").status_code == 200
+    grown_up = replace(street.house, settings=replace(street.house.settings, demo=False))
+    monkeypatch.setitem(street.app.extensions, "portal", grown_up)
+
+    assert street.browser().get("/kit").status_code == 404
+    assert street.browser().get(f"/language/{PSEUDO}").status_code == 404
+
+
+def test_the_dark_look_needs_no_javascript_and_the_typeface_is_our_own(
+    street: Street, chromium: Browser, address: str
+) -> None:
+    with chromium.new_context(java_script_enabled=False, color_scheme="dark") as context:
+        seen = Seen(context.new_page(), address)
+        seen.watch()
+        seen.go("/privacy")
+
+        assert seen.dark()
+        assert seen.page.evaluate("document.fonts.check('16px \"Inter Variable\"')")
+        assert [font for font in seen.fonts() if "Inter" in font] == ["Inter Variable 400 700 loaded"]
+        assert seen.complaints == []
 
 
 def test_it_also_works_without_javascript(street: Street, chromium: Browser, address: str) -> None:
@@ -189,7 +287,7 @@ def test_the_look_and_the_language_that_somebody_picked_stay(street: Street, chr
         seen.go("/verify")
         seen.picture("verify-german-dark")
 
-        assert seen.page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+        assert seen.dark()
         assert re.search("Zertifikat prüfen", seen.page.inner_text("h1"))
         assert seen.complaints == []
 

@@ -1,11 +1,15 @@
 """The public verification page."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from services.portal import faults
+from services.portal.pages.verify import CHECKS
 from tests.portal.conftest import PUBLIC, SECURE, Street
 from tests.portal.neighbourhood import Asked
 
@@ -191,3 +195,81 @@ def test_htmx_gets_only_the_result(street: Street) -> None:
 
     assert "<html" not in answer.text
     assert "This certificate is valid." in answer.text
+
+
+def test_a_file_that_is_too_large_changes_the_result_and_not_the_page(street: Street) -> None:
+    for size in (1_100_000, 9_000_000):
+        answer = _post(street, "", b"x" * size, htmx=True)
+
+        assert answer.status_code == 413
+        assert "<html" not in answer.text
+        assert "at most one megabyte" in answer.text
+
+
+UPPER = "01A20DC3-13CF-77B2-85F2-9F1240765777"
+
+
+@pytest.mark.parametrize(
+    "reference", [UPPER, f"{PUBLIC}/verify/{UPPER}", f"{PUBLIC.replace('skills', 'SKILLS')}/verify/{UPPER}"]
+)
+def test_a_number_in_upper_case_is_the_same_number(street: Street, reference: str) -> None:
+    street.neighbour.answers["/v1/verifications"] = GOOD
+
+    assert _post(street, reference).status_code == 200
+    assert _question(street) == {"url": f"{PUBLIC}/credentials/{UPPER.lower()}"}
+
+
+def test_the_text_of_a_credential_can_be_pasted(street: Street) -> None:
+    street.neighbour.answers["/v1/verifications"] = GOOD
+
+    assert _post(street, '{"id": "x", "long": "' + "y" * 20_000 + '"}').status_code == 200
+    assert _question(street)["credential"]["id"] == "x"
+
+
+def _verdict(*failed: tuple[str, str, str]) -> dict[str, Any]:
+    checks = [{"name": name, "ok": False, "code": code, "reason": reason} for name, code, reason in failed]
+    missing = {"name": "signature", "ok": None, "code": "NOT_CHECKED", "reason": "Not checked."}
+    return {"verified": False, "checks": [*checks, missing], "certificate": None}
+
+
+def test_a_certificate_of_another_site_cannot_be_checked_here_and_is_not_called_invalid(street: Street) -> None:
+    street.neighbour.answers["/v1/verifications"] = _verdict(("context", "OTHER_SITE", "This is not ours."))
+    page = _post(street, "https://other.example/credentials/1").text
+
+    assert "This certificate cannot be checked here." in page
+    assert "This is not ours." in page
+    assert "is not valid" not in page
+
+
+def test_one_of_another_site_that_has_expired_is_not_valid(street: Street) -> None:
+    failed = ("issuer", "OTHER_ISSUER", "Elsewhere."), ("expiry", "EXPIRED", "It expired.")
+    street.neighbour.answers["/v1/verifications"] = _verdict(*failed)
+
+    assert "This certificate is not valid." in _post(street, "", b"{}").text
+
+
+def test_reasons_are_in_the_visitors_language(street: Street) -> None:
+    checks = [
+        {"name": "expiry", "ok": True, "code": "HOLDS", "reason": "It has not expired."},
+        {"name": "revocation", "ok": False, "code": "REVOKED", "reason": "It has been revoked."},
+    ]
+    street.neighbour.answers["/v1/verifications"] = REVOKED | {"checks": checks}
+    page = street.browser().get(f"/verify/{NUMBER}", headers={"Accept-Language": "de"}).text
+
+    assert page.index("Dieses Zertifikat ist ungültig.") < page.index("Es wurde widerrufen.") < page.index("<details")
+    assert "Es ist nicht abgelaufen." in page
+    assert "It has" not in page
+
+
+def test_every_reason_of_the_certificate_service_has_a_sentence() -> None:
+    source = Path("services/certificate_service")
+    told = "".join((source / name).read_text() for name in ("adapters/verification.py", "actions/verifying.py"))
+    codes = set(re.findall(r'(?:_Failed|CannotRead|_nothing)\(\s*"([A-Z_]+)"', told)) | {
+        "REVOKED",
+        "SUSPENDED",
+        "EXPIRED",
+    }
+
+    assert len(codes) > 20
+    assert codes - set(faults.SENTENCES) == set()
+    assert {f"HOLDS:{name}" for name in CHECKS} <= set(faults.SENTENCES)

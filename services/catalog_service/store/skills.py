@@ -21,7 +21,7 @@ CONCEPTS: Final = "concepts"
 VECTORS: Final = "concept_vectors"
 INDEXES: Final = {
     FRAMEWORKS: [],
-    VECTORS: [],
+    VECTORS: [IndexModel([("import", ASCENDING), ("_id", ASCENDING)], name="import")],
     CONCEPTS: [IndexModel([("framework", ASCENDING), ("status", ASCENDING), ("code", ASCENDING)], name="framework")],
 }
 _AT_ONCE: Final = 1_000
@@ -136,6 +136,8 @@ class Skills:
             self._concepts.bulk_write(keep, ordered=False)
 
     def _using(self, framework: str, codes: list[str]) -> int:
+        if not codes:
+            return 0
         field = {"esco": "esco_uri", "digcomp": "digcomp_code", "greencomp": "greencomp_code"}.get(framework)
         among = {"$in": codes}
         either: list[Document] = [{"content.alignments": {"$elemMatch": {"framework": framework, "code": among}}}]

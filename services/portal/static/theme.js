@@ -1,23 +1,24 @@
-// Before the first paint: the look that the visitor chose, else the one of their system.
+// Before the first paint: the look that the visitor chose. Without a choice, or without scripts, the system's holds.
 (function () {
   "use strict";
-  const root = document.documentElement;
   const system = window.matchMedia("(prefers-color-scheme: dark)");
   const kept = function () {
     try { return localStorage.getItem("theme"); } catch (_) { return null; }
   };
+  let chosen = kept();
   const show = function () {
-    root.setAttribute("data-bs-theme", kept() || (system.matches ? "dark" : "light"));
+    const media = { dark: "all", light: "not all" }[chosen] || "(prefers-color-scheme: dark)";
+    document.querySelectorAll("link.dark-look").forEach(function (sheet) { sheet.media = media; });
   };
   show();
-  system.addEventListener("change", show);
   document.addEventListener("DOMContentLoaded", function () {
     const button = document.getElementById("theme");
     button.hidden = false;
     button.addEventListener("click", function () {
-      const next = root.getAttribute("data-bs-theme") === "dark" ? "light" : "dark";
-      try { localStorage.setItem("theme", next); } catch (_) { /* then for this page only */ }
-      root.setAttribute("data-bs-theme", next);
+      const dark = chosen ? chosen === "dark" : system.matches;
+      chosen = dark ? "light" : "dark";
+      try { localStorage.setItem("theme", chosen); } catch (_) { /* then for this page only */ }
+      show();
     });
     const menus = document.querySelectorAll("details.pick");
     document.addEventListener("click", function (event) {
