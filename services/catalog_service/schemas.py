@@ -243,6 +243,7 @@ class SessionPatch(Schema):
     ends_at = Moment(allow_none=True)
     timezone = _text(64, metadata={"description": "IANA, such as Europe/Berlin"})
     application_deadline = Moment(allow_none=True)
+    approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
     language = _text(35)
     mode = _one_of(words.MODES)
     place = _text(500, allow_none=True)
@@ -286,6 +287,7 @@ class RescheduleBody(Schema):
     starts_at = Moment(required=True)
     ends_at = Moment(required=True)
     application_deadline = Moment(allow_none=True)
+    approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
     timezone = _text(64)
     reconfirm_until = Moment(allow_none=True)
 
@@ -304,6 +306,7 @@ class SessionView(CatalogResource):
     ends_at = fields.AwareDateTime(required=True, allow_none=True)
     timezone = fields.String(required=True)
     application_deadline = fields.AwareDateTime(required=True, allow_none=True)
+    approve_by = fields.AwareDateTime(required=True, allow_none=True)
     language = fields.String(required=True)
     mode = fields.String(required=True)
     place = fields.String(required=True, allow_none=True)

@@ -12,7 +12,7 @@ MANIFEST = Manifest(
         *("seats", "quotas", "assignments", "check-ins", "rosters"),
     ),
     subscriptions=("copies", "reactions"),
-    timers=("care", "sweep", "expire", "lapse", "queues", "forget"),
+    timers=("care", "sweep", "expire", "lapse", "consents", "queues", "forget"),
     read_models=(ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations")),),
     settings=(EnrolmentSettings,),
     clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),

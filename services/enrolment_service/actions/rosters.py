@@ -1,25 +1,14 @@
 """Attendance, results and the end of a session, by its trainers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from services.enrolment_service import domain
-from services.enrolment_service.actions.base import Base, Decision
+from services.enrolment_service.actions.base import Base, Decision, Row
 from services.enrolment_service.domain import Enrolment
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.errors import Conflict, NotFound, NotYetKnown, ServiceError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of a roster that came in, and what became of it."""
-
-    number: int
-    enrolment_id: str
-    stored: Enrolment | None
-    error: ServiceError | None
 
 
 class Rosters(Base):
