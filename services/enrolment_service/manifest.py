@@ -13,7 +13,9 @@ MANIFEST = Manifest(
     ),
     subscriptions=("copies", "reactions"),
     timers=("care", "sweep", "expire", "lapse", "consents", "queues", "forget"),
-    read_models=(ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations")),),
+    read_models=(
+        ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations"), version=2),
+    ),
     settings=(EnrolmentSettings,),
     clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),
 )
