@@ -4,6 +4,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from services.enrolment_service.domain import WAITING_FOR
 from shared.http.ids import Ids
+from shared.http.row_list import RowList
 
 ID = validate.Length(1, 64)
 NAME = validate.Length(1, 200)
@@ -146,7 +147,7 @@ class AttendanceRow(Schema):
 class AttendanceBody(Schema):
     """Attendance of many."""
 
-    items = fields.List(fields.Nested(AttendanceRow), required=True, validate=validate.Length(1, 500))
+    items = RowList(fields.Nested(AttendanceRow), required=True, validate=validate.Length(1, 500))
 
 
 class ResultRow(Schema):
@@ -160,7 +161,7 @@ class ResultRow(Schema):
 class ResultsBody(Schema):
     """Results of many."""
 
-    items = fields.List(fields.Nested(ResultRow), required=True, validate=validate.Length(1, 500))
+    items = RowList(fields.Nested(ResultRow), required=True, validate=validate.Length(1, 500))
 
 
 class DecisionRow(Schema):
@@ -186,6 +187,7 @@ class RowViolation(Schema):
     message = fields.String(required=True)
     actual = fields.Raw(allow_none=True)
     required = fields.Raw(allow_none=True)
+    row = fields.Integer(allow_none=True, metadata={"description": "The row, counted from 1"})
 
 
 class RowView(Schema):
