@@ -61,6 +61,7 @@ def no_query_without_a_bound(request: pytest.FixtureRequest) -> Iterator[None]:
     """
     WATCH.awake = any(folder.name.endswith("_service") for folder in request.path.parents)
     yield
+    WATCH.awake = False  # threads that go on would open connections that nobody closes
     found = WATCH.take()
     assert not found, "\n".join(map(str, found))
 
