@@ -1,7 +1,7 @@
 """Every error that a service raises on purpose. One table in `shared.http.problems` maps them to the wire."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 
@@ -33,6 +33,24 @@ class Invalid(ServiceError):
     """The input breaks rules; all of them stand in `violations` (422)."""
 
     code = "INVALID"
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that does not fit its schema. `raw` is what was sent."""
+
+    raw: Any
+    violations: tuple[Violation, ...]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """What was sent under this name, if it is a text: to say which row it is."""
+        found = self.raw.get(name) if isinstance(self.raw, dict) else None
+        return found if isinstance(found, str) else default
+
+    def error(self, number: int) -> Invalid:
+        """The refusal of this row; rows count from 1."""
+        told = [replace(violation, row=number) for violation in self.violations]
+        return Invalid(f"Row {number} cannot be read: {told[0].message}", violations=told)
 
 
 class Unauthenticated(ServiceError):

@@ -3,6 +3,7 @@
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from shared.http.ids import Ids
+from shared.http.row_list import RowList
 
 ID = validate.Length(1, 64)
 NAME = validate.Length(1, 200)
@@ -139,7 +140,7 @@ class AttendanceRow(Schema):
 class AttendanceBody(Schema):
     """Attendance of many."""
 
-    items = fields.List(fields.Nested(AttendanceRow), required=True, validate=validate.Length(1, 500))
+    items = RowList(fields.Nested(AttendanceRow), required=True, validate=validate.Length(1, 500))
 
 
 class ResultRow(Schema):
@@ -153,7 +154,7 @@ class ResultRow(Schema):
 class ResultsBody(Schema):
     """Results of many."""
 
-    items = fields.List(fields.Nested(ResultRow), required=True, validate=validate.Length(1, 500))
+    items = RowList(fields.Nested(ResultRow), required=True, validate=validate.Length(1, 500))
 
 
 class RowViolation(Schema):
@@ -164,6 +165,7 @@ class RowViolation(Schema):
     message = fields.String(required=True)
     actual = fields.Raw(allow_none=True)
     required = fields.Raw(allow_none=True)
+    row = fields.Integer(allow_none=True, metadata={"description": "The row, counted from 1"})
 
 
 class RowView(Schema):

@@ -262,6 +262,30 @@ def test_the_trainer_records_attendance_and_results_row_by_row(service: Service)
     assert service.events(first) == ["applied", "confirmed", "attended", "completed"]
 
 
+def test_good_rows_are_saved_also_when_another_is_malformed(service: Service) -> None:
+    session_id = service.session(capacity=2)
+    first, second = (service.apply(session_id, person).json["id"] for person in service.people(2))
+    service.begin(session_id)
+    rows: list[Any] = [
+        {"enrolment_id": first, "attendance": 100},
+        {"enrolment_id": second, "attendance": 101},
+        {"enrolment_id": second, "attendance": "80"},
+        {"enrolment_id": second},
+        {"enrolment_id": second, "attendance": 80, "mood": "good"},
+        "a row",
+    ]
+    answer = service.client.put(
+        f"/v1/rosters/{session_id}/attendance", json={"items": rows}, headers=service.trainer()
+    ).json
+
+    assert [(row["row"], row["ok"]) for row in answer["items"]] == [(1, True), *((n, False) for n in range(2, 7))]
+    assert [row["violations"][0]["row"] for row in answer["items"][1:]] == [2, 3, 4, 5, 6]
+    assert answer["items"][1]["violations"][0]["field"] == "attendance"
+    assert answer["items"][1]["violations"][0]["code"] == "OUT_OF_RANGE"
+    assert (answer["items"][4]["enrolment_id"], answer["items"][5]["enrolment_id"]) == (second, "")
+    assert (answer["saved"], answer["failed"]) == (1, 5)
+
+
 def test_a_completed_roster_is_published_once(service: Service) -> None:
     session_id = service.session(capacity=2)
     attended, absent = (service.apply(session_id, person).json["id"] for person in service.people(2))

@@ -10,7 +10,11 @@ from services.enrolment_service.domain import Enrolment
 from services.enrolment_service.store import Stored
 from shared.auth import visibility
 from shared.auth.caller import Caller
-from shared.errors import Conflict, NotFound, NotYetKnown, ServiceError
+from shared.errors import BadRow, Conflict, NotFound, NotYetKnown, ServiceError
+
+
+Given = dict[str, Any] | BadRow
+"""A row as it came in: read, or not readable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,7 @@ class Rosters(Base):
         self._taught(caller, session_id)
         return self.store.of_session(session_id, sorted(domain.ON_ROSTER))
 
-    def record_attendance(self, caller: Caller, session_id: str, rows: Sequence[dict[str, Any]]) -> list[Row]:
+    def record_attendance(self, caller: Caller, session_id: str, rows: Sequence[Given]) -> list[Row]:
         """Attendance or absence for many; each row has its own outcome."""
         self._running(caller, session_id)
 
@@ -42,7 +46,7 @@ class Rosters(Base):
 
         return self._rows(session_id, rows, decide)
 
-    def record_results(self, caller: Caller, session_id: str, rows: Sequence[dict[str, Any]]) -> list[Row]:
+    def record_results(self, caller: Caller, session_id: str, rows: Sequence[Given]) -> list[Row]:
         """Results for many; each row has its own outcome."""
         session = self._running(caller, session_id)
 
@@ -74,19 +78,21 @@ class Rosters(Base):
     def _rows(
         self,
         session_id: str,
-        rows: Sequence[dict[str, Any]],
+        rows: Sequence[Given],
         decide: Callable[[Enrolment, dict[str, Any]], Decision],
     ) -> list[Row]:
-        self.store.work.preload("enrolments", [row["enrolment_id"] for row in rows])
+        self.store.work.preload("enrolments", [row["enrolment_id"] for row in rows if not isinstance(row, BadRow)])
         return [self._row(number, session_id, row, decide) for number, row in enumerate(rows, start=1)]
 
     def _row(
         self,
         number: int,
         session_id: str,
-        row: dict[str, Any],
+        row: Given,
         decide: Callable[[Enrolment, dict[str, Any]], Decision],
     ) -> Row:
+        if isinstance(row, BadRow):
+            return Row(number=number, enrolment_id=row.get("enrolment_id", ""), stored=None, error=row.error(number))
         enrolment_id = row["enrolment_id"]
         try:
             with self.store.work.savepoint():
