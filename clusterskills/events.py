@@ -1,26 +1,20 @@
 """`clusterskills events`: watch events, send them again, and look after those that were set aside."""
 
-import json
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from __future__ import annotations
 
-import msgspec
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from clusterskills.client import ApiError
-from clusterskills.demo.cast import Cast
+from clusterskills.output import AsJson, Data, facts_of, refuse, say, show
 from deploy.local import stack
-from deploy.local.errors import StackError
-from shared.bus.kafka import KafkaSettings
-from shared.bus.tail import BrokerAway, follow
-from shared.schemas.event import Envelope
-from shared.schemas.registry import topics
-from shared.storage.mongo import connect
-from shared.storage.outbox import Outbox
+from services import manifests
+
+if TYPE_CHECKING:
+    from shared.schemas.event import Envelope
 
 commands = typer.Typer(help="Watch events, replay them, look after dead letters.", no_args_is_help=True)
-Data = Annotated[Path, typer.Option("--data", help="The folder of a running stack.")]
-SERVICES = ("catalog", "certificate", "directory", "enrolment")
+SERVICES = tuple(sorted(service.name for service in manifests() if service.worker))
 
 
 def register(app: typer.Typer) -> None:
@@ -34,12 +28,17 @@ def tail(
     topic: Annotated[list[str] | None, typer.Option(help="Only these topics.")] = None,
     from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the first event.")] = False,
     limit: Annotated[int, typer.Option(help="End after so many; 0 for never.")] = 0,
+    _as_json: AsJson = True,
 ) -> None:
     """Print each event as one JSON line as it crosses, until Ctrl-C."""
-    settings = KafkaSettings(kafka_bootstrap=_facts(data)["kafka"])
+    from shared.bus.kafka import KafkaSettings
+    from shared.bus.tail import BrokerAway, follow
+    from shared.schemas.registry import topics
+
+    settings = KafkaSettings(kafka_bootstrap=facts_of(data)["kafka"])
     unknown = sorted(set(topic or []) - set(topics()))
     if unknown:
-        _refuse(f"No such topic: {', '.join(unknown)}. There are: {', '.join(topics())}.")
+        refuse(f"No such topic: {', '.join(unknown)}. There are: {', '.join(topics())}.")
     seen = 0
     try:
         chosen = topic or topics()
@@ -49,7 +48,7 @@ def tail(
             if seen == limit:
                 return
     except BrokerAway as error:
-        _refuse(str(error))
+        refuse(error)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -60,20 +59,27 @@ def replay(
     data: Data = stack.DEFAULT_DATA,
     topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
     key: Annotated[str | None, typer.Option(help="Only this aggregate.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Send the outbox's events again: refills a broker that lost its data. Consumers drop what they have."""
+    from shared.storage.mongo import connect
+    from shared.storage.outbox import Outbox
+
     chosen = SERVICES if service == "all" else (service,)
     if not set(chosen) <= set(SERVICES):
-        _refuse(f"No such service: {service}. There are: {', '.join(SERVICES)}, all.")
-    facts = _facts(data)
+        refuse(f"No such service: {service}. There are: {', '.join(SERVICES)}, all.")
+    facts = facts_of(data)
     query = {name: value for name, value in (("topic", topic), ("key", key)) if value}
     client = connect(facts["mongo"])
     try:
-        for name in chosen:
-            database = client[facts.get("database_prefix", "clusterskills_") + name]
-            typer.echo(f"{name}: {Outbox(client, database).replay(query)} events will be sent again")
+        prefix = facts.get("database_prefix", "clusterskills_")
+        counts = {name: Outbox(client, client[prefix + name]).replay(query) for name in chosen}
     finally:
         client.close()
+    if as_json:
+        show(counts)
+    else:
+        say("\n".join(f"{name}: {count} events will be sent again" for name, count in counts.items()))
 
 
 @commands.command("dead-letters")
@@ -82,20 +88,24 @@ def dead_letters(
     data: Data = stack.DEFAULT_DATA,
     replay_id: Annotated[str | None, typer.Option("--replay", help="Apply this one and those behind it.")] = None,
     discard_id: Annotated[str | None, typer.Option("--discard", help="Drop this one; apply those behind it.")] = None,
+    _as_json: AsJson = True,
 ) -> None:
-    """List what was set aside for a person; replay or discard one."""
-    cast = Cast(_facts(data))
+    """List what was set aside for a person, a JSON line each; replay or discard one."""
+    from clusterskills.client import ApiError
+    from clusterskills.demo.cast import Cast
+
+    cast = Cast(facts_of(data))
     operator = cast.program("platform-operator")
     base = f"/v1/{service}/operations/dead-letters"
     try:
         if replay_id or discard_id:
             verb = "replay" if replay_id else "discard"
-            typer.echo(json.dumps(operator.post(f"{base}/{replay_id or discard_id}/{verb}").body))
+            show(operator.post(f"{base}/{replay_id or discard_id}/{verb}").body)
             return
         for letter in operator.all(base):
-            typer.echo(json.dumps(letter))
+            show(letter)
     except ApiError as error:
-        _refuse(str(error))
+        refuse(error)
     finally:
         cast.close()
 
@@ -106,6 +116,8 @@ def _passed_over(sentence: str) -> None:
 
 
 def _line(envelope: Envelope) -> str:
+    import msgspec
+
     shown = {
         "id": envelope.id,
         "type": envelope.type,
@@ -114,16 +126,3 @@ def _line(envelope: Envelope) -> str:
         "data": msgspec.to_builtins(envelope.event),
     }
     return msgspec.json.encode(shown).decode()
-
-
-def _facts(data: Path) -> dict[str, Any]:
-    try:
-        facts, _ = stack.status(data)
-    except StackError as error:
-        _refuse(str(error))
-    return facts
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """The program `clusterskills`. Each command lives in a module of its own; this one only puts them together.
 
-A module that adds commands offers `register(app)` and is named in `_COMMANDS`; it is imported only when it is asked
-for, so that `clusterskills stack status` need not load what `clusterskills demo` needs.
+A module that adds commands offers `register(app)` and is named in `_COMMANDS`. It loads at import only what describes its
+commands; what a command needs is loaded when it runs.
 
 Exit codes: 0 done; 1 refused or failed, with one sentence that says why; 2 the command itself is wrong.
 """
@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 _COMMANDS = {
     "stack": "clusterskills.stack",
-    "demo": "clusterskills.demo",
+    "demo": "clusterskills.demo.command",
+    "logins": "clusterskills.logins",
     "events": "clusterskills.events",
+    "skills": "clusterskills.skills",
     "token": "clusterskills.token",
 }
 
@@ -33,7 +36,7 @@ def build(arguments: list[str]) -> typer.Typer:
     app.callback()(_together)
     named = arguments[0] if arguments and arguments[0] in _COMMANDS else None
     for name, module in _COMMANDS.items():
-        if named in {None, name} and find_spec(module):
+        if named in {None, name} and arguments != ["--version"]:
             import_module(module).register(app)
     return app
 
@@ -45,7 +48,17 @@ def main() -> None:
     build(sys.argv[1:])()
 
 
-def _together() -> None:
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"clusterskills {version('clusterskills')}")
+        raise typer.Exit
+
+
+def _together(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Hold the commands together also when only one is loaded."""
 
 

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-from services.certificate_service.app import CertificateSettings
-from services.directory_service.app import DirectorySettings
-from services.enrolment_service.app import EnrolmentSettings
-from services.portal.settings import OidcSettings, PortalSettings
+from services import manifests
 from shared.auth.verify import AuthSettings
 from shared.bus.kafka import KafkaSettings
 from shared.http.settings import CrowdSettings, HttpSettings
 from shared.settings import SettingRow, table
 from shared.storage.mongo import MongoSettings
-from shared.wiring.house import MetricsSettings
+from shared.wiring.reading import MetricsSettings
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
@@ -24,14 +21,10 @@ _READERS: tuple[tuple[str, type], ...] = (
     ("APIs", CrowdSettings),
     ("portal", CrowdSettings),
     ("APIs", AuthSettings),
-    ("workers", MetricsSettings),
-    ("directory", DirectorySettings),
-    ("enrolment", EnrolmentSettings),
-    ("certificate", CertificateSettings),
-    ("portal", PortalSettings),
-    ("portal", OidcSettings),
+    ("all", MetricsSettings),
+    *((service.name, group) for service in manifests() for group in service.settings),
 )
-"""Who reads which group. "services": APIs and workers of catalog, certificate, directory and enrolment."""
+"""Who reads which group. "services": APIs and workers of all but the portal."""
 
 
 def rendered() -> str:

@@ -1,16 +1,11 @@
 """`clusterskills token`: an access token of the running demo, to try the API with curl."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from clusterskills.client import ApiError, PasswordLogin
-from clusterskills.demo.cast import CLI_CLIENT
-from deploy.local import stack
-from deploy.local.errors import StackError
-from shared.auth.client import ClientCredentials
-from shared.errors import Transient
+from clusterskills.output import AsJson, Data, facts_of, refuse, say, show
+from deploy.local.stack import DEFAULT_DATA
 
 
 def register(app: typer.Typer) -> None:
@@ -20,23 +15,34 @@ def register(app: typer.Typer) -> None:
 
 def token(
     who: Annotated[str, typer.Argument(help="A login (trainer@heilbronn.example) or a client (partner-ceaga).")],
-    data: Annotated[Path, typer.Option("--data", help="The folder of a running stack.")] = stack.DEFAULT_DATA,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
 ) -> None:
     """Print an access token of somebody of the demo."""
+    from clusterskills.client import ApiError
+    from shared.errors import Transient
+
+    facts = facts_of(data)
     try:
-        facts, _ = stack.status(data)
-        typer.echo(_token(facts, who))
-    except (StackError, ApiError, Transient, LookupError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+        found = _token(facts, who)
+    except (ApiError, Transient, LookupError) as error:
+        refuse(error)
+    if as_json:
+        show({"access_token": found})
+    else:
+        say(found)
 
 
-def _token(facts: dict[str, list[dict[str, str]]], who: str) -> str:
-    url = facts["oidc"]["token_url"]  # type: ignore[call-overload]
+def _token(facts: dict[str, Any], who: str) -> str:
+    from clusterskills.client import PasswordLogin
+    from clusterskills.demo.cast import CLI_CLIENT
+    from shared.auth.client import ClientCredentials
+
+    url = facts["oidc"]["token_url"]
     for client in facts["clients"]:
         if client["client_id"] == who:
             return ClientCredentials(url, who, client["client_secret"]).token()
     for login in facts["logins"]:
         if login["username"] == who:
             return PasswordLogin(url, CLI_CLIENT, who, login["password"]).token()
-    raise LookupError(f"Nobody is called {who}; stack.json lists logins and clients.")
+    raise LookupError(f"Nobody is called {who}; `clusterskills logins` lists logins and programs.")

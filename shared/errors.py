@@ -53,6 +53,13 @@ class BadRow:
         return Invalid(f"Row {number} cannot be read: {told[0].message}", violations=told)
 
 
+def refuse(kind: str, violations: Iterable[Violation]) -> None:
+    """Raise Invalid with everything that is wrong at once, if anything is."""
+    found = list(violations)
+    if found:
+        raise Invalid(f"This {kind} breaks {len(found)} rule(s): {found[0].message}", violations=found)
+
+
 class Unauthenticated(ServiceError):
     """No token, or one that is not ours (401)."""
 

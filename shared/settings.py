@@ -1,6 +1,7 @@
 """Settings: read once from the environment at boot, typed, refused by name when missing, masked in logs."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
@@ -56,11 +57,15 @@ def table(*classes: type) -> list[SettingRow]:
 
 
 def masked(settings: Any) -> dict[str, str]:
-    """The settings as text for the log, secrets hidden."""
+    """The settings as text for the log, secrets hidden, also those that stand in an address."""
     return {
-        item.metadata["name"]: "***" if item.metadata["secret"] else str(getattr(settings, item.name))
+        item.metadata["name"]: "***" if item.metadata["secret"] else _shown(str(getattr(settings, item.name)))
         for item in _declared(type(settings))
     }
+
+
+def _shown(text: str) -> str:
+    return re.sub(r"://[^/\s]*@", "://***@", text)
 
 
 def _declared(cls: type) -> Iterator[Field[Any]]:

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
+from pymongo import monitoring
 
+from tests.queries import WATCH
 from tests.stack import ENGINES_ONLY, Stack, shared_stack
 
 _LONGEST_NAME = 80
 # A busy machine is slow: how long an example takes says nothing about it.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+monitoring.register(WATCH)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -48,6 +51,18 @@ def _group(item: pytest.Item) -> str:
     """
     needs_stack = "stack" in getattr(item, "fixturenames", ())
     return "stack" if needs_stack else f"{item.path.parent.name}.{item.path.stem}"
+
+
+@pytest.fixture(autouse=True)
+def no_query_without_a_bound(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a service's test lets our code ask MongoDB is found by an index; fails it otherwise.
+
+    Tests of the kernel stop servers, and have databases without the indexes of a service.
+    """
+    WATCH.awake = any(folder.name.endswith("_service") for folder in request.path.parents)
+    yield
+    found = WATCH.take()
+    assert not found, "\n".join(map(str, found))
 
 
 @pytest.fixture(scope="session")

@@ -71,9 +71,16 @@ class Stack:
 
     def client_token(self, client_id: str) -> str:
         """Sign in as one of the demo's programs, for instance partner-wfr-heilbronn."""
-        secret = next(item["client_secret"] for item in self.facts["clients"] if item["client_id"] == client_id)
-        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": self.client_secret(client_id),
+        }
         return self._ask_for_token(form)
+
+    def client_secret(self, client_id: str) -> str:
+        """The secret of one of the demo's programs."""
+        return next(str(item["client_secret"]) for item in self.facts["clients"] if item["client_id"] == client_id)
 
     def _ask_for_token(self, form: dict[str, str]) -> str:
         answer = httpx.post(self.facts["oidc"]["token_url"], data=form, timeout=30).raise_for_status()

@@ -34,6 +34,7 @@ def seed_everything(cast: Cast, say: Callable[[str], None]) -> Seeded:
     """Partnerships, clusters, companies, people, courses."""
     organisations = seed_organisations(cast)
     say(f"{organisations} organisations: {len(seed.partnerships())} partnerships, {len(seed.clusters())} clusters")
+    seed_portals(cast)
     people = seed_people(cast)
     say(f"{people} people with employments")
     courses = seed_courses(cast)
@@ -53,6 +54,18 @@ def seed_organisations(cast: Cast) -> int:
         lambda body: _once(lambda: operator.post("/v1/awarding-grants", body, key=f"seed-{body['id']}")), _grants()
     )
     return len(bodies)
+
+
+def seed_portals(cast: Cast) -> None:
+    """Each cluster's settings, as its managers would have begun them. Settings that somebody changed stay."""
+    operator = cast.program("platform-operator")
+
+    def begin(cluster: seed.Cluster) -> None:
+        path = f"/v1/portals/{ids.cluster_id(cluster.slug)}"
+        if operator.get(path).body["version"] == 0:
+            operator.patch(path, _settings(cluster), if_match='"0"')
+
+    _together(begin, seed.clusters())
 
 
 def seed_people(cast: Cast) -> int:
@@ -236,6 +249,30 @@ def _companies() -> Iterable[dict[str, Any]]:
             balance_sheet_eur=company.balance_sheet_eur,
             group_linked=company.group_linked,
         )
+
+
+def _settings(cluster: seed.Cluster) -> dict[str, Any]:
+    language = cluster.default_language
+    languages = ["en"] if language == "en" else [language, "en"]
+    return {
+        "brand": {"name": cluster.name, "colour": _COLOURS[seed.clusters().index(cluster) % len(_COLOURS)]},
+        "languages": languages,
+        "default_language": language,
+        "imprint": {"organisation": cluster.name},
+        "consent_texts": [
+            {"purpose": "share_results", "language": tag, "text_version": "2026-01", "text": text}
+            for tag, text in _CONSENT_TEXTS.items()
+            if tag in languages
+        ],
+    }
+
+
+_COLOURS = ("#1f4e79", "#0b6e4f", "#7a1f3d", "#5b3a8c", "#8a3b12", "#2f4858")
+_CONSENT_TEXTS = {
+    "en": "I let my employer see which courses I take, whether I attended, and my results. I can withdraw this any time.",
+    "de": "Mein Arbeitgeber darf sehen, welche Kurse ich belege, ob ich teilgenommen habe und mit welchem Ergebnis. "
+    "Das kann ich jederzeit widerrufen.",
+}
 
 
 def _memberships() -> list[dict[str, Any]]:

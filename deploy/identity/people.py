@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deploy.identity import ids
+from services import manifests
 
-ROLES = ("worker", "trainer", "reviewer", "hr", "manager", "operator")
+ROLES = (
+    *("worker", "trainer", "reviewer", "hr", "manager", "operator"),
+    # People of an awarding body; who assesses applications for exchanges; who hosts one; who coordinates a partnership.
+    *("awarding_officer", "assessor", "host", "coordinator"),
+)
 PARTNER = "partner-portal"
 NAMES = "names-reader"
 PROVIDER = "provider-program"
 QUALITY = "quality-program"
-PROGRAM_ROLES = (PARTNER, NAMES, PROVIDER, QUALITY)
+IDENTITY = "identity-admin"
+PROGRAM_ROLES = (PARTNER, NAMES, PROVIDER, QUALITY, IDENTITY)
 
 SCOPES: dict[str, tuple[str, ...]] = {
     "catalog:write": ("trainer", "manager", PROVIDER),
@@ -20,14 +26,15 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "enrolment:write": ("worker", "hr", "manager", PARTNER),
     "enrolment:approve": ("hr", "manager"),
     "teaching:write": ("trainer", "manager", PROVIDER),
-    "certificate:read": ("worker", "trainer", "hr", "manager", PARTNER),
-    "certificate:manage": ("hr", "manager"),
-    "directory:read": ("hr", "manager", "operator", PARTNER),
+    "certificate:read": ("worker", "trainer", "hr", "manager", "awarding_officer", PARTNER),
+    "certificate:manage": ("hr", "manager", "awarding_officer"),
+    "directory:read": ("hr", "manager", "operator", "coordinator", PARTNER),
     "directory:write": ("hr", "manager", "operator", PARTNER),
     "directory:names": (NAMES,),
-    "exchange:read": ("worker", "trainer", "hr", "manager"),
-    "exchange:write": ("worker", "trainer", "manager"),
-    "insight:read": ("hr", "manager", "operator"),
+    "exchange:read": ("worker", "trainer", "hr", "manager", "assessor", "host", "coordinator"),
+    "exchange:write": ("worker", "trainer", "manager", "host"),
+    "exchange:assess": ("assessor",),
+    "insight:read": ("hr", "manager", "operator", "coordinator"),
     "operations": ("operator",),
 }
 """Every scope of the API and the roles it may go to. A token gets a scope only when its owner has one of the roles."""
@@ -35,20 +42,6 @@ SCOPES: dict[str, tuple[str, ...]] = {
 PARTNER_SCOPES = ("enrolment:read", "enrolment:write", "directory:read", "directory:write", "certificate:read")
 PROVIDER_SCOPES = ("catalog:write", "teaching:write")
 PEOPLE_SCOPES = tuple(scope for scope in SCOPES if scope != "directory:names")
-
-CLUSTERS = (
-    *("wfr-heilbronn", "caar-aragon", "femac-catalonia", "ac-serbia", "comet-fvg", "msac-moravia", "pvf", "ceaga"),
-    *(
-        "silesia-am",
-        "ac-bulgaria",
-        "ciac-catalonia",
-        "zone",
-        "moveo",
-        "emobility-regensburg",
-        "automotive-nl",
-        "mobinov",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +68,19 @@ class Client:
     role: str
     scopes: tuple[str, ...]
     cluster: str | None = None
+    organisations: tuple[str, ...] = ()
+    manages: tuple[str, ...] = ()
+    """Keycloak's own rights in this realm."""
 
     @property
     def secret_variable(self) -> str:
         """Name the environment variable that fills the placeholder in the realm file."""
-        return "CLUSTERSKILLS_SECRET_" + self.client_id.upper().replace("-", "_")
+        return secret_of(self.client_id)
+
+
+def secret_of(client_id: str) -> str:
+    """Name the variable of a client's secret."""
+    return "CLUSTERSKILLS_SECRET_" + client_id.upper().replace("-", "_")
 
 
 _SMALL, _SECOND, _SCHOOL = 0, 1, 2
@@ -110,10 +111,43 @@ _NAMES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
+_SCHOOLS = {
+    "wfr-heilbronn": "musterakademie-heilbronn",
+    "caar-aragon": "aula-ejemplo-aragon",
+    "femac-catalonia": "escola-exemple-agromaquina",
+    "ac-serbia": "primer-akademija",
+    "comet-fvg": "scuola-esempio-meccatronica",
+    "msac-moravia": "vzorova-akademie-ostrava",
+    "pvf": "campus-exemple-est",
+    "ceaga": "aula-ejemplo-vigo",
+    "silesia-am": "akademia-przyklad-katowice",
+    "ac-bulgaria": "akademiya-primer-sofia",
+    "ciac-catalonia": "escola-exemple-motor",
+    "zone": "minta-akademia-zala",
+    "moveo": "campus-exemple-normandie",
+    "emobility-regensburg": "musterakademie-donau",
+    "automotive-nl": "voorbeeld-academie",
+    "mobinov": "academia-exemplo-norte",
+}
+"""The training provider of each cluster: its course system acts for it."""
+CLUSTERS = tuple(_SCHOOLS)
+_HEILBRONN = "wfr-heilbronn"
+_FEW = (
+    Login(
+        *("awarding_officer@heilbronn.example", "awarding_officer", "Ilse", "Roth", _HEILBRONN),
+        ("musterakademie-heilbronn",),
+    ),
+    Login("assessor@heilbronn.example", "assessor", "Jörg", "Behrens", _HEILBRONN),
+    Login("host@heilbronn.example", "host", "Maren", "Vogt", _HEILBRONN, ("beispiel-sensorik",)),
+    Login("coordinator@heilbronn.example", "coordinator", "Anke", "Thiel", _HEILBRONN),
+)
+
+
 def logins() -> tuple[Login, ...]:
-    """Return one login per role for each cluster of the first partnership, and the operator of the platform."""
+    """Return one login per role for each cluster of the first partnership, the operator of the platform, and one login for
+    each role that few have."""
     local = tuple(login for slug in _TOWNS for login in _logins_of(slug))
-    return (*local, Login("operator@clusterskills.example", "operator", "Ada", "Betrieb"))
+    return (*local, Login("operator@clusterskills.example", "operator", "Ada", "Betrieb"), *_FEW)
 
 
 def clients() -> tuple[Client, ...]:
@@ -122,9 +156,15 @@ def clients() -> tuple[Client, ...]:
     A cluster has its partner portal, its providers' course system, and its quality office that reviews what they write.
     """
     partners = tuple(Client(f"partner-{slug}", PARTNER, PARTNER_SCOPES, slug) for slug in CLUSTERS)
-    providers = tuple(Client(f"provider-{slug}", PROVIDER, PROVIDER_SCOPES, slug) for slug in CLUSTERS)
+    providers = tuple(
+        Client(f"provider-{slug}", PROVIDER, PROVIDER_SCOPES, slug, (school,)) for slug, school in _SCHOOLS.items()
+    )
     quality = tuple(Client(f"quality-{slug}", QUALITY, ("catalog:review",), slug) for slug in CLUSTERS)
-    inner = tuple(Client(f"names-{service}", NAMES, ("directory:names",)) for service in ("certificate", "enrolment"))
+    inner = tuple(
+        Client(one.client_id(own), own.role, own.scopes, manages=own.manages)
+        for one in manifests()
+        for own in one.clients
+    )
     operator = Client("platform-operator", "operator", ("operations", "directory:read", "directory:write"))
     return (*partners, *providers, *quality, *inner, operator)
 

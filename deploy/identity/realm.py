@@ -168,8 +168,20 @@ def _program(client: Client) -> Json:
         "clientAuthenticatorType": "client-secret",
         "secret": f"${{{client.secret_variable}}}",
         "serviceAccountsEnabled": True,
-        "protocolMappers": [] if client.cluster is None else [_home(client.cluster)],
+        "protocolMappers": _facts_of(client),
     }
+
+
+def _facts_of(client: Client) -> list[Json]:
+    """What a program's token names beside its roles: the cluster and the organisations that it acts for."""
+    home = [_home(client.cluster)] if client.cluster else []
+    return [*home, *([_acts_for(client.organisations)] if client.organisations else [])]
+
+
+def _acts_for(organisations: tuple[str, ...]) -> Json:
+    value = json.dumps([ids.organisation_id(slug) for slug in organisations])
+    config = {**_claim("organisation_ids", "JSON"), "claim.value": value}
+    return _mapper("organisation_ids", "oidc-hardcoded-claim-mapper", config)
 
 
 def _home(cluster: str) -> Json:
@@ -220,6 +232,7 @@ def _service_account(client: Client) -> Json:
         "enabled": True,
         "serviceAccountClientId": client.client_id,
         "realmRoles": [client.role],
+        **({"clientRoles": {"realm-management": list(client.manages)}} if client.manages else {}),
     }
 
 

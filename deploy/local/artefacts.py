@@ -1,6 +1,6 @@
 """Downloads: Kafka's jars and Keycloak's distribution, checked against the sums in this folder and kept in the cache.
 
-`kafka.lock` and `keycloak.lock` hold one `coordinate  sha256` per line. What the cache lacks comes by download.py.
+`kafka.lock` and `keycloak.lock` hold one `coordinate  sha256` per line. What the cache lacks is fetched by fetching.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,18 +50,6 @@ def read_lock(name: str) -> list[Artefact]:
     """Return the artefacts that a lock file of this folder names."""
     lines = (_HERE / f"{name}.lock").read_text(encoding="utf-8").splitlines()
     return [Artefact(*line.split()) for line in lines if line and not line.startswith("#")]
-
-
-def fetch(artefacts: Iterable[Artefact], title: str, say: Say) -> list[Path]:
-    """Return the local files of these artefacts, downloading what the cache lacks."""
-    wanted = list(artefacts)
-    missing = [artefact for artefact in wanted if not has(artefact)]
-    if missing:
-        from deploy.local.download import download_all  # what it needs takes longer to load than all else of a start
-
-        with locked(f"download-{title.lower()}", say):
-            download_all([artefact for artefact in missing if not has(artefact)], title, say)
-    return [place(artefact) for artefact in wanted]
 
 
 def has(artefact: Artefact) -> bool:

@@ -7,28 +7,25 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import filelock
+from typing import TYPE_CHECKING, Any
 
 from deploy.identity import people
 from deploy.identity.realm import PASSWORD_VARIABLE
 from deploy.local import ports, processes
 from deploy.local.errors import StackError
 from deploy.local.processes import Identity
+from services import manifests
+from shared.wiring.manifest import Manifest
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 NEEDED_BYTES = 2_000_000_000
 _FREED_WITHIN = 2.0
-_OWN_SECRETS = (
-    *("PERSON_KEY_SECRET", "CURSOR_SECRET", "EXTERNAL_REF_SECRET", "SESSION_SECRET"),
-    # Used with compose; the embedded engines listen on the loopback address only.
-    *(f"MONGO_PASSWORD_{name}" for name in ("ADMIN", "CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT", "PORTAL")),
-    *(f"KAFKA_PASSWORD_{name}" for name in ("CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +69,10 @@ class Folder:
     @contextmanager
     def owned(self) -> Iterator[None]:
         """Own the folder while the stack runs. The kernel frees the lock when its holder's last thread is gone."""
-        lock = filelock.FileLock(self.path / "supervisor.lock")
+        lock = self._lock()
         try:
             lock.acquire(timeout=_FREED_WITHIN, poll_interval=0.05)
-        except filelock.Timeout:
+        except TimeoutError:
             holder = self.read_stack().get("supervisor", {}).get("pid", "unknown")
             raise StackError(
                 f"A stack already runs in {self.path} (process {holder}); "
@@ -90,13 +87,18 @@ class Folder:
 
     def is_owned(self) -> bool:
         """Say whether a supervisor runs this folder's stack now."""
-        lock = filelock.FileLock(self.path / "supervisor.lock")
+        lock = self._lock()
         try:
             lock.acquire(timeout=0)
-        except (filelock.Timeout, OSError):
+        except OSError:  # somebody has it, or the folder cannot be written
             return (self.path / "supervisor.lock").exists()
         lock.release()
         return False
+
+    def _lock(self) -> FileLock:
+        from filelock import FileLock  # loads asyncio: only who owns a folder waits for that
+
+        return FileLock(self.path / "supervisor.lock")
 
     def read_stack(self) -> dict[str, Any]:
         """Return stack.json, or nothing when no stack was started here yet."""
@@ -105,6 +107,10 @@ class Folder:
     def write_stack(self, content: dict[str, Any]) -> None:
         """Replace stack.json in one step."""
         _write(self.stack_file, content)
+
+    def write_targets(self, targets: list[dict[str, Any]]) -> None:
+        """Replace the file that tells Prometheus where the processes' numbers are."""
+        _write(self.path / "targets.json", targets)
 
     def read_order(self) -> dict[str, Any]:
         """Return the order that waits, or nothing."""
@@ -148,11 +154,11 @@ class Folder:
         """Return the ports that this stack was given before, by name."""
         return _read(self.path / "ports.json")
 
-    def secrets(self) -> dict[str, str]:
-        """Return the stack's secrets by environment variable, made at the first start."""
+    def secrets(self, services: Iterable[Manifest] = ()) -> dict[str, str]:
+        """Return the stack's secrets by environment variable, made at the first start. No services named: all ours."""
         kept: dict[str, str] = _read(self.path / "secrets.json")
         variables = [
-            *(f"CLUSTERSKILLS_{name}" for name in _OWN_SECRETS),
+            *(f"CLUSTERSKILLS_{name}" for name in _own_secrets(tuple(services) or manifests())),
             *(client.secret_variable for client in people.clients()),
             "KC_BOOTSTRAP_ADMIN_PASSWORD",
         ]
@@ -176,6 +182,15 @@ class Folder:
     def was_killed(self) -> bool:
         """Say whether the last supervisor ended without saying so. Ask only while owning the folder."""
         return self.read_stack().get("state") not in {None, "down", "failed"}
+
+
+def _own_secrets(services: Sequence[Manifest]) -> list[str]:
+    own = {name for service in services for name in service.secrets}
+    # Used with compose; the embedded engines listen on the loopback address only.
+    users = ["ADMIN", *(service.name.upper() for service in services)]
+    speakers = ["ADMIN", *(service.name.upper() for service in services if service.worker)]
+    passwords = (*(f"MONGO_PASSWORD_{name}" for name in users), *(f"KAFKA_PASSWORD_{name}" for name in speakers))
+    return [*sorted(own), *passwords]
 
 
 def refuse_full_disk(path: Path) -> None:
@@ -204,7 +219,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def _write(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> None:
     scratch = path.with_suffix(f".{os.getpid()}.tmp")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as target:

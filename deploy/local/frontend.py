@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from deploy.local import artefacts, lettering
+from deploy.local import artefacts, fetching, lettering
 from deploy.local.artefacts import Artefact, Say
 
 _WANTED: dict[str, dict[str, str]] = {
@@ -39,7 +39,7 @@ _DARK = "[data-bs-theme=dark]"
 def folder(say: Say) -> Path:
     """Return the folder of front-end files, downloaded and unpacked at the first use."""
     wanted = artefacts.read_lock("frontend")
-    archives = artefacts.fetch(wanted, "Front-end", say)
+    archives = fetching.fetch(wanted, "Front-end", say)
     name = f"frontend-{_fingerprint(wanted)}"
     place = artefacts.cache_folder() / name
     if not place.exists():
@@ -50,7 +50,7 @@ def folder(say: Say) -> Path:
 
 
 def _fingerprint(wanted: list[Artefact]) -> str:
-    """Change with the files' versions and with our choice among them: the name stands in addresses kept for ever."""
+    """Change with the files' versions and with our choice among them: browsers keep such addresses permanently."""
     text = repr([(artefact.sha256, _WANTED[_name(artefact)]) for artefact in wanted])
     text += f"{version(lettering.PACKAGE)} {_MADE}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import deploy
+from deploy.gateway import routes
 from deploy.local import ports, programs
 from deploy.local.listener import Listener
 from deploy.local.part import Part
+from services import manifests
+from shared.wiring.manifest import Manifest
 
 CADDYFILE = Path(deploy.__file__).parent / "gateway" / "Caddyfile"
 
 
 @dataclass(frozen=True, slots=True)
 class Doorway:
-    """The gateway's folder and ports (two for everybody, two for the launcher), and the addresses behind each part of
-    the API: host:port or URL, several with spaces between them."""
+    """The gateway's folder and ports (two for everybody, two for the launcher), the services behind it, and the address
+    of each by its name: host:port or URL, several with spaces between them."""
 
     data: Path
     http_port: int
@@ -26,6 +29,11 @@ class Doorway:
     probe_port: int
     spare_probe_port: int
     upstreams: Mapping[str, str]
+    services: tuple[Manifest, ...] = field(default_factory=manifests)
+
+    @property
+    def routes_file(self) -> Path:
+        return self.data / "routes.caddy"
 
     @property
     def url(self) -> str:
@@ -54,13 +62,18 @@ def _side(doorway: Doorway, listeners: tuple[Listener, Listener], probe_name: st
         ports={"gateway": doorway.http_port, "gateway (https)": doorway.https_port, probe_name: probe},
         listeners=listeners,
         env=_environment(doorway, listeners, probe),
-        prepare=lambda: doorway.data.mkdir(parents=True, exist_ok=True),
+        prepare=lambda: _prepare(doorway),
         healthy=lambda: _answers(probe) and doorway.ca_file.exists(),
         answers=lambda: _answers(probe),
         within=30,
         patience=6,
         last_signal=signal.SIGQUIT,
     )
+
+
+def _prepare(doorway: Doorway) -> None:
+    doorway.data.mkdir(parents=True, exist_ok=True)
+    doorway.routes_file.write_text(routes.rendered(doorway.services), encoding="utf-8")
 
 
 def _environment(doorway: Doorway, listeners: tuple[Listener, Listener], probe: int) -> dict[str, str]:
@@ -71,6 +84,7 @@ def _environment(doorway: Doorway, listeners: tuple[Listener, Listener], probe: 
         "CLUSTERSKILLS_GATEWAY_HTTP_BIND": f"fd/{http.mark}",
         "CLUSTERSKILLS_GATEWAY_HTTPS_BIND": f"fd/{https.mark}",
         "CLUSTERSKILLS_GATEWAY_PROBE": f"http://127.0.0.1:{probe}",
+        "CLUSTERSKILLS_GATEWAY_ROUTES": str(doorway.routes_file),
         "CLUSTERSKILLS_GATEWAY_DATA": str(doorway.data),
         "CLUSTERSKILLS_GATEWAY_HTTP": f"http://:{doorway.http_port}",
         "CLUSTERSKILLS_GATEWAY_HTTPS": f"https://localhost:{doorway.https_port}, https://127.0.0.1:{doorway.https_port}",

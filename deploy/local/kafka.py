@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local import artefacts, programs
+from deploy.local import artefacts, fetching, programs
 from deploy.local.artefacts import Say
 from deploy.local.errors import StackError
 from deploy.local.metadata import Metadata
@@ -37,7 +37,7 @@ class Broker:
 
 def class_path(say: Say) -> str:
     """Return the Java class path of Kafka, downloading the jars at the first use."""
-    return ":".join(str(jar) for jar in artefacts.fetch(artefacts.read_lock("kafka"), "Kafka", say))
+    return ":".join(str(jar) for jar in fetching.fetch(artefacts.read_lock("kafka"), "Kafka", say))
 
 
 def parts(brokers: Sequence[Broker], say: Say) -> list[Part]:

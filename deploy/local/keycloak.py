@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.identity.realm import REALM_FILE
-from deploy.local import artefacts, ports, programs
+from deploy.local import artefacts, fetching, ports, programs
 from deploy.local.artefacts import Say
 from deploy.local.errors import StackError
 from deploy.local.part import Part
@@ -33,7 +33,7 @@ class Place:
 def distribution(say: Say) -> Path:
     """Return the unpacked and built distribution, made at the first use."""
     (artefact,) = artefacts.read_lock("keycloak")
-    (archive,) = artefacts.fetch([artefact], "Keycloak", say)
+    (archive,) = fetching.fetch([artefact], "Keycloak", say)
     return artefacts.unpacked(
         artefact, archive, f"keycloak-{artefact.sha256[:12]}", lambda root: _build(root, say), say
     )

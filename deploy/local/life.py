@@ -12,7 +12,7 @@ from deploy.local.part import Part, Running
 from deploy.local.pulse import Pulse
 
 FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-_PROVEN_AFTER = 10.0
+_PROVEN_AFTER = 1.0
 
 
 class Life:
@@ -27,6 +27,7 @@ class Life:
         self._changing = threading.Lock()
         self.again_at = 0.0
         self._deaths = 0
+        self._well_since = 0.0
 
     @property
     def part(self) -> Part:
@@ -49,8 +50,8 @@ class Life:
         return pause
 
     def forgive(self) -> None:
-        """Forget earlier deaths of a process that has lived long enough."""
-        if self._deaths and time.monotonic() - self.running.since > _PROVEN_AFTER:
+        """Forget earlier deaths of a process that has been well for long enough: it can live where it is."""
+        if self._deaths and self.well.is_set() and time.monotonic() - self._well_since > _PROVEN_AFTER:
             self._deaths = 0
 
     def swap(self) -> Running:
@@ -63,6 +64,7 @@ class Life:
     def lives_again(self) -> None:
         """Note that the present process is well."""
         self.pulse = self._new_pulse()
+        self._well_since = time.monotonic()
         self.well.set()
 
     def entry(self) -> Mapping[str, Any]:

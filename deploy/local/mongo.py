@@ -93,9 +93,14 @@ def _is_well(member: Member, members: Sequence[Member]) -> bool:
 
 def _initiate(members: Sequence[Member]) -> None:
     """Make the set; it is refused while not all of it is there."""
-    rows = [{"_id": number, "host": f"127.0.0.1:{member.port}"} for number, member in enumerate(members)]
-    settings = {} if len(members) == 1 else {"settings": _ELECTION}
-    _tell(members[0].port, "replSetInitiate", {"_id": _SET, "members": rows, **settings})
+    hosts = [f"127.0.0.1:{member.port}" for member in members]
+    _tell(members[0].port, "replSetInitiate", configuration(hosts))
+
+
+def configuration(hosts: Sequence[str]) -> dict[str, Any]:
+    """Return what makes one set of these servers (host:port, as their clients reach them)."""
+    rows = [{"_id": number, "host": host} for number, host in enumerate(hosts)]
+    return {"_id": _SET, "members": rows} | ({"settings": _ELECTION} if len(hosts) > 1 else {})
 
 
 def _hand_over(member: Member) -> None:

@@ -6,12 +6,14 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deploy.local.artefacts import Say
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder
 from deploy.local.life import Life
+
+if TYPE_CHECKING:
+    from deploy.local.artefacts import Say
 
 _TAKEN_WITHIN = 10.0
 

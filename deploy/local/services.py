@@ -12,35 +12,20 @@ import deploy
 from deploy.local import ports
 from deploy.local.listener import Listener
 from deploy.local.part import Part
+from shared.wiring.manifest import Manifest
 
 ROOT = Path(deploy.__file__).parent.parent
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One of our services: its package and whether it has a worker beside its API."""
-
-    name: str
-    package: str
-    has_worker: bool = True
-
-
-SERVICES = (
-    Service("directory", "services.directory_service"),
-    Service("catalog", "services.catalog_service"),
-    Service("enrolment", "services.enrolment_service"),
-    Service("certificate", "services.certificate_service"),
-    Service("portal", "services.portal", has_worker=False),
-)
-
-
+PROCESSES = {1: 1, 3: 2}
+"""How many processes each API and worker has, by the number of servers that MongoDB and Kafka have."""
 SIDES = ("", " (spare)")
 """Each process has two inner ports: while one process takes over from another, both are there."""
 
 
-def port_names(service: Service, count: int = 1) -> list[str]:
+def port_names(service: Manifest, count: int = 1) -> list[str]:
     """Return the names of the ports that this service's processes listen on, `count` of each kind."""
-    kinds = [f"{service.name}-api", *([f"{service.name}-worker"] if service.has_worker else [])]
+    kinds = [f"{service.name}-api", *([f"{service.name}-worker"] if service.worker else [])]
     inner = [f"{name} metrics{side}" for kind in kinds for name in names(kind, count) for side in SIDES]
     return [f"{service.name}-api", *inner]
 
@@ -61,11 +46,11 @@ class Surroundings:
     count: int = 1
 
 
-def parts(service: Service, given: Surroundings) -> list[Part]:
+def parts(service: Manifest, given: Surroundings) -> list[Part]:
     """Return the rows of a service. The processes of its API accept from one socket, which the launcher holds."""
     listener = Listener(given.ports[f"{service.name}-api"])
     rows = [_twins(_api(service, listener, given), name) for name in names(f"{service.name}-api", given.count)]
-    if service.has_worker:
+    if service.worker:
         rows += [_twins(_worker(service, given), name) for name in names(f"{service.name}-worker", given.count)]
     return rows
 
@@ -76,7 +61,7 @@ def _twins(make: Callable[[str, str], Part], name: str) -> Part:
     return replace(make(name, first), spare=make(name, spare))
 
 
-def _api(service: Service, listener: Listener, given: Surroundings) -> Callable[[str, str], Part]:
+def _api(service: Manifest, listener: Listener, given: Surroundings) -> Callable[[str, str], Part]:
     def make(name: str, side: str) -> Part:
         counters = given.scratch / f"metrics-{name}{side}"
         metrics = given.ports[f"{name} metrics{side}"]
@@ -100,7 +85,7 @@ def _api(service: Service, listener: Listener, given: Surroundings) -> Callable[
     return make
 
 
-def _worker(service: Service, given: Surroundings) -> Callable[[str, str], Part]:
+def _worker(service: Manifest, given: Surroundings) -> Callable[[str, str], Part]:
     def make(name: str, side: str) -> Part:
         metrics = given.ports[f"{name} metrics{side}"]
         return Part(

@@ -15,14 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deploy.local import order, outside, processes, programs, services, table
-from deploy.local.artefacts import Say
+from deploy.local import order, processes, programs, services
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder
 from deploy.local.processes import Identity
-from deploy.local.supervisor import Supervisor
+from services import manifests
+
+if TYPE_CHECKING:
+    from deploy.local.artefacts import Say
+    from deploy.local.supervisor import Supervisor
 
 DEFAULT_DATA = Path(".stack")
 _STOP_WITHIN = 15.0
@@ -47,6 +50,8 @@ class Request:
     kafka: str | None = None
     oidc: str | None = None
     only: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
+    """Packages of further services, each with a manifest, that are run beside ours."""
     nodes: int | None = None
     """Servers of each engine: 1 or 3; None: as the data was made, at first 1."""
     while_pid: int | None = None
@@ -60,6 +65,7 @@ class Request:
             "--kafka": self.kafka,
             "--oidc": self.oidc,
             "--only": ",".join(self.only),
+            "--more": ",".join(self.more),
             "--nodes": self.nodes,
             "--while-pid": self.while_pid,
         }
@@ -179,27 +185,39 @@ def restart(data: Path, parts: tuple[str, ...], say: Say, *, engines: bool = Fal
     order.follow(folder, order.place(folder, parts, engines=engines), say)
 
 
-def rebuild(data: Path, service: str, model: str, *, anew: bool = False) -> int:
-    """Build a read model of a running stack's service anew, with the settings of its worker; return the exit code."""
+def rebuild(data: Path, service: str, model: str, *, anew: bool = False, quiet: bool = False) -> int:
+    """Build a read model of a running stack's service anew, with the settings of its worker; return the exit code.
+
+    What it says goes to the output; `quiet`: to the error output.
+    """
     stack, _ = status(data)
     entry = next((row for name, row in stack["processes"].items() if name.startswith(f"{service}-worker")), None)
     worker = Identity(entry["pid"], entry["started"]).find() if entry else None
     if worker is None:
-        known = ", ".join(row.name for row in services.SERVICES if row.has_worker)
+        known = ", ".join(name for name, row in stack["services"].items() if "worker_metrics" in row)
         raise StackError(f"No worker of {service} runs in {data}; services with one: {known}. `stack up` starts them.")
-    package = next(row.package for row in services.SERVICES if row.name == service)
+    package = stack["services"][service]["package"]
     environment = {**worker.environ(), "CLUSTERSKILLS_METRICS_PORT": "0"}
     command = (sys.executable, "-m", package, "rebuild", model, *(["--anew"] if anew else []))
-    return subprocess.run(command, env=environment, cwd=services.ROOT, check=False).returncode
+    return subprocess.run(
+        command, env=environment, cwd=services.ROOT, check=False, stdout=sys.stderr if quiet else None
+    ).returncode
 
 
 def _prepared(folder: Folder, request: Request, say: Say) -> Supervisor:
+    # Only who starts a stack needs all that starts one: the other commands begin at once.
+    from deploy.local import outside, table
+    from deploy.local.supervisor import Supervisor
+
     nodes = folder.nodes(request.nodes)
-    wish = table.Wish(outside.check(request.mongo, request.kafka, request.oidc), frozenset(request.only), nodes)
+    engines = outside.check(request.mongo, request.kafka, request.oidc)
+    wish = table.Wish(engines, frozenset(request.only), nodes, manifests(*request.more))
     shutil.rmtree(folder.scratch, ignore_errors=True)
     folder.scratch.mkdir()
     os.environ["TMPDIR"] = str(folder.scratch)  # so that nothing of ours is left in /tmp
-    return Supervisor(folder, table.build(folder, wish, say), say)
+    made = table.build(folder, wish, say)
+    folder.write_targets(made.targets)
+    return Supervisor(folder, made, say)
 
 
 def _supervise(supervisor: Supervisor, folder: Folder, request: Request, say: Say) -> None:
@@ -288,7 +306,7 @@ def _main() -> None:
     import argparse
 
     parser = argparse.ArgumentParser()
-    for name in ("--data", "--mongo", "--kafka", "--oidc", "--only", "--nodes", "--while-pid"):
+    for name in ("--data", "--mongo", "--kafka", "--oidc", "--only", "--more", "--nodes", "--while-pid"):
         parser.add_argument(name)
     given = parser.parse_args()
     request = Request(
@@ -296,7 +314,8 @@ def _main() -> None:
         mongo=given.mongo,
         kafka=given.kafka,
         oidc=given.oidc,
-        only=tuple((given.only or "").split(",")) if given.only else (),
+        only=tuple(given.only.split(",")) if given.only else (),
+        more=tuple(given.more.split(",")) if given.more else (),
         nodes=int(given.nodes) if given.nodes else None,
         while_pid=int(given.while_pid) if given.while_pid else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,15 +13,14 @@ from deploy.local.artefacts import Say
 from deploy.local.folder import Folder
 from deploy.local.outside import Oidc, Outside
 from deploy.local.part import Part
+from services import manifests
+from shared.wiring.manifest import Manifest
 
 _REALM = "/auth/realms/clusterskills"
 _ONE_OF_EACH = (
     *("gateway", "gateway (https)", "gateway probe", "gateway probe (spare)"),
     *("keycloak", "keycloak management"),
 )
-PROCESSES = {1: 1, 3: 2}
-"""How many processes each API and worker has, by the number of servers that MongoDB and Kafka have."""
-_NAMES_CLIENTS = {"certificate": "names-certificate", "enrolment": "names-enrolment"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,7 @@ class Wish:
     outside: Outside
     only: frozenset[str] = frozenset()
     nodes: int = 1
+    services: tuple[Manifest, ...] = field(default_factory=manifests)
 
     def wants(self, name: str) -> bool:
         """Say whether a part is asked for: by its own name, by its kind's, or by its service's."""
@@ -43,15 +43,16 @@ class Table:
 
     parts: tuple[Part, ...]
     facts: dict[str, Any]
+    targets: list[dict[str, Any]] = field(default_factory=list)
 
 
 class _Builder:
     def __init__(self, folder: Folder, wish: Wish) -> None:
         self.folder, self.wish = folder, wish
-        self.services = services.SERVICES
-        self.count = PROCESSES[wish.nodes]
-        self.ports = folder.ports(_port_names(wish.nodes))
-        self.secrets = folder.secrets()
+        self.services = wish.services
+        self.count = services.PROCESSES[wish.nodes]
+        self.ports = folder.ports(_port_names(wish))
+        self.secrets = folder.secrets(wish.services)
         self.brokers = [
             kafka.Broker(number, self.ports[name], self.ports[f"{name} controller"], folder.path / name)
             for number, name in enumerate(services.names("kafka", wish.nodes), start=1)
@@ -66,6 +67,7 @@ class _Builder:
             probe_port=self.ports["gateway probe"],
             spare_probe_port=self.ports["gateway probe (spare)"],
             upstreams=self._upstreams(),
+            services=self.services,
         )
 
     @property
@@ -129,20 +131,19 @@ class _Builder:
         }
         return keycloak.part(place, {**self.secrets, **names}, say)
 
-    def _service(self, service: services.Service, say: Say) -> list[Part]:
-        environment = self._environment(service.name)
-        if service.name == "portal" and self.wish.wants("portal-api"):
+    def _service(self, service: Manifest, say: Say) -> list[Part]:
+        environment = self._environment(service)
+        if service.pages and self.wish.wants(f"{service.name}-api"):
             own = portal.settings(self.folder.path / "portal", say)
             environment |= {f"CLUSTERSKILLS_{name}": value for name, value in own.items()}
         needs = tuple(name for kind in ("mongo", "kafka") for name in services.names(kind, self.wish.nodes))
         given = services.Surroundings(self.ports, environment, needs, self.folder.scratch, self.count)
         return services.parts(service, given)
 
-    def _environment(self, service: str) -> dict[str, str]:
-        """Return the settings of one service's processes. Each gets only the client secret that is its own."""
+    def _environment(self, service: Manifest) -> dict[str, str]:
+        """Return the settings of one service's processes. Each gets only the secrets that are its own."""
         oidc = self.oidc(f"http://127.0.0.1:{self.ports['keycloak']}")
-        addresses = self._upstreams().items()
-        inner = {f"{name.upper()}_URL": f"http://{address}" for name, address in addresses if name != "identity"}
+        inner = {name: f"http://{address}" for name, address in self._inner().items()}
         settings = {
             "MONGO_URL": self.mongo_url,
             "KAFKA_BOOTSTRAP": self.kafka_bootstrap,
@@ -152,32 +153,42 @@ class _Builder:
             "OIDC_AUDIENCE": AUDIENCE,
             "PUBLIC_URL": self.doorway.url,
             "PUBLIC_HTTPS_URL": self.doorway.https_url,
-            **inner,
-            **self._names_client(service),
+            **{f"{name.upper()}_URL": url for name, url in inner.items()},
+            "SERVICES": " ".join(f"{one.name}={inner[one.name]}" for one in self.services if not one.pages),
+            **self._clients_of(service),
+            **self._admin_of(service, oidc),
+            **{name: self.secrets[f"CLUSTERSKILLS_{name}"] for name in service.secrets},
         }
-        own = {name: value for name, value in self.secrets.items() if name in _SERVICE_SECRETS}
-        return {**own, **{f"CLUSTERSKILLS_{name}": value for name, value in settings.items()}}
+        return {f"CLUSTERSKILLS_{name}": value for name, value in settings.items()}
 
-    def _names_client(self, service: str) -> dict[str, str]:
-        client = next((item for item in people.clients() if item.client_id == _NAMES_CLIENTS.get(service)), None)
-        if client is None:
+    def _clients_of(self, service: Manifest) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for client in service.clients:
+            name, purpose = service.client_id(client), client.purpose.upper()
+            found |= {f"{purpose}_CLIENT_ID": name, f"{purpose}_CLIENT_SECRET": self.secrets[people.secret_of(name)]}
+        return found
+
+    def _admin_of(self, service: Manifest, oidc: Oidc) -> dict[str, str]:
+        """Return where a service makes keys and logins, if that is its business and the provider is ours."""
+        if self.wish.outside.oidc or not any(client.manages for client in service.clients):
             return {}
-        return {"NAMES_CLIENT_ID": client.client_id, "NAMES_CLIENT_SECRET": self.secrets[client.secret_variable]}
+        realm = oidc.token_url.partition("/protocol/")[0]
+        return {"IDENTITY_ADMIN_URL": realm.replace("/realms/", "/admin/realms/", 1)}
 
     def _inner(self) -> dict[str, str]:
         return {service.name: f"127.0.0.1:{self.ports[f'{service.name}-api']}" for service in self.services}
 
     def _upstreams(self) -> dict[str, str]:
-        """Return the address behind each route; a service that is not there is answered 503."""
-        nobody = {service.name: "127.0.0.1:9" for service in services.SERVICES}
+        """Return the address behind each route."""
         oidc = self.wish.outside.oidc
         identity = _origin(oidc.issuer) if oidc else f"127.0.0.1:{self.ports['keycloak']}"
-        return {**nobody, **self._inner(), "identity": identity}
+        return {**self._inner(), "identity": identity}
 
-    def _addresses(self, service: services.Service) -> dict[str, Any]:
+    def _addresses(self, service: Manifest) -> dict[str, Any]:
         """Return where a service listens. A process's numbers are at one of two addresses (see `services.SIDES`)."""
-        kinds = {"metrics": "api", "worker_metrics": "worker"} if service.has_worker else {"metrics": "api"}
+        kinds = {"metrics": "api", "worker_metrics": "worker"} if service.worker else {"metrics": "api"}
         return {
+            "package": service.package,
             "api": f"http://127.0.0.1:{self.ports[f'{service.name}-api']}",
             **{
                 key: [
@@ -188,6 +199,20 @@ class _Builder:
                 for key, kind in kinds.items()
             },
         }
+
+    def targets(self) -> list[dict[str, Any]]:
+        """Return where Prometheus finds the numbers of each process, in the form that its `file_sd_configs` reads."""
+        kinds = {"metrics": "api", "worker_metrics": "worker"}
+        return [
+            {
+                "targets": [url.removeprefix("http://") for url in found[key]],
+                "labels": {"service": service.name, "process": process},
+            }
+            for service in self.services
+            for found in [self._addresses(service)]
+            for key, process in kinds.items()
+            if key in found
+        ]
 
     def _logins(self) -> list[dict[str, Any]]:
         return [
@@ -215,21 +240,17 @@ class _Builder:
         ]
 
 
-_SERVICE_SECRETS = frozenset(
-    f"CLUSTERSKILLS_{name}" for name in ("PERSON_KEY_SECRET", "CURSOR_SECRET", "EXTERNAL_REF_SECRET", "SESSION_SECRET")
-)
-
-
 def build(folder: Folder, wish: Wish, say: Say) -> Table:
     """Return the table for this folder and wish, downloading what is not in the cache yet."""
     builder = _Builder(folder, wish)
-    return Table(tuple(builder.parts(say)), builder.facts())
+    return Table(tuple(builder.parts(say)), builder.facts(), builder.targets())
 
 
-def _port_names(nodes: int) -> list[str]:
+def _port_names(wish: Wish) -> list[str]:
+    nodes = wish.nodes
     engines = [*services.names("mongo", nodes), *services.names("kafka", nodes)]
     controllers = [f"{name} controller" for name in services.names("kafka", nodes)]
-    ours = [name for service in services.SERVICES for name in services.port_names(service, PROCESSES[nodes])]
+    ours = [name for service in wish.services for name in services.port_names(service, services.PROCESSES[nodes])]
     return [*_ONE_OF_EACH, *engines, *controllers, *ours]
 
 

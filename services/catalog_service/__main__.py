@@ -1,10 +1,6 @@
-"""`python -m services.catalog_service worker`."""
+"""`python -m services.catalog_service worker`, or `rebuild READ-MODEL`."""
 
-import sys
-
-from services.catalog_service.app import run_worker
+from services.catalog_service.app import FRAME
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["worker"]:
-        raise SystemExit("Usage: python -m services.catalog_service worker")
-    run_worker()
+    FRAME.main()

@@ -30,18 +30,29 @@ def subscriptions(acting: Callable[[UnitOfWork], Actions]) -> list[Subscription]
     def on_left(event: enrolment.EnrolmentEvent, work: UnitOfWork) -> None:
         acting(work).sessions.let_out(event.enrolment_id)
 
-    def copy(name: str) -> Handler:
-        return lambda event, work: getattr(acting(work).copies, name)(event)
+    def on_capacity(event: enrolment.SeatsCapacityChanged, work: UnitOfWork) -> None:
+        acting(work).sessions.tell_seats(event.session_id, capacity=event.capacity)
+
+    def on_availability(event: enrolment.SeatsAvailabilityChanged, work: UnitOfWork) -> None:
+        acting(work).sessions.tell_seats(event.session_id, availability=event.availability)
+
+    def copy(put: Callable[[Actions, Any], None]) -> Handler:
+        return lambda event, work: put(acting(work), event)
 
     copies: dict[type[Event], Handler] = {
-        directory.OrganisationRegistered: copy("put_organisation"),
-        directory.OrganisationChanged: copy("put_organisation"),
-        directory.OrganisationSuspended: copy("suspend_organisation"),
-        directory.PortalChanged: copy("put_portal"),
-        directory.AwardingGranted: copy("grant"),
-        directory.AwardingWithdrawn: copy("withdraw"),
+        directory.OrganisationRegistered: copy(lambda to, event: to.copies.put_organisation(event)),
+        directory.OrganisationChanged: copy(lambda to, event: to.copies.put_organisation(event)),
+        directory.OrganisationSuspended: copy(lambda to, event: to.copies.suspend_organisation(event)),
+        directory.PortalChanged: copy(lambda to, event: to.copies.put_portal(event)),
+        directory.AwardingGranted: copy(lambda to, event: to.copies.grant(event)),
+        directory.AwardingWithdrawn: copy(lambda to, event: to.copies.withdraw(event)),
     }
-    seats: dict[type, Any] = {enrolment.EnrolmentConfirmed: on_confirmed, **dict.fromkeys(_LEFT, on_left)}
+    seats: dict[type, Any] = {
+        enrolment.EnrolmentConfirmed: on_confirmed,
+        **dict.fromkeys(_LEFT, on_left),
+        enrolment.SeatsCapacityChanged: on_capacity,
+        enrolment.SeatsAvailabilityChanged: on_availability,
+    }
     return [
         Subscription(name="copies", handlers=copies, event_time=True),
         Subscription(name="reactions", handlers={RosterCompleted: on_roster_completed}),

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from services.catalog_service.domain import content as words
+from services.catalog_service.domain.found import SORTS
 from services.catalog_service.domain.session import STATUSES as SESSION_STATUSES
 from shared.http.ids import Ids
 
@@ -88,6 +89,13 @@ class OutcomeBody(Schema):
     reuse_level = _one_of(words.REUSE_LEVELS, allow_none=True)
 
 
+class AlignmentBody(Schema):
+    """What the course is about, in the words of a framework."""
+
+    framework = fields.String(required=True, validate=validate.Length(1, 40))
+    code = _text(300, required=True, metadata={"description": "ESCO: the URI of the skill"})
+
+
 class CoursePatch(Schema):
     """Content of a course that may change. Texts are by language (BCP 47)."""
 
@@ -100,6 +108,7 @@ class CoursePatch(Schema):
     homepage = _url(allow_none=True)
     isced_f = _text(4, allow_none=True, metadata={"description": "ISCED-F 2013; 9999 if unknown"})
     outcomes = _list(fields.Nested(OutcomeBody))
+    alignments = _list(fields.Nested(AlignmentBody), 100)
     skill_category = _one_of(
         words.SKILL_CATEGORIES,
         attribute="stated_skill_category",
@@ -145,6 +154,7 @@ class ContentView(Schema):
     homepage = fields.String(required=True, allow_none=True)
     isced_f = fields.String(required=True)
     outcomes = fields.List(fields.Nested(OutcomeBody), required=True)
+    alignments = fields.List(fields.Nested(AlignmentBody), required=True)
     skill_category = fields.String(required=True)
     pillar = fields.String(required=True, allow_none=True)
     job_roles = fields.List(fields.String(), required=True)
@@ -189,9 +199,9 @@ class CourseQuery(Schema):
     """Which courses; published ones unless `mine`."""
 
     ids = Ids()
-    q = _text(200, metadata={"description": "Words, or their beginnings, in any language"})
+    q = _text(200, metadata={"description": "Words in any language: inflected, in part, with a typo, by another name"})
     skill = _text(300, metadata={"description": "ESCO URI or title, DigComp or GreenComp code"})
-    framework = _one_of(("esco", "digcomp", "greencomp"))
+    framework = fields.String(validate=validate.Regexp(r"^[a-z][a-z0-9-]{1,39}$"))
     category = _one_of(words.SKILL_CATEGORIES, metadata={"description": "digital and green include both"})
     pillar = _one_of(words.PILLARS)
     language = _text(35)
@@ -199,7 +209,19 @@ class CourseQuery(Schema):
     eqf = fields.Integer(validate=validate.Range(1, 8))
     provider = _reference()
     cluster = _reference()
-    sort = _one_of(("newest", "title", "workload"), load_default="newest")
+    country = fields.String(
+        validate=validate.Regexp(r"^[A-Z]{2}$"), metadata={"description": "Of the provider, ISO 3166 alpha-2"}
+    )
+    starts_from = Moment(data_key="from", metadata={"description": "A session that is open starts then or later"})
+    starts_before = Moment(data_key="to", metadata={"description": "and before then"})
+    max_price = fields.Float(
+        validate=validate.Range(0, _MOST), metadata={"description": "and costs so much in EUR at most, as stated"}
+    )
+    free_seats = _count(metadata={"description": "and has so many free seats at least"})
+    sort = _one_of(SORTS, metadata={"description": "relevance with q, newest without"})
+    facets = fields.Boolean(
+        load_default=False, metadata={"description": "Tell how many there are of each value, given the other filters"}
+    )
     mine = fields.Boolean(
         load_default=False, metadata={"description": "Of the own cluster, drafts too, by id; no other filter"}
     )
@@ -309,3 +331,94 @@ class SessionQuery(Schema):
     mode = _one_of(words.MODES)
     starts_from = Moment(data_key="from", metadata={"description": "Starts then or later"})
     starts_before = Moment(data_key="to", metadata={"description": "Starts before then"})
+
+
+# -- skills
+
+_FRAMEWORK = r"^[a-z][a-z0-9-]{1,39}$"
+
+
+def _framework(**options: Any) -> fields.String:
+    return fields.String(validate=validate.Regexp(_FRAMEWORK), **options)
+
+
+def _by_language() -> fields.Dict:
+    return fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class FrameworkView(Schema):
+    """A vocabulary of skills."""
+
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+    version = fields.String(required=True)
+    source = fields.String(required=True)
+    licence = fields.String(required=True)
+    languages = fields.List(fields.String(), required=True)
+    concepts = fields.Integer(required=True, metadata={"description": "How many are offered"})
+    complete = fields.Boolean(required=True, metadata={"description": "False: only a part of it is here"})
+    cluster_id = fields.String(required=True, allow_none=True, metadata={"description": "Whose own it is"})
+
+
+class FrameworkQuery(Schema):
+    """What is said of a cluster's own framework beside its table."""
+
+    name = _text(200, required=True)
+    version = _text(40, required=True)
+    source = _text(500)
+    licence = _text(500)
+
+
+class SkillView(Schema):
+    """A concept of a framework. `label` is in the asked language, where there is one."""
+
+    framework = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "ESCO: the URI"})
+    label = fields.String(required=True)
+    kind = fields.String(required=True, metadata={"description": "skill, knowledge, competence, area or the like"})
+    status = fields.String(required=True, metadata={"description": "released or replaced"})
+    labels = _by_language()
+    alternatives = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
+    descriptions = _by_language()
+    broader = fields.List(fields.String(), required=True)
+    narrower = fields.List(fields.String(), required=True)
+    replaced_by = fields.List(fields.String(), required=True)
+    collections = fields.List(fields.String(), required=True, metadata={"description": "ESCO: digital, green, ..."})
+    reuse_level = fields.String(required=True, allow_none=True)
+
+
+class SkillQuery(Schema):
+    """Which skills."""
+
+    q = _text(200, metadata={"description": "Words of a label or another name, or their beginnings; one typo each"})
+    framework = _framework(metadata={"description": "Without it: with q all, else esco"})
+    language = _text(35, load_default="en", metadata={"description": "Of the words, and of `label`"})
+
+
+class SuggestBody(Schema):
+    """The text of a course."""
+
+    title = _text(300, required=True)
+    description = fields.String(load_default="", validate=validate.Length(max=20_000))
+    language = _text(35, required=True)
+    limit = fields.Integer(load_default=10, validate=validate.Range(1, 50))
+
+
+class ReasonView(Schema):
+    """Why a skill is proposed: words of the text that name it, or that the text means something near it."""
+
+    words = fields.List(fields.String(), required=True)
+    meaning = fields.Boolean(required=True)
+
+
+class SuggestionView(SkillView):
+    """A skill that is proposed, with how sure that is, from 0 to 1."""
+
+    score = fields.Float(required=True)
+    reason = fields.Nested(ReasonView, required=True)
+
+
+class SuggestionsView(Schema):
+    """Surest first."""
+
+    items = fields.List(fields.Nested(SuggestionView), required=True)

@@ -1,9 +1,6 @@
-"""`python -m services.certificate_service worker`, or `rebuild copies`."""
+"""`python -m services.certificate_service worker`, or `rebuild READ-MODEL`."""
 
-import sys
-
-from services.certificate_service.app import wire_worker
-from shared.wiring.process import run
+from services.certificate_service.app import FRAME
 
 if __name__ == "__main__":
-    run(wire_worker, sys.argv[1:])
+    FRAME.main()

@@ -80,7 +80,7 @@ def _add_credentials(door: Door, parts: Parts) -> None:
         found = parts.reading().credential(call.caller, certificate_id, call.query.get("secret"))
         if isinstance(found, bytes):
             return Reply(found, media_type=call.wants, headers={"Vary": "Accept, Authorization"})
-        return Reply(_STATUS_VIEW.dump(_status(found.value, parts.now())), headers={"Vary": "Accept, Authorization"})
+        return Reply(_STATUS_VIEW.dump(_status(found, parts.now())), headers={"Vary": "Accept, Authorization"})
 
 
 def _add_public(door: Door, parts: Parts) -> None:
@@ -121,7 +121,14 @@ def _add_public(door: Door, parts: Parts) -> None:
 
 
 def _add_reading(door: Door, parts: Parts) -> None:
-    @door.get("/v1/certificates", scope=READ, query=CertificateQuery, returns=CertificateView, paged=True)
+    @door.get(
+        "/v1/certificates",
+        scope=READ,
+        query=CertificateQuery,
+        returns=CertificateView,
+        paged=True,
+        personal="person_id",
+    )
     def list_certificates(call: Call) -> Reply:
         """Certificates that the caller may see or awarded, in the order of their last change.
 
@@ -147,7 +154,7 @@ def _add_reading(door: Door, parts: Parts) -> None:
         """The signed credential, for who may see it."""
         return Reply(parts.reading().whole(call.who, certificate_id), media_type=call.wants)
 
-    @door.get("/v1/certificates/<certificate_id>", scope=READ, returns=CertificateView)
+    @door.get("/v1/certificates/<certificate_id>", scope=READ, returns=CertificateView, personal="person_id")
     def read_certificate(call: Call, certificate_id: str) -> Reply:
         return _reply(parts.reading().get(call.who, certificate_id), parts)
 
@@ -242,7 +249,7 @@ def _reply(shown: Shown, parts: Parts) -> Reply:
 def _shown(shown: Shown, parts: Parts) -> dict[str, Any]:
     stored = shown.stored
     bare = {
-        "id": stored.value.id,
+        "id": stored.id,
         "visible": shown.visible,
         "version": stored.version,
         "created_at": stored.created_at,
@@ -253,7 +260,7 @@ def _shown(shown: Shown, parts: Parts) -> dict[str, Any]:
 
 
 def _content(shown: Shown, parts: Parts) -> dict[str, Any]:
-    certificate = shown.stored.value
+    certificate = shown.stored
     names = (
         *("person_id", "enrolment_id", "employer_id", "cluster_id", "course_id", "course_version", "course_title"),
         *("awarding_body_id", "awarding_body", "awarded_at", "issued_at", "valid_from", "valid_until"),

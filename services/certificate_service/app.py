@@ -7,80 +7,45 @@ from functools import partial
 from typing import Any
 
 from services.certificate_service import handlers, timers
-from services.certificate_service.actions.certificates import Certificates, NameOf, NewPlace
+from services.certificate_service.actions.certificates import Certificates, NameOf, NewStatusBit
 from services.certificate_service.actions.copying import Copying
 from services.certificate_service.actions.issuing import Issuing
 from services.certificate_service.actions.publishing import Publishing
 from services.certificate_service.actions.verifying import Verifying
 from services.certificate_service.actions.visibility import Visibility
 from services.certificate_service.actions.writing import Pen
-from services.certificate_service.adapters.names import Named, Names
 from services.certificate_service.adapters.site import Site
 from services.certificate_service.api import Parts, make_door
+from services.certificate_service.settings import CertificateSettings
 from services.certificate_service.store import SERVICE, Store, stamp
 from shared.auth.client import ClientCredentials
-from shared.bus.worker import Plan
-from shared.clock import Clock, Ids, new_id, utc_now
-from shared.http.app import ServiceApp
+from shared.people.names import Named, Names
 from shared.sealing import MasterSecret
-from shared.settings import setting
 from shared.storage.group import Resolver
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
+from shared.wiring.frame import Frame, Wired
 from shared.wiring.house import House
-from shared.wiring.operations import operations_door
 
 # A reissue asks for a name while its request waits.
 _ASKING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateSettings:
-    """What only this service needs to know."""
-
-    public_https_url: str = setting(
-        "PUBLIC_HTTPS_URL",
-        "Address of the gateway by https; stands in every certificate for ever",
-        example="https://skills.example.org",
-    )
-    person_key_secret: str = setting(
-        "PERSON_KEY_SECRET",
-        "Wraps the keys of people and awarding bodies; kept apart from the database and its backups",
-        example="32 random bytes",
-        secret=True,
-    )
-    directory_url: str = setting(
-        "DIRECTORY_URL", "The directory as seen from the services", example="http://directory:8000"
-    )
-    oidc_token_url: str = setting(
-        "OIDC_TOKEN_URL",
-        "Where our own clients get tokens, as seen from the services",
-        example="http://keycloak:8080/auth/realms/clusterskills/protocol/openid-connect/token",
-    )
-    names_client_id: str = setting(
-        "NAMES_CLIENT_ID", "Client by which this service asks for names", example="names-certificate"
-    )
-    names_client_secret: str = setting("NAMES_CLIENT_SECRET", "Its secret", example="32 random bytes", secret=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What every part of the service works with."""
+    """What several parts of the service work with."""
 
     house: House
     pen: Pen
-    now: Clock
-    ids: Ids
     settings: CertificateSettings
 
     @classmethod
-    def open(cls, clock: Clock, ids: Ids) -> "Tools":
-        """Read the settings and connect."""
-        house = House(SERVICE, clock=clock)
+    def of(cls, house: House) -> "Tools":
+        """Read the settings."""
         given = house.settings(CertificateSettings)
         site = Site(given.public_https_url.rstrip("/"), house.http_settings.public_url.rstrip("/"))
         pen = Pen(site, MasterSecret.from_text(given.person_key_secret), lambda: str(uuid.uuid4()))
-        return cls(house=house, pen=pen, now=clock, ids=ids, settings=given)
+        return cls(house=house, pen=pen, settings=given)
 
     def names(self, seconds: float = 5.0) -> Names:
         """Asks the directory as this service's own client."""
@@ -88,57 +53,55 @@ class Tools:
         credentials = ClientCredentials(given.oidc_token_url, given.names_client_id, given.names_client_secret)
         return Names(given.directory_url, credentials, seconds=seconds)
 
-    def plan(self) -> Plan:
-        """What the worker does."""
-        house, visibility = self.house, Visibility(self.pen, self.now)
-        issuing = Issuing(self.pen, self.names(), self.now)
-        return house.plan(
-            handlers.subscriptions(issuing, Copying(visibility), Store),
-            timers.timers(visibility, issuing, house.work, lambda act: decide(house.client, house.work, act)),
-            partial(stamp, house.client, house.database, self.now),
-        )
+    def acting(self, work: UnitOfWork) -> Certificates:
+        """The actions of one unit of work."""
+        return Certificates(Store(work), self.pen, self.house.clock, self.house.ids)
 
 
-def create_app(*, clock: Clock = utc_now, ids: Ids = new_id) -> ServiceApp:
-    """The HTTP application, for gunicorn."""
-    tools = Tools.open(clock, ids)
+def wire(house: House) -> Wired:
+    """The parts of the certificate service."""
+    tools = Tools.of(house)
+    now, pen = house.clock, tools.pen
+    visibility, issuing = Visibility(pen, now), Issuing(pen, tools.names(), now)
+    return Wired(
+        doors=[make_door(_parts(tools))],
+        subscriptions=handlers.subscriptions(issuing, Copying(visibility), Store),
+        timers=timers.timers(visibility, issuing, house.work, lambda act: decide(house.client, house.work, act)),
+        stamp=partial(stamp, house.client, house.database, now),
+        resolvers=_resolvers(tools),
+        apart={NameOf: _name_of(tools)},
+        origins=_anybody_without_a_token,
+    )
+
+
+FRAME = Frame(SERVICE, wire)
+create_app, wire_worker = FRAME.create_app, FRAME.wire_worker
+
+
+def _parts(tools: Tools) -> Parts:
     house = tools.house
-    acting = _acting(tools)
-    publishing = Publishing(lambda: Store(house.work()), tools.pen, clock)
+    publishing = Publishing(lambda: Store(house.work()), tools.pen, house.clock)
 
     def reading() -> tuple[Store, Certificates]:
         work = house.work()
-        return Store(work), acting(work)
+        return Store(work), tools.acting(work)
 
-    parts = Parts(
-        writing=acting,
-        reading=lambda: acting(house.work()),
+    return Parts(
+        writing=tools.acting,
+        reading=lambda: tools.acting(house.work()),
         publishing=publishing,
-        verifying=Verifying(tools.pen.site, publishing, reading, clock),
+        verifying=Verifying(tools.pen.site, publishing, reading, house.clock),
         site=tools.pen.site,
-        now=clock,
+        now=house.clock,
     )
-    doors = [make_door(parts), operations_door(tools.plan(), clock)]
-    apart: dict[type, Callable[[Any], Any]] = {NameOf: _name_of(tools)}
-    return house.app(doors, resolvers=_resolvers(tools), apart=apart, origins=_anybody_without_a_token)
-
-
-def wire_worker() -> tuple[House, Plan]:
-    """What the worker process runs: relay, consumers and timers."""
-    tools = Tools.open(utc_now, new_id)
-    return tools.house, tools.plan()
-
-
-def _acting(tools: Tools) -> Callable[[UnitOfWork], Certificates]:
-    return lambda work: Certificates(Store(work), tools.pen, tools.now, tools.ids)
 
 
 def _resolvers(tools: Tools) -> Mapping[type, Resolver]:
-    def take_places(work: UnitOfWork, questions: Sequence[NewPlace]) -> Mapping[Any, Any]:
+    def take_places(work: UnitOfWork, questions: Sequence[NewStatusBit]) -> Mapping[Any, Any]:
         issuers = Store(work).issuers
         return {q: tools.pen.place(*issuers.take_numbers(q.issuer_id, 1)[0]) for q in questions}
 
-    return {NewPlace: take_places}
+    return {NewStatusBit: take_places}
 
 
 def _name_of(tools: Tools) -> Callable[[NameOf], Named]:

@@ -2,14 +2,14 @@
 
 import calendar
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from shared.errors import IllegalTransition
 from shared.schemas import certificate as events
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
-SHARE_RESULTS: Final = "share_results"
 ISSUED, SUSPENDED, REVOKED = "issued", "suspended", "revoked"
 VALID, EXPIRED = "valid", "expired"
 REISSUED: Final = "reissued"
@@ -29,7 +29,7 @@ ERASED_HOLDER: Final = "erased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class StatusBit:
     """One bit of one status list."""
 
     list_id: str
@@ -46,15 +46,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class Certificate(Versioned):
     """A certificate as it was awarded, without the name: that stands only in the encrypted credential.
 
     `id` is the public, random id of the credential. `awarding_cluster_id` is the cluster in whose name the course was
     offered, `body_cluster_id` the home of the awarding body. `employer_sees` is whether the employer's HR may see it;
-    `employer_saw`, whether they ever could.
+    `employer_saw`, whether they ever could. `position` and `changed_at` are its place in the feed, which the relay gives
+    it: None until then.
     """
 
-    id: str
     enrolment_id: str
     person_id: str | None
     course_id: str
@@ -67,8 +67,8 @@ class Certificate:
     course_title: str
     awarding_body: str
     status: str
-    place: Place
-    past_places: list[Place] = field(default_factory=list)
+    place: StatusBit
+    past_places: list[StatusBit] = field(default_factory=list)
     score: float | None = None
     awarded_at: datetime
     issued_at: datetime
@@ -79,6 +79,8 @@ class Certificate:
     employer_saw: bool = False
     erased: bool = False
     history: list[Step] = field(default_factory=list)
+    position: int | None = None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,34 +155,6 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Employment:
-    """When somebody works for an employer."""
-
-    organisation_id: str
-    valid_from: date
-    valid_until: date | None = None
-
-    def holds(self, day: date) -> bool:
-        """Whether it is in force on this day."""
-        return self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """What decides who may see somebody's certificates. Consents are organisation ids by consent id."""
-
-    id: str
-    employments: dict[str, Employment] = field(default_factory=dict)
-    consents: dict[str, str] = field(default_factory=dict)
-
-    def shows_results_to(self, organisation_id: str | None, day: date) -> bool:
-        """Employed there on this day, and consented."""
-        if organisation_id is None or organisation_id not in self.consents.values():
-            return False
-        return any(job.organisation_id == organisation_id and job.holds(day) for job in self.employments.values())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
     """Somebody for whom there may be certificates: their keys (wrapped), and which certificates are theirs.
 
@@ -207,7 +181,14 @@ class Holder:
 
 
 def issue(
-    certificate_id: str, award: Award, course: Course, body: Organisation, place: Place, *, seen: bool, now: datetime
+    certificate_id: str,
+    award: Award,
+    course: Course,
+    body: Organisation,
+    place: StatusBit,
+    *,
+    seen: bool,
+    now: datetime,
 ) -> tuple[Certificate, list[Event]]:
     """The first certificate of an enrolment. `seen`: whether the employer may see it from the start."""
     issued = Certificate(
@@ -240,7 +221,7 @@ def issue(
     return issued, [happened]
 
 
-def reissue(certificate: Certificate, place: Place, by: str, now: datetime) -> tuple[Certificate, list[Event]]:
+def reissue(certificate: Certificate, place: StatusBit, by: str, now: datetime) -> tuple[Certificate, list[Event]]:
     """The name was corrected: the same credential under a new place; the old place is revoked."""
     _require(certificate, REISSUED)
     renewed = _replaced(certificate, place, by, now)
@@ -255,7 +236,7 @@ def needs_correction(certificate: Certificate, score: float | None) -> bool:
 
 
 def correct(
-    certificate: Certificate, place: Place, score: float | None, now: datetime
+    certificate: Certificate, place: StatusBit, score: float | None, now: datetime
 ) -> tuple[Certificate, list[Event]]:
     """The result was corrected and is still, or again, a pass. A suspended certificate stays suspended."""
     was_revoked = certificate.status == REVOKED
@@ -285,7 +266,7 @@ def reinstate(certificate: Certificate, by: str, now: datetime) -> tuple[Certifi
 def revoke(certificate: Certificate, cause: str, by: str, now: datetime) -> tuple[Certificate, list[Event]]:
     """Never valid again, by hand or because the result was corrected."""
     revoked = replace(_move(certificate, REVOKED, by, now), revoked_for=cause)
-    return revoked, [events.CertificateRevoked(**_common(revoked))]
+    return revoked, [events.CertificateRevoked(**_common(revoked), cause=cause)]
 
 
 def fail(certificate: Certificate, now: datetime) -> tuple[Certificate, list[Event]]:
@@ -353,7 +334,7 @@ def in_language(texts: dict[str, str], language: str) -> str:
     return texts.get(language) or next(iter(texts.values()), "")
 
 
-def _replaced(certificate: Certificate, place: Place, by: str, now: datetime) -> Certificate:
+def _replaced(certificate: Certificate, place: StatusBit, by: str, now: datetime) -> Certificate:
     return replace(
         certificate,
         place=place,

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
-from services.certificate_service.actions.issuing import Decide, Issuing
+from services.certificate_service.actions.issuing import Issuing, Store
 from services.certificate_service.actions.visibility import Visibility
 from shared.bus.timers import Timer, Turns
 from shared.storage.work import UnitOfWork
 
+Decide = Callable[[Callable[[UnitOfWork], int]], int]
+"""Runs an action in a transaction of its own, again when somebody was faster."""
 _LOOK_SECONDS = 30.0
 _GRANT_SECONDS = 2.0
 
@@ -17,8 +19,9 @@ def timers(visibility: Visibility, issuing: Issuing, new_work: Callable[[], Unit
     def wrong(after: str) -> Iterable[tuple[str, tuple[str, str] | None]]:
         return visibility.wrong(new_work(), after)
 
-    turns = Turns("visibility", wrong, lambda pair: decide(lambda work: visibility.put_right(*pair, work)))
-    return [
-        Timer("visibility", _LOOK_SECONDS, turns),
-        Timer("give_out", _GRANT_SECONDS, lambda: issuing.give_out(new_work, decide)),
-    ]
+    def give(enrolment_id: str) -> int:
+        return decide(lambda work: issuing.give(enrolment_id, Store(work)))
+
+    shown = Turns("visibility", wrong, lambda pair: decide(lambda work: visibility.put_right(*pair, work)))
+    given = Turns("give_out", lambda after: issuing.ripe(Store(new_work()), after), give)
+    return [Timer("visibility", _LOOK_SECONDS, shown), Timer("give_out", _GRANT_SECONDS, given)]

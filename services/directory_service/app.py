@@ -6,80 +6,123 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from services.directory_service import handlers
 from services.directory_service.actions import Actions
 from services.directory_service.actions.importing import ImportKind
+from services.directory_service.actions.invitations import MakeLogin
+from services.directory_service.actions.people import EndLogins
+from services.directory_service.actions.programs import EndProgram, MakeProgram, RotateProgram, as_client
+from services.directory_service.adapters.hashing import keyed_pieces, keyed_secret
+from services.directory_service.adapters.identity import Identity
 from services.directory_service.api import Parts, make_door
+from services.directory_service.settings import DirectorySettings, IdentitySettings
 from services.directory_service.store import SERVICE, Store
+from services.directory_service.timers import Strays
+from shared.auth.client import ClientCredentials
 from shared.auth.references import external_ref
+from shared.auth.verify import AuthSettings
 from shared.bus.timers import Timer
-from shared.clock import Clock, Ids, new_id, utc_now
+from shared.errors import Conflict
 from shared.files import Files
-from shared.http.app import ServiceApp
-from shared.jobs.runner import Runner
+from shared.http.reads import PersonalReads
 from shared.jobs.store import Jobs
 from shared.sealing import MasterSecret
-from shared.settings import setting
+from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
+from shared.wiring.frame import Frame, Wired
 from shared.wiring.house import House
+from shared.wiring.job_list import jobs_door
 from shared.wiring.jobs import KeepFile, keeper
-from shared.wiring.operations import operations_door
+
+_NAMES_A_TURN = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectorySettings:
-    """What only services that are given partners' numbers need to know."""
+def wire(house: House) -> Wired:
+    """The parts of the directory."""
+    secret = house.settings(DirectorySettings).external_ref_secret
+    refs, link_secret = partial(external_ref, secret), keyed_secret(secret, "invitations")
+    store = partial(Store, hashed=keyed_pieces(secret, "names"))
+    # One secret of the service, and keys derived from it for each purpose: files are read by nobody else.
+    files = Files(house.database, MasterSecret(sha256(secret.encode()).digest()), house.clock)
+    keycloak = _Keycloak(house.settings(IdentitySettings))
 
-    external_ref_secret: str = setting(
-        "EXTERNAL_REF_SECRET",
-        "Keys the hashes of partners' own numbers; the same in every service",
-        example="32 random bytes",
-        secret=True,
-    )
+    def acting(work: UnitOfWork) -> Actions:
+        return Actions(store(work), Jobs(work), house.clock, house.ids, refs, work.ask, link_secret)
 
+    def index_names() -> int:
+        return decide(house.client, house.work, lambda work: acting(work).people.index_names(_NAMES_A_TURN))
 
-def create_app(*, clock: Clock = utc_now, ids: Ids = new_id) -> ServiceApp:
-    """The HTTP application, for gunicorn."""
-    house = House(SERVICE, clock=clock)
-    tools = _Tools(house, ids)
     parts = Parts(
-        writing=tools.acting,
-        reading=lambda: tools.acting(house.work()),
+        writing=acting,
+        reading=lambda: acting(house.work()),
         jobs=lambda work: Jobs(work or house.work()),
-        open_file=tools.files.open,
+        open_file=files.open,
+        secret=lambda program_id: keycloak.identity.secret(program_id),
+        last_used=lambda client_id: keycloak.identity.last_used(client_id),
+        token_url=f"{house.settings(AuthSettings).oidc_issuer}/protocol/openid-connect/token",
+        reads=PersonalReads(house.database, house.clock),
+        public_url=house.http_settings.public_url.rstrip("/"),
+        invitation_secret=link_secret,
     )
-    apart: dict[type, Callable[[Any], Any]] = {KeepFile: keeper(tools.files)}
-    return house.app([make_door(parts), operations_door(house.plan(), clock)], apart=apart)
+    return Wired(
+        doors=[make_door(parts), jobs_door(house.service.name, parts.jobs)],
+        subscriptions=handlers.subscriptions(acting),
+        timers=[
+            Timer("files", 60.0, files.sweep),
+            Timer("names", 5.0, index_names),
+            Timer("strays", 600.0, keycloak.sweep(lambda: store(house.work()).active_programs())),
+        ],
+        jobs=[ImportKind(open_file=files.open, store=store, refs=refs, now=house.clock, new_id=house.ids)],
+        apart={KeepFile: keeper(files), **keycloak.answers()},
+    )
 
 
-def run_worker() -> None:
-    """Publish what happened and carry on imports, until SIGTERM."""
-    house = House(SERVICE)
-    tools = _Tools(house, new_id)
-    sweep = Timer("files", 60.0, tools.files.sweep)
-    house.run_worker(house.plan(timers=[sweep], runs={"jobs": tools.runner().run}))
+@dataclass(slots=True)
+class _Keycloak:
+    """The identity provider, where one is given."""
+
+    given: IdentitySettings
+    _identity: Identity | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Raises Conflict when none is given: another provider makes keys and logins by its own means."""
+        given = self.given
+        if not given.identity_admin_url:
+            raise Conflict("Keys and logins are made at your own identity provider.", code="NO_IDENTITY_ADMIN")
+        if self._identity is None:
+            credentials = ClientCredentials(
+                given.oidc_token_url, given.identity_client_id, given.identity_client_secret
+            )
+            self._identity = Identity(given.identity_admin_url, credentials)
+        return self._identity
+
+    def answers(self) -> dict[type, Callable[[Any], Any]]:
+        """To what actions ask of it."""
+        return {
+            MakeProgram: self._make_program,
+            RotateProgram: lambda question: self.identity.rotate(question.id),
+            EndProgram: self._end_program,
+            MakeLogin: lambda question: self.identity.make_login(question.login, question.password),
+            EndLogins: lambda question: self.identity.end_logins(question.person_id) if self._there else 0,
+        }
+
+    def sweep(self, known: Callable[[], set[str]]) -> Callable[[], int]:
+        """Removes clients whose key was never committed."""
+        return Strays(self.identity, known).sweep if self._there else lambda: 0
+
+    @property
+    def _there(self) -> bool:
+        return bool(self.given.identity_admin_url)
+
+    def _make_program(self, question: MakeProgram) -> str:
+        self.identity.make_program(as_client(question.wish, question.made))
+        return question.made
+
+    def _end_program(self, question: EndProgram) -> int:
+        self.identity.end_program(question.id)
+        return self.identity.token_seconds()
 
 
-def make_runner(house: House, ids: Ids = new_id) -> Runner:
-    """What carries on the directory's jobs."""
-    return _Tools(house, ids).runner()
-
-
-class _Tools:
-    """What the API and the worker are made of."""
-
-    def __init__(self, house: House, ids: Ids) -> None:
-        self._house, self._ids = house, ids
-        secret = house.settings(DirectorySettings).external_ref_secret
-        self._refs = partial(external_ref, secret)
-        # One secret of the service, and keys derived from it for each purpose: files are read by nobody else.
-        self.files = Files(house.database, MasterSecret(sha256(secret.encode()).digest()), house.clock)
-
-    def acting(self, work: UnitOfWork) -> Actions:
-        """The actions of one unit of work."""
-        return Actions(Store(work), Jobs(work), self._house.clock, self._ids, self._refs)
-
-    def runner(self) -> Runner:
-        """Carries on the jobs."""
-        house = self._house
-        imports = ImportKind(open_file=self.files.open, store=Store, refs=self._refs, now=house.clock, new_id=self._ids)
-        return Runner(house.client, house.database, house.work, [imports])
+FRAME = Frame(SERVICE, wire)
+create_app, wire_worker, make_runner = FRAME.create_app, FRAME.wire_worker, FRAME.runner

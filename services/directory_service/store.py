@@ -1,33 +1,40 @@
 """The directory's documents: the only file that knows fields and indexes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby, islice
-from typing import Any, TypeVar
+from math import ceil
+from typing import Any
 
-import msgspec
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING
 
+from services.directory_service.domain import likeness
 from services.directory_service.domain.access import Actor
+from services.directory_service.domain.criteria import InvitationCriteria
+from services.directory_service.domain.export import Fact
 from services.directory_service.domain.grant import GIVEN, Grant
-from services.directory_service.domain.kept import Kept
+from services.directory_service.domain.invitation import EXPIRED, INVITED, Invitation
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.portal import Portal
+from services.directory_service.domain.program import ACTIVE, Program
 from services.directory_service.domain.relations import Consent, Employment, Membership
+from services.directory_service.manifest import MANIFEST
 from shared.criteria import asked_for
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
 from shared.files.files import COLLECTION as FILES
 from shared.files.files import INDEXES as FILE_INDEXES
 from shared.jobs.store import INDEXES as JOB_INDEXES
-from shared.schemas.event import Event
+from shared.storage.documents import Documents, K, index
 from shared.storage.mongo import Document
-from shared.storage.work import Absent, UnitOfWork
+from shared.storage.work import UnitOfWork
+from shared.versioned import Versioned
 from shared.wiring.house import Service
 
-K = TypeVar("K", bound=Kept)
+Hashed = Callable[[Iterable[str]], list[str]]
 
-_COLLECTIONS: Mapping[type[Kept], str] = {
+_COLLECTIONS: Mapping[type[Versioned], str] = {
     Organisation: "organisations",
     Membership: "memberships",
     Grant: "awarding_grants",
@@ -35,32 +42,34 @@ _COLLECTIONS: Mapping[type[Kept], str] = {
     Employment: "employments",
     Consent: "consents",
     Portal: "portals",
+    Program: "programs",
+    Invitation: "invitations",
 }
 _MAPPINGS = "import_mappings"
+FACTS = "person_facts"
+_LIKE = 0.5
+"""How much of what a search looks for a name must have."""
 _OPEN = {"valid_until": {"$type": "null"}}
-
-
-def _index(*fields: str, name: str, unique: bool = False, only: Document | None = None) -> IndexModel:
-    partial = {"partialFilterExpression": only} if only else {}
-    return IndexModel([(field, ASCENDING) for field in fields], name=name, unique=unique, **partial)
+_TEXT = {"$type": "string"}
+"""MongoDB uses a partial index only for a query that says what the index says."""
 
 
 SERVICE = Service(
-    name="directory",
+    manifest=MANIFEST,
     indexes={
-        "organisations": [_index("cluster_id", "_id", name="cluster"), _index("type", "_id", name="type")],
+        "organisations": [index("cluster_id", "_id", name="cluster"), index("type", "_id", name="type")],
         "memberships": [
-            _index("group_id", "_id", name="group"),
-            _index("organisation_id", "group_id", name="organisation"),
-            _index("home_id", "_id", name="home"),
-            _index("organisation_id", "group_id", name="open_membership", unique=True, only=_OPEN),
+            index("group_id", "_id", name="group"),
+            index("organisation_id", "group_id", name="organisation"),
+            index("home_id", "_id", name="home"),
+            index("organisation_id", "group_id", name="open_membership", unique=True, only=_OPEN),
         ],
         "awarding_grants": [
-            _index("home_id", "_id", name="home"),
-            _index("grantee_home_id", "_id", name="grantee_home"),
-            _index("organisation_id", "_id", name="organisation"),
-            _index("grantee_id", "_id", name="grantee"),
-            _index(
+            index("home_id", "_id", name="home"),
+            index("grantee_home_id", "_id", name="grantee_home"),
+            index("organisation_id", "_id", name="organisation"),
+            index("grantee_id", "_id", name="grantee"),
+            index(
                 *("organisation_id", "purpose", "grantee_id", "course_id"),
                 name="given_grant",
                 unique=True,
@@ -68,90 +77,85 @@ SERVICE = Service(
             ),
         ],
         "people": [
-            _index("cluster_id", "_id", name="cluster"),
-            _index("merged_into", name="merged", only={"merged_into": {"$type": "string"}}),
+            index("cluster_id", "_id", name="cluster"),
+            index("search", "cluster_id", name="search"),
+            index("merged_into", name="merged", only={"merged_into": _TEXT}),
             # A second request of the same number is decided again and finds the first one's person.
-            _index(
+            index(
                 "cluster_id",
                 "external_ref",
                 name="external_ref",
                 unique=True,
-                only={"external_ref": {"$type": "string"}},
+                only={"external_ref": _TEXT},
             ),
         ],
         "employments": [
-            _index("person_id", "organisation_id", name="person"),
-            _index("organisation_id", "person_id", name="organisation"),
-            _index("cluster_id", "_id", name="cluster"),
-            _index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
+            index("person_id", "organisation_id", name="person"),
+            index("organisation_id", "person_id", name="organisation"),
+            index("cluster_id", "_id", name="cluster"),
+            index("person_id", "organisation_id", name="open_employment", unique=True, only=_OPEN),
         ],
         _MAPPINGS: [],
+        FACTS: [index("person_id", "at", "_id", name="told")],
         "portals": [],
+        "programs": [
+            index("cluster_id", "_id", name="cluster"),
+            index("organisation_ids", "_id", name="organisation"),
+        ],
+        "invitations": [
+            index("person_id", "_id", name="person"),
+            index("cluster_id", "_id", name="cluster"),
+            index("organisation_ids", "_id", name="organisation"),
+            index("person_id", "role", name="open_invitation", unique=True, only={"status": INVITED}),
+        ],
         **JOB_INDEXES,
         FILES: FILE_INDEXES,
         "consents": [
-            _index("person_id", "organisation_id", name="person"),
-            _index("organisation_id", "_id", name="organisation"),
-            _index("cluster_id", "_id", name="cluster"),
-            _index(
+            index("person_id", "organisation_id", name="person"),
+            index("organisation_id", "_id", name="organisation"),
+            index("cluster_id", "_id", name="cluster"),
+            index(
                 "person_id", "organisation_id", "purpose", name="given_consent", unique=True, only={"status": "given"}
             ),
         ],
     },
     duplicates={
+        "open_invitation": lambda: Conflict(
+            "This person is invited to this role already.", code="DUPLICATE_INVITATION"
+        ),
         "open_membership": lambda: Conflict("It is a member of this group already.", code="DUPLICATE_MEMBERSHIP"),
-        "given_grant": lambda: Conflict("This grant holds already.", code="DUPLICATE_GRANT"),
+        "given_grant": lambda: Conflict("This grant has already been given.", code="DUPLICATE_GRANT"),
         "open_employment": lambda: Conflict("This person works there already.", code="DUPLICATE_EMPLOYMENT"),
-        "given_consent": lambda: Conflict("This consent holds already.", code="DUPLICATE_CONSENT"),
+        "given_consent": lambda: Conflict("Consent has already been given.", code="DUPLICATE_CONSENT"),
     },
 )
 
 
-class Store:
+class Store(Documents):
     """The directory as one unit of work sees it."""
 
-    def __init__(self, work: UnitOfWork) -> None:
-        self._work = work
+    def __init__(self, work: UnitOfWork, hashed: Hashed) -> None:
+        """`hashed` makes keyed hashes of pieces of names: the index holds nothing that can be read."""
+        super().__init__(work, _COLLECTIONS)
+        self._hashed = hashed
+
+    def _beside(self, thing: Versioned) -> Document:
+        return {"search": self._hashed(likeness.pieces(_name(thing)))} if isinstance(thing, Person) else {}
 
     # -- any kind
 
-    def get(self, kind: type[K], thing_id: str) -> K:
-        """The thing with this id. Raises NotFound."""
-        try:
-            return _thing(kind, self._work.get(_COLLECTIONS[kind], thing_id))
-        except Absent as error:
-            raise not_found(kind, thing_id) from error
+    def page(self, kind: type[K], criteria: Any, actor: Actor | None, after: str | None, limit: int) -> list[K]:
+        """Things that match the criteria and that the actor reaches, by id, after the given one. None: all of them."""
+        return self._page(kind, criteria, actor, {}, after, limit)
 
-    def find(self, kind: type[K], thing_id: str) -> K | None:
-        """As `get`, but None when there is none."""
-        return self.known(kind, [thing_id]).get(thing_id)
-
-    def known(self, kind: type[K], ids: Iterable[str]) -> dict[str, K]:
-        """Those of the ids that are there, by one query."""
-        wanted = list(ids)
-        self._work.preload(_COLLECTIONS[kind], wanted)
-        found = {thing_id: self._work.peek(_COLLECTIONS[kind], thing_id) for thing_id in wanted}
-        return {thing_id: _thing(kind, row) for thing_id, row in found.items() if row is not None}
-
-    def require_new(self, kind: type[Kept], thing_id: str) -> None:
-        """Raise Conflict when the id is taken."""
-        if self._work.peek(_COLLECTIONS[kind], thing_id) is not None:
-            raise Conflict(f"There is a {kind.__name__.lower()} with this id already.", code="ALREADY_EXISTS")
-
-    def save(self, thing: K, events: Iterable[Event] = ()) -> K:
-        """Keep it with what happened; returns it as stored."""
-        document = msgspec.to_builtins(thing, builtin_types=(datetime,))
-        for field in ("version", "created_at", "updated_at"):
-            del document[field]
-        return _thing(
-            type(thing), self._work.save(_COLLECTIONS[type(thing)], {"_id": document.pop("id"), **document}, events)
-        )
-
-    def page(self, kind: type[K], criteria: Any, actor: Actor, after: str | None, limit: int) -> list[K]:
-        """Things that match the criteria and that the actor reaches, by id, after the given one."""
+    def _page(
+        self, kind: type[K], criteria: Any, actor: Actor | None, more: Document, after: str | None, limit: int
+    ) -> list[K]:
         asked = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
+        if kind is Program and "organisation_id" in asked:
+            asked["organisation_ids"] = asked.pop("organisation_id")
         behind = {} if after is None else {"_id": {"$gt": after}}
-        query = {"$and": [asked, _reached(kind, actor), behind]}
+        query = {"$and": [asked, more, _reached(kind, actor), behind]}
         return self._find(kind, query, sort=[("_id", ASCENDING)], limit=limit)
 
     # -- people
@@ -162,18 +166,18 @@ class Store:
 
     def people_with_ref(self, cluster_id: str, external_ref: str) -> list[Person]:
         """Nobody, or the one whom the partner's number names."""
-        return self._find(Person, {"cluster_id": cluster_id, "external_ref": external_ref})
+        return self._find(Person, {"cluster_id": cluster_id, "external_ref": {"$eq": external_ref, **_TEXT}})
 
     def people_with_refs(self, cluster_id: str, refs: Iterable[str]) -> dict[str, Person]:
         """By reference, whom the partner's numbers name; for a merged record the one who answers for it."""
-        wanted = {"cluster_id": cluster_id, "external_ref": {"$in": sorted(set(refs))}}
+        wanted = {"cluster_id": cluster_id, "external_ref": {"$in": sorted(set(refs)), **_TEXT}}
         found = {str(one.external_ref): one for one in self._find(Person, wanted)}
         winners = self.known_people(one.merged_into for one in found.values() if one.merged_into)
         return {ref: winners.get(one.merged_into or "", one) for ref, one in found.items()}
 
     def merged_into(self, person_id: str) -> list[Person]:
         """Those whose id leads to this person."""
-        return self._find(Person, {"merged_into": person_id})
+        return self._find(Person, {"merged_into": {"$eq": person_id, **_TEXT}})
 
     def employees_page(
         self, organisation_ids: Iterable[str], cluster_id: str | None, day: date, after: str | None, limit: int
@@ -186,16 +190,43 @@ class Store:
             match["person_id"] = {"$gt": after}
         # The index gives them in this order, and no more is read than fills the page.
         rows = self._work.collection("employments").find(
-            match, {"person_id": 1}, sort=[("person_id", ASCENDING)], batch_size=limit + 1
+            match, {"person_id": 1}, sort=[("person_id", ASCENDING)], batch_size=limit + 1, hint="organisation"
         )
         ids = [person_id for person_id, _ in islice(groupby(row["person_id"] for row in rows), limit)]
         return list(self.known_people(ids).values())
 
+    def people_like(
+        self, query: str, cluster_id: str | None, employers: Collection[str] | None, day: date, most: int
+    ) -> list[Person]:
+        """Whose name is like the query, best first; of one cluster unless None, working for any of `employers` then."""
+        pieces = self._hashed(likeness.wanted(query))
+        if not pieces:
+            return []
+        match: Document = {"search": {"$in": pieces}}
+        if cluster_id is not None:
+            match["cluster_id"] = cluster_id
+        shared: Document = {"$size": {"$setIntersection": ["$search", pieces]}}
+        stages: list[Document] = [
+            {"$match": match},
+            {"$project": {"shared": shared, "length": {"$size": "$search"}}},
+            {"$match": {"shared": {"$gte": ceil(_LIKE * len(pieces))}}},
+            *_working_for(employers, day),
+            {"$sort": {"shared": -1, "length": 1, "_id": 1}},
+            {"$limit": most},
+        ]
+        ids = [row["_id"] for row in self._work.collection("people").aggregate(stages)]
+        return list(self.known_people(ids).values())
+
+    def index_names(self, most: int) -> list[Person]:
+        """Some people whose names cannot be searched yet: registered before there was a search."""
+        return self._find(Person, {"search": {"$exists": False}}, limit=most)
+
     # -- relations
 
-    def memberships_of(self, organisation_id: str, group_id: str) -> list[Membership]:
-        """All memberships of one organisation in one group, past ones too."""
-        return self._find(Membership, {"organisation_id": organisation_id, "group_id": group_id})
+    def memberships_of(self, organisation_id: str, group_id: str | None = None) -> list[Membership]:
+        """All memberships of one organisation, in one group if it is named, past ones too."""
+        group = {} if group_id is None else {"group_id": group_id}
+        return self._find(Membership, {"organisation_id": organisation_id, **group})
 
     def grants_like(self, grant: Grant) -> list[Grant]:
         """The owner's grants that hold, to the same organisation or course."""
@@ -225,6 +256,55 @@ class Store:
         """All consents of these people, withdrawn ones too, by one query."""
         return self._find(Consent, {"person_id": {"$in": sorted(set(person_ids))}})
 
+    def active_programs(self) -> set[str]:
+        """Ids of all programs whose key was not ended."""
+        rows = self._work.collection("programs").find({"status": ACTIVE}, {"_id": 1})
+        return {row["_id"] for row in rows}
+
+    def invitations(
+        self, criteria: InvitationCriteria, actor: Actor, now: datetime, after: str | None, limit: int
+    ) -> list[Invitation]:
+        """Those that match and that the actor manages, by id; an open one is expired when its time is over."""
+        late: Document = {"status": INVITED, "expires_at": {"$lte": now}}
+        states: Mapping[str | None, Document] = {
+            None: {},
+            INVITED: {"status": INVITED, "expires_at": {"$gt": now}},
+            EXPIRED: {"$or": [{"status": EXPIRED}, late]},
+        }
+        state = states.get(criteria.status, {"status": criteria.status})
+        return self._page(Invitation, replace(criteria, status=None), actor, state, after, limit)
+
+    def invitations_of(self, person_id: str) -> list[Invitation]:
+        """Those of a person that nobody accepted or took back."""
+        return self._find(Invitation, {"person_id": person_id, "status": INVITED})
+
+    # -- what other services said of people
+
+    def keep_fact(self, person_id: str, file: str, kind: str, key: str, data: Mapping[str, Any]) -> None:
+        """Something that happened at this unit of work's time."""
+        at = self._work.clock()
+        fact_id = f"{kind}/{key}/{at.isoformat()}"
+        self._work.peek(FACTS, fact_id)
+        told = {"type": kind, "at": at, **data}
+        self._work.save(FACTS, {"_id": fact_id, "person_id": person_id, "at": at, "file": file, "told": told})
+
+    def facts_of(self, person_ids: Iterable[str]) -> list[Fact]:
+        """What happened to these people, the oldest first."""
+        mine = {"person_id": {"$in": sorted(person_ids)}}
+        rows = self._work.find(FACTS, mine, sort=[("at", ASCENDING), ("_id", ASCENDING)])
+        return [Fact(row["file"], row["told"]) for row in rows]
+
+    def forget_facts(self, person_id: str) -> None:
+        """Nothing that was told of this person is left."""
+        for row in self._work.find(FACTS, {"person_id": person_id}):
+            self._work.delete(FACTS, row["_id"])
+
+    def heard_until(self) -> datetime | None:
+        """When the last time was that nothing more of other services was waiting to be heard."""
+        progress = self._work.collection("consumer_progress").find_one({"_id": "facts"}) or {}
+        caught_up: datetime | None = progress.get("caught_up_at")
+        return caught_up
+
     # -- what imports need
 
     def organisations_of(self, cluster_id: str, most: int) -> list[Organisation]:
@@ -242,17 +322,27 @@ class Store:
         if kept is None or kept["columns"] != dict(columns):
             self._work.save(_MAPPINGS, {**(kept or {}), "_id": f"{kind}/{cluster_id}", "columns": dict(columns)})
 
-    def _find(self, kind: type[K], query: Document, **options: Any) -> list[K]:
-        return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]
+
+def _name(person: Person) -> str:
+    return f"{person.given_name or ''} {person.family_name or ''}"
 
 
-def not_found(kind: type[Kept], thing_id: str) -> NotFound:
-    """The same words whether it does not exist or is not for this caller."""
-    return NotFound(f"No {kind.__name__.lower()} {thing_id}.")
-
-
-def _thing(kind: type[K], row: Document) -> K:
-    return msgspec.convert({**row, "id": row["_id"]}, kind)
+def _working_for(employers: Collection[str] | None, day: date) -> list[Document]:
+    """Stages that leave those who work for one of them that day; none to leave everybody."""
+    if employers is None:
+        return []
+    at_work: list[Document] = [
+        {"$match": {"organisation_id": {"$in": sorted(employers)}, **_holds(day)}},
+        {"$limit": 1},
+    ]
+    joined = {
+        "from": "employments",
+        "localField": "_id",
+        "foreignField": "person_id",
+        "pipeline": at_work,
+        "as": "jobs",
+    }
+    return [{"$lookup": joined}, {"$match": {"jobs": {"$ne": []}}}]
 
 
 _FIELDS = {
@@ -265,22 +355,30 @@ _FIELDS = {
 }
 
 
-def _reached(kind: type[Kept], actor: Actor) -> Document:
-    """Whom `access` lets see things of this kind, as a query. People are asked for by those who reach their cluster."""
-    if actor.reach == "platform" or kind in {Organisation, Person}:
+def _reached(kind: type[Versioned], actor: Actor | None) -> Document:
+    """Whom `access` lets see things of this kind, as a query."""
+    if actor is None or actor.reach == "platform":
         return {}
     if kind is Grant:
         return _any_of(("organisation_id", "grantee_id"), ("home_id", "grantee_home_id"), actor)
     if kind is Membership:
         own = {*actor.organisation_ids, actor.cluster_id} - {None} if actor.reach != "self" else set()
         return {"$or": [{name: {"$in": sorted(own)}} for name in ("group_id", "organisation_id", "home_id")]}
-    if actor.reach == "self":
+    if actor.reach == "self" and kind not in {Program, Invitation}:
         return {"person_id": actor.person_id}
-    home = {"cluster_id": actor.cluster_id}
+    if kind in {Program, Invitation}:
+        return _managed(kind, actor)
     if actor.reach == "cluster":
-        return home
-    employer = {"organisation_id": {"$in": sorted(actor.organisation_ids)}}
-    return employer if kind is Consent else {**home, **employer}
+        return {"cluster_id": actor.cluster_id}
+    return {"organisation_id": {"$in": sorted(actor.organisation_ids)}}
+
+
+def _managed(kind: type[Versioned], actor: Actor) -> Document:
+    """Keys and invitations of the own cluster, for HR of the own organisations; a key sees no keys."""
+    if actor.reach == "self" or (kind is Program and actor.person_id is None):
+        return {"_id": None}
+    home: Document = {"cluster_id": actor.cluster_id}
+    return home if actor.reach == "cluster" else {**home, "organisation_ids": {"$in": sorted(actor.organisation_ids)}}
 
 
 def _any_of(organisations: Sequence[str], homes: Sequence[str], actor: Actor) -> Document:

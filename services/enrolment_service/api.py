@@ -5,10 +5,10 @@ from typing import Any
 
 from services.enrolment_service import schemas
 from services.enrolment_service.actions import Actions, Row
+from services.enrolment_service.domain import Enrolment, Ledger
 from services.enrolment_service.domain.criteria import EnrolmentCriteria
 from shared.http.door import PUBLIC, Call, Door, Reply
-from shared.storage.work import UnitOfWork
-from shared.storage.writes import Hint
+from shared.storage.work import Hint, UnitOfWork
 
 OnWork = Callable[[UnitOfWork], Actions]
 Reading = Callable[[], Actions]
@@ -34,7 +34,9 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         return worker.get("person_id"), reference(call.who.cluster_id or "", external) if external else None
 
     def hints(call: Call) -> Iterable[Hint]:
-        return on_work(call.uow).hints(call.who, call.body["session_id"], *worker_of(call))
+        return on_work(call.uow).applying.hints(
+            call.who, call.body["session_id"], *worker_of(call), call.body["employer_id"]
+        )
 
     @door.post(
         "/v1/enrolments",
@@ -42,16 +44,15 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         body=schemas.EnrolmentBody,
         returns=schemas.EnrolmentView,
         status=201,
-        group=True,
         hints=hints,
         errors=(404, 409, 503),
     )
     def apply(call: Call) -> Reply:
         """Ask for a seat. The answer tells the status, the place in the queue, and every reason against it."""
         actions, employer_id = on_work(call.uow), call.body["employer_id"]
-        person = actions.worker(call.who, *worker_of(call), employer_id)
-        stored, place = actions.apply(call.who, call.body["session_id"], person, employer_id)
-        return _enrolment(stored, place, created=True)
+        person = actions.applying.worker(call.who, *worker_of(call), employer_id)
+        stored, place = actions.applying.apply(call.who, call.body["session_id"], person, employer_id)
+        return _enrolment(stored, place, made=True)
 
     @door.get(
         "/v1/enrolments",
@@ -59,17 +60,20 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         query=schemas.EnrolmentQuery,
         returns=schemas.EnrolmentView,
         paged=True,
+        personal="person_id",
     )
     def list_enrolments(call: Call) -> Reply:
         """Enrolments that the caller may see, newest first. The place in the queue stands in the single one."""
-        found = reading().search(call.who, EnrolmentCriteria(**call.query), after=call.after, limit=call.limit)
+        found = reading().reading.search(call.who, EnrolmentCriteria(**call.query), after=call.after, limit=call.limit)
         items = [_view(stored, None) for stored in found.items]
         return Reply(call.page(items, found.position if found.more else None))
 
-    @door.get("/v1/enrolments/<enrolment_id>", scope="enrolment:read", returns=schemas.EnrolmentView)
+    @door.get(
+        "/v1/enrolments/<enrolment_id>", scope="enrolment:read", returns=schemas.EnrolmentView, personal="person_id"
+    )
     def read_enrolment(call: Call, enrolment_id: str) -> Reply:
         """One enrolment."""
-        return _enrolment(*reading().read(call.who, enrolment_id))
+        return _enrolment(*reading().reading.read(call.who, enrolment_id))
 
 
 def _decisions(door: Door, on_work: OnWork) -> None:
@@ -81,8 +85,8 @@ def _decisions(door: Door, on_work: OnWork) -> None:
         errors=(404, 409),
     )
     def approve(call: Call, enrolment_id: str) -> Reply:
-        """Say yes; a seat or a place in the queue follows."""
-        return _enrolment(*on_work(call.uow).approve(call.who, enrolment_id, call.if_match))
+        """Approve an application; a seat or a place in the queue follows."""
+        return _enrolment(*on_work(call.uow).applying.approve(call.who, enrolment_id, call.if_match))
 
     @door.post(
         "/v1/enrolments/<enrolment_id>/reject",
@@ -93,8 +97,8 @@ def _decisions(door: Door, on_work: OnWork) -> None:
         errors=(404, 409),
     )
     def reject(call: Call, enrolment_id: str) -> Reply:
-        """Say no."""
-        return _enrolment(on_work(call.uow).reject(call.who, enrolment_id, call.if_match, call.body["reason"]))
+        """Reject an application."""
+        return _enrolment(on_work(call.uow).applying.reject(call.who, enrolment_id, call.if_match, call.body["reason"]))
 
     @door.post(
         "/v1/enrolments/<enrolment_id>/cancel",
@@ -106,7 +110,7 @@ def _decisions(door: Door, on_work: OnWork) -> None:
     )
     def cancel(call: Call, enrolment_id: str) -> Reply:
         """End it; a seat that was held comes free."""
-        return _enrolment(on_work(call.uow).cancel(call.who, enrolment_id, call.if_match, call.body["reason"]))
+        return _enrolment(on_work(call.uow).applying.cancel(call.who, enrolment_id, call.if_match, call.body["reason"]))
 
     @door.post(
         "/v1/enrolments/<enrolment_id>/accept-offer",
@@ -117,7 +121,7 @@ def _decisions(door: Door, on_work: OnWork) -> None:
     )
     def accept_offer(call: Call, enrolment_id: str) -> Reply:
         """Take the offered seat."""
-        return _enrolment(on_work(call.uow).accept_offer(call.who, enrolment_id, call.if_match))
+        return _enrolment(on_work(call.uow).applying.accept_offer(call.who, enrolment_id, call.if_match))
 
     @door.post(
         "/v1/enrolments/<enrolment_id>/decline-offer",
@@ -128,19 +132,19 @@ def _decisions(door: Door, on_work: OnWork) -> None:
     )
     def decline_offer(call: Call, enrolment_id: str) -> Reply:
         """Leave the seat to the next in line."""
-        return _enrolment(on_work(call.uow).decline_offer(call.who, enrolment_id, call.if_match))
+        return _enrolment(on_work(call.uow).applying.decline_offer(call.who, enrolment_id, call.if_match))
 
 
 def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
     @door.get("/v1/seats/<session_id>", scope=PUBLIC, returns=schemas.SeatsView, errors=(503,))
     def read_seats(_call: Call, session_id: str) -> Reply:
         """Capacity, confirmed, held, offered, waiting; for everybody."""
-        return _seat_count(reading().seats(session_id))
+        return _seats_reply(reading().seats.seats(session_id))
 
     @door.get("/v1/seats", scope=PUBLIC, query=schemas.SeatsQuery, returns=schemas.SeatsView, paged=True)
     def list_seats(call: Call) -> Reply:
         """The same of many sessions; those that never opened are left out."""
-        return Reply(call.page([_count_view(count) for count in reading().seats_of(call.query["ids"])]))
+        return Reply(call.page([_seats_view(ledger) for ledger in reading().seats.seats_of(call.query["ids"])]))
 
     @door.put(
         "/v1/seats/<session_id>",
@@ -153,16 +157,18 @@ def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
     def set_seats(call: Call, session_id: str) -> Reply:
         """Move the capacity and the limit of the waiting list."""
         body = call.body
-        return _seat_count(
-            on_work(call.uow).set_seats(call.who, session_id, body["capacity"], body["waitlist_limit"], call.if_match)
+        return _seats_reply(
+            on_work(call.uow).seats.set_seats(
+                call.who, session_id, body["capacity"], body["waitlist_limit"], call.if_match
+            )
         )
 
 
 def _rosters(door: Door, on_work: OnWork, reading: Reading) -> None:
-    @door.get("/v1/rosters/<session_id>", scope="teaching:write", returns=schemas.RosterView)
+    @door.get("/v1/rosters/<session_id>", scope="teaching:write", returns=schemas.RosterView, personal="person_id")
     def read_roster(call: Call, session_id: str) -> Reply:
         """Who is in the session."""
-        roster = reading().roster(call.who, session_id)
+        roster = reading().rosters.roster(call.who, session_id)
         return Reply({"session_id": session_id, "items": [_roster_entry(e) for e in roster], "next": None})
 
     @door.put(
@@ -174,7 +180,7 @@ def _rosters(door: Door, on_work: OnWork, reading: Reading) -> None:
     )
     def record_attendance(call: Call, session_id: str) -> Reply:
         """Attendance of many; good rows are saved, each bad one says why."""
-        return _rows(on_work(call.uow).record_attendance(call.who, session_id, call.body["items"]))
+        return _rows(on_work(call.uow).rosters.record_attendance(call.who, session_id, call.body["items"]))
 
     @door.post(
         "/v1/rosters/<session_id>/results",
@@ -185,7 +191,7 @@ def _rosters(door: Door, on_work: OnWork, reading: Reading) -> None:
     )
     def record_results(call: Call, session_id: str) -> Reply:
         """Results of many; good rows are saved, each bad one says why."""
-        return _rows(on_work(call.uow).record_results(call.who, session_id, call.body["items"]))
+        return _rows(on_work(call.uow).rosters.record_results(call.who, session_id, call.body["items"]))
 
     @door.post(
         "/v1/rosters/<session_id>/complete",
@@ -197,22 +203,21 @@ def _rosters(door: Door, on_work: OnWork, reading: Reading) -> None:
     def complete_roster(call: Call, session_id: str) -> Reply:
         """Close the roster; every attendee has an outcome."""
         absent = call.body["absent_are_no_show"]
-        return Reply(on_work(call.uow).complete_roster(call.who, session_id, absent))
+        return Reply(on_work(call.uow).rosters.complete_roster(call.who, session_id, absent))
 
 
-def _enrolment(stored: Any, place: int | None = None, *, created: bool = False) -> Reply:
+def _enrolment(stored: Enrolment, place: int | None = None, *, made: bool = False) -> Reply:
     view = _view(stored, place)
-    location = view["links"]["self"] if created else None
+    location = view["links"]["self"] if made else None
     return Reply(view, version=stored.version, location=location)
 
 
-def _view(stored: Any, place: int | None) -> dict[str, Any]:
-    e = stored.value
+def _view(e: Enrolment, place: int | None) -> dict[str, Any]:
     return {
         "id": e.id,
-        "version": stored.version,
-        "created_at": stored.created_at,
-        "updated_at": stored.updated_at,
+        "version": e.version,
+        "created_at": e.created_at,
+        "updated_at": e.updated_at,
         "session_id": e.session_id,
         "course_id": e.course_id,
         "course_version": e.course_version,
@@ -236,17 +241,17 @@ def _view(stored: Any, place: int | None) -> dict[str, Any]:
     }
 
 
-def _seat_count(count: Any) -> Reply:
-    return Reply(_count_view(count), version=count.version)
+def _seats_reply(ledger: Ledger) -> Reply:
+    return Reply(_seats_view(ledger), version=ledger.version)
 
 
-def _count_view(count: Any) -> dict[str, Any]:
-    body = {name: getattr(count, name) for name in schemas.SEAT_NUMBERS}
-    links = {"self": f"/v1/seats/{count.session_id}", "session": f"/v1/sessions/{count.session_id}"}
-    return {**body, "id": count.session_id, "links": links}
+def _seats_view(ledger: Ledger) -> dict[str, Any]:
+    body = {name: getattr(ledger, name) for name in schemas.SEAT_NUMBERS}
+    links = {"self": f"/v1/seats/{ledger.id}", "session": f"/v1/sessions/{ledger.id}"}
+    return {**body, "id": ledger.id, "session_id": ledger.id, "links": links}
 
 
-def _roster_entry(enrolment: Any) -> dict[str, Any]:
+def _roster_entry(enrolment: Enrolment) -> dict[str, Any]:
     names = ("person_id", "status", "attendance", "score")
     return {"enrolment_id": enrolment.id, **{name: getattr(enrolment, name) for name in names}}
 
@@ -263,7 +268,7 @@ def _row(row: Row) -> dict[str, Any]:
         "row": row.number,
         "enrolment_id": row.enrolment_id,
         "ok": error is None,
-        "status": row.stored.value.status if row.stored else None,
+        "status": row.stored.status if row.stored else None,
         "code": error.error_code if error else None,
         "message": error.detail if error else None,
         "violations": list(error.violations) if error else [],

@@ -1,73 +1,39 @@
-"""Wiring: the only reader of settings and the only opener of connections."""
+"""Enrolment put together: the only reader of its settings and opener of its connections."""
 
-import threading
-from dataclasses import dataclass
+from functools import partial
 
 from services.enrolment_service import api, handlers, timers
 from services.enrolment_service.actions import Actions
+from services.enrolment_service.settings import EnrolmentSettings
 from services.enrolment_service.store import SERVICE, Store
 from services.enrolment_service.store.calendar import BusyQuestion, resolve_busy
-from services.enrolment_service.store.seats import (
-    SeatQuestion,
-    SlotQuestion,
-    resolve_seats,
-    resolve_slots,
-    settle_until,
-)
+from services.enrolment_service.store.desk import SeatClaims, SeatQuestion, SlotQuestion, resolve_slots
 from shared.auth.references import external_ref
-from shared.bus.worker import Plan
-from shared.clock import new_id
-from shared.http.app import ServiceApp
-from shared.settings import setting
-from shared.storage.group import Resolver
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
+from shared.wiring.frame import Frame, Wired
 from shared.wiring.house import House
-from shared.wiring.operations import operations_door
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnrolmentSettings:
-    """What only this service reads."""
-
-    external_ref_secret: str = setting(
-        "EXTERNAL_REF_SECRET", "Keys the hash of partners' own numbers", example="32 random bytes", secret=True
-    )
-
-
-def create_app() -> ServiceApp:
-    """The API, for gunicorn."""
-    house = House(SERVICE)
+def wire(house: House) -> Wired:
+    """The parts of enrolment."""
     secret = house.settings(EnrolmentSettings).external_ref_secret
-    door = api.make_door(
-        _actions,
-        lambda: _actions(house.work()),
-        lambda cluster_id, external_id: external_ref(secret, cluster_id, external_id),
-    )
-    threading.Thread(target=settle_until, args=(house.closing, house.database), name="settle", daemon=True).start()
-    resolvers: dict[type, Resolver] = {
-        SeatQuestion: resolve_seats,
-        SlotQuestion: resolve_slots,
-        BusyQuestion: resolve_busy,
-    }
-    return house.app([door, operations_door(_plan(house), house.clock)], resolvers=resolvers)
+    claims = SeatClaims()
 
+    def acting(work: UnitOfWork) -> Actions:
+        return Actions(Store(work), lambda: work.clock(), house.ids)
 
-def wire_worker() -> tuple[House, Plan]:
-    """What the worker process runs: relay, consumers and timers."""
-    house = House(SERVICE)
-    return house, _plan(house)
+    def reading() -> Actions:
+        return acting(house.work())
 
-
-def _plan(house: House) -> Plan:
-    return house.plan(
-        subscriptions=handlers.subscriptions(_actions),
-        timers=timers.timers(
-            lambda act: decide(house.client, house.work, lambda work: act(_actions(work))),
-            lambda: _actions(house.work()),
-        ),
+    return Wired(
+        doors=[api.make_door(acting, reading, partial(external_ref, secret))],
+        subscriptions=handlers.subscriptions(acting),
+        timers=timers.timers(lambda act: decide(house.client, house.work, lambda work: act(acting(work))), reading),
+        resolvers={SeatQuestion: claims.resolve_seats, SlotQuestion: resolve_slots, BusyQuestion: resolve_busy},
+        beside=partial(claims.settle_until, house.closing, house.database),
     )
 
 
-def _actions(work: UnitOfWork) -> Actions:
-    return Actions(Store(work), lambda: work.clock(), new_id)
+FRAME = Frame(SERVICE, wire)
+create_app, wire_worker = FRAME.create_app, FRAME.wire_worker

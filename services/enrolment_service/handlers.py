@@ -21,56 +21,59 @@ def subscriptions(on_work: OnWork) -> list[Subscription]:
 
 
 def _copies(on_work: OnWork) -> dict[type[Event], Handler]:
-    def copy(name: str, *rest: Any) -> Handler:
-        return lambda event, work: getattr(on_work(work).store.copies, name)(event, *rest)
+    def copy(put: Callable[[Actions, Any], None]) -> Handler:
+        return lambda event, work: put(on_work(work), event)
 
     def status(value: str) -> Handler:
-        return lambda event, work: on_work(work).store.copies.set_session_status(event.session_id, value)
+        return copy(lambda to, event: to.copies.set_session_status(event.session_id, value))
 
     return {
-        catalog.CoursePublished: copy("put_course"),
-        catalog.CourseRevised: copy("put_course"),
-        catalog.SessionPlanned: copy("put_session", "planned"),
-        catalog.SessionOpened: copy("put_session", "open"),
-        catalog.SessionChanged: copy("put_session", None),
-        catalog.SessionRescheduled: copy("put_session", None),
+        catalog.CoursePublished: copy(lambda to, event: to.copies.put_course(event)),
+        catalog.CourseRevised: copy(lambda to, event: to.copies.put_course(event)),
+        catalog.SessionPlanned: copy(lambda to, event: to.copies.put_session(event, "planned")),
+        catalog.SessionOpened: copy(lambda to, event: to.copies.put_session(event, "open")),
+        catalog.SessionChanged: copy(lambda to, event: to.copies.put_session(event, None)),
+        catalog.SessionRescheduled: copy(lambda to, event: to.copies.put_session(event, None)),
         catalog.SessionEnrolmentClosed: status("closed"),
         catalog.SessionStarted: status("running"),
         catalog.SessionCompleted: status("completed"),
         catalog.SessionCancelled: status("cancelled"),
-        directory.PersonRegistered: copy("put_person"),
-        directory.PersonMerged: copy("merge_person"),
-        directory.PersonErased: copy("erase_person"),
-        directory.PortalChanged: copy("put_portal"),
-        directory.EmploymentStarted: copy("start_employment"),
-        directory.EmploymentEnded: copy("end_employment"),
-        directory.ConsentGiven: copy("give_consent"),
-        directory.ConsentWithdrawn: copy("withdraw_consent"),
-        certificate.CertificateIssued: copy("certify"),
-        certificate.CertificateReinstated: copy("certify"),
-        certificate.CertificateRevoked: copy("decertify"),
-        certificate.CertificateSuspended: copy("decertify"),
+        directory.OrganisationRegistered: copy(lambda to, event: to.copies.put_organisation(event)),
+        directory.OrganisationChanged: copy(lambda to, event: to.copies.put_organisation(event)),
+        directory.OrganisationSuspended: copy(lambda to, event: to.copies.suspend_organisation(event)),
+        directory.PersonRegistered: copy(lambda to, event: to.copies.put_person(event)),
+        directory.PersonMerged: copy(lambda to, event: to.copies.people.merge(event)),
+        directory.PersonErased: copy(lambda to, event: to.copies.erase_person(event)),
+        directory.PortalChanged: copy(lambda to, event: to.copies.put_portal(event)),
+        directory.EmploymentStarted: copy(lambda to, event: to.copies.people.start_employment(event)),
+        directory.EmploymentEnded: copy(lambda to, event: to.copies.people.end_employment(event)),
+        directory.ConsentGiven: copy(lambda to, event: to.copies.people.give_consent(event)),
+        directory.ConsentWithdrawn: copy(lambda to, event: to.copies.people.withdraw_consent(event)),
+        certificate.CertificateIssued: copy(lambda to, event: to.copies.certify(event)),
+        certificate.CertificateReinstated: copy(lambda to, event: to.copies.certify(event)),
+        certificate.CertificateRevoked: copy(lambda to, event: to.copies.decertify(event)),
+        certificate.CertificateSuspended: copy(lambda to, event: to.copies.decertify(event)),
     }
 
 
 def _reactions(on_work: OnWork) -> dict[type[Event], Handler]:
     def on_session_opened(event: catalog.SessionOpened, work: UnitOfWork) -> None:
-        on_work(work).open_seats(event.session_id, event.cluster_id, event.capacity, event.waitlist_limit)
+        on_work(work).seats.open_seats(event.session_id, event.cluster_id, event.capacity, event.waitlist_limit)
 
     def on_session_enrolment_closed(event: catalog.SessionEnrolmentClosed, work: UnitOfWork) -> None:
-        on_work(work).close_seats(event.session_id)
+        on_work(work).seats.close_seats(event.session_id)
 
     def on_session_started(event: catalog.SessionStarted, work: UnitOfWork) -> None:
-        on_work(work).close_seats(event.session_id)
+        on_work(work).seats.close_seats(event.session_id)
 
     def on_session_cancelled(event: catalog.SessionCancelled, work: UnitOfWork) -> None:
-        on_work(work).cancel_session(event.session_id)
+        on_work(work).seats.cancel_session(event.session_id)
 
     def on_person_erased(event: directory.PersonErased, work: UnitOfWork) -> None:
-        on_work(work).forget(event.person_id)
+        on_work(work).people.forget(event.person_id)
 
     def on_person_merged(event: directory.PersonMerged, work: UnitOfWork) -> None:
-        on_work(work).merge(event.person_id, event.into_person_id)
+        on_work(work).people.merge(event.person_id, event.into_person_id)
 
     return {
         catalog.SessionOpened: on_session_opened,
@@ -84,4 +87,4 @@ def _reactions(on_work: OnWork) -> dict[type[Event], Handler]:
 
 def _preload(on_work: OnWork) -> Prepare:
     """Everything that the batch names, in one query."""
-    return lambda envelopes, work: on_work(work).store.copies.preload(envelope.event for envelope in envelopes)
+    return lambda envelopes, work: on_work(work).copies.preload(envelope.event for envelope in envelopes)

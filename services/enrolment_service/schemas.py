@@ -120,7 +120,7 @@ class SeatsView(Schema):
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
-SEAT_NUMBERS = tuple(name for name in SeatsView().fields if name not in ("id", "links"))
+SEAT_NUMBERS = tuple(name for name in SeatsView().fields if name not in ("id", "session_id", "links"))
 
 
 class AttendanceRow(Schema):

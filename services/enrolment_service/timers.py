@@ -36,17 +36,19 @@ def timers(decide: Decide, reading: Callable[[], Actions]) -> list[Timer]:
         return actions.store.erasures.due(actions.now(), after, limit)
 
     # Queues move, news of availability goes out, cancelled sessions lose their enrolments.
-    care = Turns("care", walk(restless), lambda s: decide(lambda actions: actions.care(s)), repeat=True)
+    care = Turns("care", walk(restless), lambda s: decide(lambda actions: actions.seats.care(s)), repeat=True)
     # Claims whose process died or froze between claim and commit.
-    sweep = Turns("sweep", stale, lambda claim: decide(lambda actions: actions.give_back(*claim)))
+    sweep = Turns("sweep", stale, lambda claim: decide(lambda actions: actions.seats.give_back(*claim)))
     # Offers whose time is over.
-    expire = Turns("expire", walk(expired), lambda e: decide(lambda actions: actions.expire_offer(e)))
+    expire = Turns("expire", walk(expired), lambda e: decide(lambda actions: actions.seats.expire_offer(e)))
     # Applications that nobody approved before their session closed.
-    lapse = Turns("lapse", closed, lambda s: decide(lambda actions: actions.lapse_some(s, CHUNK)), repeat=True)
+    lapse = Turns("lapse", closed, lambda s: decide(lambda actions: actions.seats.lapse_some(s, CHUNK)), repeat=True)
     # Those who wait for a seat in a session that has begun.
-    queues = Turns("queues", begun, lambda s: decide(lambda actions: actions.end_queue(s)), repeat=True)
+    queues = Turns("queues", begun, lambda s: decide(lambda actions: actions.seats.end_queue(s)), repeat=True)
     # What is left of people who were erased.
-    forget = Turns("forget", walk(erased), lambda p: decide(lambda actions: actions.end_of_erased(p)), repeat=True)
+    forget = Turns(
+        "forget", walk(erased), lambda p: decide(lambda actions: actions.people.end_of_erased(p)), repeat=True
+    )
     return [
         Timer("care", 0.3, care),
         Timer("sweep", 3.0, sweep),

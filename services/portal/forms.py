@@ -6,6 +6,7 @@ The rules are the services'. A page sends what was typed; a refusal comes back w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.portal.faults import sentence
 from services.portal.platform import Refused
 
 
@@ -41,5 +42,5 @@ class Form:
 def refused(values: Mapping[str, str], error: Refused, names: Mapping[str, str] | None = None) -> Form:
     """The form again, with the service's refusal. `names` maps fields of the API to inputs where they differ."""
     renamed = names or {}
-    mistakes = [Mistake(renamed.get(v.field, v.field), v.message) for v in error.violations]
-    return Form(values, mistakes or [Mistake("", error.detail)])
+    mistakes = [Mistake(renamed.get(v.field, v.field), sentence(v.code, v.message)) for v in error.violations]
+    return Form(values, mistakes or [Mistake("", sentence(error.error_code, error.detail))])

@@ -5,6 +5,7 @@ from typing import cast
 
 import httpx
 from flask import current_app, request
+from pymongo.errors import PyMongoError
 
 from services.portal.frontend import Frontend
 from services.portal.identity import Provider
@@ -16,6 +17,7 @@ from services.portal.sessions import Sessions
 from services.portal.settings import PortalSettings
 from services.portal.uploads import Uploads
 from shared.clock import Clock
+from shared.health import Check
 from shared.storage.mongo import Mongo
 
 _EXTENSION = "portal"
@@ -44,6 +46,14 @@ class House:
     def move_in(self) -> None:
         """Let the pages of the current application find it."""
         current_app.extensions[_EXTENSION] = self
+
+    def checks(self) -> list[Check]:
+        """What the readiness route reports: the database, where the sessions are."""
+        try:
+            self.sessions.check()
+        except PyMongoError as error:
+            return [Check("database", ok=False, detail=type(error).__name__)]
+        return [Check("database", ok=True)]
 
     def close(self) -> None:
         """Close all connections."""

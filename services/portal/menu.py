@@ -17,6 +17,10 @@ ROLE_NAMES: Final[dict[str, LazyString]] = {
     "hr": _l("Human resources"),
     "manager": _l("Cluster manager"),
     "operator": _l("Operator"),
+    "awarding_officer": _l("Awarding officer"),
+    "assessor": _l("Assessor"),
+    "host": _l("Host company"),
+    "coordinator": _l("Partnership coordinator"),
 }
 
 

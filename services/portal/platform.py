@@ -10,7 +10,6 @@ from services.portal.neighbours import trace_headers
 from shared.errors import NotFound, ServiceError, Unavailable, Violation
 from shared.logs import get_logger
 
-SERVICES: Final = ("directory", "catalog", "enrolment", "certificate")
 _TIMEOUT: Final = 20.0
 log = get_logger(__name__)
 
@@ -31,6 +30,11 @@ class Platform:
 
     def __init__(self, http: httpx.Client, addresses: Mapping[str, str]) -> None:
         self._http, self._addresses = http, addresses
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The names of all services, in the order in which they are shown."""
+        return tuple(self._addresses)
 
     def get(self, service: str, path: str, token: str | None, **query: Any) -> Any:
         """The JSON at `/v1/{path}`; query values that are empty are left out."""

@@ -31,11 +31,10 @@ class PortalSettings:
         example="/etc/clusterskills/partnerships.json",
         default="",
     )
-    directory_url: str = setting("DIRECTORY_URL", "Inner address of the directory", example="http://directory:8000")
-    catalog_url: str = setting("CATALOG_URL", "Inner address of the catalog", example="http://catalog:8000")
-    enrolment_url: str = setting("ENROLMENT_URL", "Inner address of enrolment", example="http://enrolment:8000")
-    certificate_url: str = setting(
-        "CERTIFICATE_URL", "Inner address of certificates", example="http://certificate:8000"
+    services: str = setting(
+        "SERVICES",
+        "Inner addresses of the services: name=address, separated by spaces",
+        example="catalog=http://catalog:8000 enrolment=http://enrolment:8000",
     )
     operator_name: str = setting(
         "OPERATOR_NAME", "Who runs this installation, for the imprint", example="Example Cluster e. V.", default=""
@@ -52,10 +51,12 @@ class PortalSettings:
     trusted_proxies: int = setting(
         "TRUSTED_PROXIES", "Proxies in front whose X-Forwarded-For is believed", example="1", default=1
     )
-    metrics_port: int = setting(
-        "METRICS_PORT", "inner port where Prometheus reads this process; 0 for none", example="9100", default=0
-    )
     log_level: str = setting("LOG_LEVEL", "debug, info, warning or error", example="info", default="info")
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The inner address of each service by its name, in their order."""
+        return dict(pair.split("=", 1) for pair in self.services.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

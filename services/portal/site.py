@@ -1,7 +1,6 @@
 """The portal's WSGI application: what every answer carries, errors as pages or problems, and what templates may use."""
 
 import secrets
-import time
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -12,17 +11,18 @@ from flask_babel import format_date, format_decimal, get_locale
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from services.portal import languages, menu
+from services.portal import faults, languages, menu
 from services.portal.frontend import Frontend
 from services.portal.house import house
 from services.portal.languages import _l
 from services.portal.pages import sign_in
 from services.portal.platform import Refused
 from services.portal.visitors import GUEST, SignInNeeded, visitor
-from shared import metrics, tracing
+from shared import tracing
 from shared.errors import Conflict, Forbidden, ServiceError
 from shared.http.problems import Malformed, answer_for
 from shared.http.response import to_response
+from shared.http.span import serve_within_span
 from shared.logs import get_logger
 from shared.storage.mongo import translate
 
@@ -38,7 +38,10 @@ _ALWAYS: Final = {
 }
 _SENTENCES: Final = {
     400: (_l("This request cannot be read"), _l("Something in the address or the form is not as we know it.")),
-    403: (_l("Not allowed"), _l("The page you came from is out of date. Go back, load it again and try once more.")),
+    403: (
+        _l("This page has expired"),
+        _l("The page you came from is out of date. Go back, load it again and try once more."),
+    ),
     404: (_l("There is no such page"), _l("The address may be mistyped, or what was here has moved.")),
     405: (_l("Not possible here"), _l("This address takes other requests only.")),
     413: (_l("That is too large"), _l("A credential file has at most one megabyte.")),
@@ -76,26 +79,14 @@ class Portal(Flask):
             "day": _day,
             "moment": _moment,
             "text": languages.best_text,
+            "said": lambda one: faults.sentence(one["code"], one["message"]),
             "without": _without,
         }
         languages.speak(self)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer within a span, and count it."""
-        status = "500"
-
-        def started(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            nonlocal status
-            status = line[:3]
-            headers.append(("Trace-Id", tracing.current_trace_id()))
-            return start_response(line, headers, *rest)
-
-        begun = time.perf_counter()
-        with tracing.server_span(environ["REQUEST_METHOD"], environ.get("HTTP_TRACEPARENT")):
-            try:
-                return self._served(environ, started)
-            finally:
-                _measure(environ, status, time.perf_counter() - begun)
+        return serve_within_span(environ, start_response, self._served, rule=lambda: str(environ.get(_ROUTE, "none")))
 
 
 def nonce() -> str:
@@ -203,14 +194,6 @@ def _moment(moment: str, timezone: str = "UTC") -> str:
     except (ValueError, TypeError, ZoneInfoNotFoundError):
         return moment
     return f"{format_date(there.date(), 'medium')}, {there:%H:%M} {there.tzname()}"
-
-
-def _measure(environ: dict[str, Any], status: str, seconds: float) -> None:
-    method = environ["REQUEST_METHOD"]
-    known = method if method in {"GET", "HEAD", "POST"} else "other"
-    rule = environ.get(_ROUTE, "none")
-    metrics.REQUESTS.labels(known, rule, status).inc()
-    metrics.REQUEST_SECONDS.labels(known, rule).observe(seconds)
 
 
 def origin_of(url: str) -> str:

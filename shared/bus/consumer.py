@@ -100,7 +100,8 @@ class Consumer:
         """Tell the broker how far we are and ask it where the log ends.
 
         A broker that does not answer for a while finds its members again when it comes back. A new client would be a
-        new member, and wait for the session of the old one to time out. Whatever else it says costs the client its life.
+        new member, and wait for the session of the old one to time out. Any other error
+        discards the client.
         """
         now = time.monotonic()
         try:

@@ -8,24 +8,13 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from shared.bus.read_model import ReadModel
 from shared.errors import Conflict
 from shared.storage.mongo import Document, MongoDatabase
 
 COLLECTION = "generations"
 NUMBERS = "generation_numbers"
 _FRESH_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReadModel:
-    """A consumer that only builds collections from events and can therefore be rebuilt from zero."""
-
-    consumer: str
-    collections: tuple[str, ...]
-
-    def aliases(self, generation: int) -> dict[str, str]:
-        """Collection names of a generation; the first has the plain names."""
-        return {name: name if generation == 1 else f"{name}.g{generation}" for name in self.collections}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +28,9 @@ class Building:
 class Generations:
     """The present generation of each read model of one service, read at most once a second.
 
-    Row: `{_id: consumer, generation, building: {generation, epoch, begun_at, applied, left, waits_for}}`; `building`
-    is there from the begin of a rebuild until its switch, whatever dies in between.
+    Row: `{_id: consumer, generation, version, building: {generation, version, epoch, begun_at, applied, left,
+    waits_for}}`; `version` is that of the read model that built it, 1 where none is said; `building` is there from the
+    begin of a rebuild until its switch, whatever dies in between.
     """
 
     def __init__(self, database: MongoDatabase, models: Sequence[ReadModel]) -> None:
@@ -64,13 +54,33 @@ class Generations:
         row = self._rows.find_one({"_id": consumer})
         return 1 if row is None else int(row["generation"])
 
+    def version(self, consumer: str) -> int:
+        """By which version of the read model the present generation was built; for one of which nothing was built yet
+        by ours, which it then is."""
+        row = self._rows.find_one({"_id": consumer})
+        if row is None and not self._begun(consumer):
+            mine = {"generation": 1, "version": self._models[consumer].version}
+            row = self._rows.find_one_and_update(
+                {"_id": consumer}, {"$setOnInsert": mine}, upsert=True, return_document=ReturnDocument.AFTER
+            )
+        return int((row or {}).get("version", 1))
+
+    def _begun(self, consumer: str) -> bool:
+        """Whether anything was built, and be it by a version that said nothing of itself."""
+        first = {"_id": {"$gte": f"{consumer}.g1/", "$lt": f"{consumer}.g10"}}
+        database = self._rows.database
+        return database["inbox"].find_one(first, {"_id": 1}) is not None
+
     def begin(self, consumer: str, epoch: int, *, anew: bool = False) -> Building:
         """Go on with the generation that was begun, or begin the next one. From now on no lower epoch may switch.
 
         A number is never used twice: an abandoned generation leaves offsets in its group. Conflict for an epoch that
         is not the latest.
         """
-        begun = {} if anew else (self._rows.find_one({"_id": consumer}) or {}).get("building", {})
+        version = self._models[consumer].version
+        begun = (self._rows.find_one({"_id": consumer}) or {}).get("building", {})
+        anew = anew or begun.get("version", 1) != version
+        begun = {} if anew else begun
         number = begun.get("generation") or self._next_number(consumer)
         step: list[Document] = [
             {
@@ -78,6 +88,7 @@ class Generations:
                     "generation": {"$ifNull": ["$generation", 1]},
                     "building": {
                         "generation": {"$ifNull": [None if anew else "$building.generation", number]},
+                        "version": version,
                         "epoch": epoch,
                         "begun_at": {"$ifNull": [None if anew else "$building.begun_at", "$$NOW"]},
                     },
@@ -99,7 +110,8 @@ class Generations:
 
     def switch(self, consumer: str, building: Building) -> None:
         """From now on everybody uses this generation: one write. Conflict, and nothing, when another took over."""
-        change = {"$set": {"generation": building.generation}, "$unset": {"building": ""}}
+        version = self._models[consumer].version
+        change = {"$set": {"generation": building.generation, "version": version}, "$unset": {"building": ""}}
         if not self._rows.update_one(_of(consumer, building), change).matched_count:
             raise _taken_over()
         self._read_at = float("-inf")

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import ASCENDING, DeleteOne, IndexModel, InsertOne, UpdateOne
 
 from shared.storage.mongo import Document, MongoCollection, MongoDatabase
-from shared.storage.work import UnitOfWork
+from shared.storage.work import Slot, UnitOfWork
 
 COLLECTION = "held_events"
 KEYS = "held_keys"
@@ -19,6 +19,7 @@ _SURE_SECONDS = 1.0
 COUNTED = 10_000
 """Up to here events are counted; more is told as so many."""
 _LARGEST = 2**63
+_OPENED: Slot[str, bool] = Slot("keys whose gate is open")
 """What MongoDB can store as a whole number."""
 INDEXES = [
     IndexModel([("consumer", ASCENDING), ("state", ASCENDING), ("tried_at", ASCENDING)], name="by_state"),
@@ -119,10 +120,10 @@ class Held:
             UpdateOne(
                 {"_id": self._gate(aggregate)},
                 {"$inc": {"held": 1}, "$set": {"aggregate": aggregate}},
-                upsert=state != BEHIND or work.memo.get(("opened", aggregate), False),
+                upsert=state != BEHIND or aggregate in work.slot(_OPENED),
             ),
         )
-        work.memo[("opened", aggregate)] = True
+        work.slot(_OPENED)[aggregate] = True
 
     def of_aggregate(self, aggregate: str) -> list[HeldEvent]:
         """What is set aside of one key, in its order."""

@@ -136,18 +136,24 @@ class Inbox:
         self._awaiting = self.held.look()
         return self._try_all(self.held.awaiting(self._clock() - RETRY_AWAITING)) if self._awaiting else 0
 
-    def release(self, aggregate: str, *, discard: str | None = None) -> int:
+    def release(
+        self,
+        aggregate: str,
+        *,
+        discard: str | None = None,
+        note: Callable[[UnitOfWork], None] = lambda _work: None,
+    ) -> int:
         """Apply what is set aside of one key in its order, as far as it goes. `discard` drops that one instead.
 
-        Commits the effects with the release of the key. Returns how many left. May be called from another process
-        than the consumer's.
+        Commits the effects with the release of the key, and with what `note` adds. Returns how many left. May be called
+        from another process than the consumer's.
         """
         for attempt in range(_RACES):
             events = self.held.of_aggregate(aggregate)
             if not events:
                 return 0
             try:
-                return self._release(events, discard)
+                return self._release(events, discard, note)
             except (Raced, Duplicate) as refused:
                 last = refused
                 # Out of step with whoever else works on this key: the consumer, another release.
@@ -312,7 +318,7 @@ class Inbox:
 
     # -- releasing
 
-    def _release(self, events: list[HeldEvent], discard: str | None) -> int:
+    def _release(self, events: list[HeldEvent], discard: str | None, note: Callable[[UnitOfWork], None]) -> int:
         work = self._new_work()
         left: list[HeldEvent] = []
         gone: list[HeldEvent] = []
@@ -333,6 +339,7 @@ class Inbox:
         if left:
             state, reason, awaits = verdict
             self.held.mark(work, left[0], state=state or DEAD, reason=reason, awaits=awaits)
+        note(work)
         commit(self._client, work)
         return len(gone)
 

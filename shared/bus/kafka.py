@@ -285,7 +285,7 @@ class KafkaPublisher:
         )
 
     def _acknowledged(self, rows: Sequence[Document], futures: list[Any]) -> list[str]:
-        """The acknowledged ids up to the first failure of each aggregate; a failure costs the producer its life."""
+        """The acknowledged ids up to the first failure of each aggregate; a failure discards the producer."""
         acknowledged, broken, before = [], set(), dict(self._reached)
         for row, future in zip(rows, futures, strict=True):
             aggregate = (row["topic"], row["key"])

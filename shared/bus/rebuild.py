@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pymongo.errors import PyMongoError
 
 from shared.bus.consumer import POLL_RECORDS, Consumer
-from shared.bus.generations import Building, Generations, ReadModel
+from shared.bus.generations import Building, Generations
 from shared.bus.held import COLLECTION as HELD
 from shared.bus.held import KEYS
 from shared.bus.inbox import COLLECTION, Inbox, Subscription
 from shared.bus.kafka import KafkaSettings
+from shared.bus.read_model import ReadModel
 from shared.errors import Conflict
 from shared.logs import get_logger
 from shared.storage.lease import Lease

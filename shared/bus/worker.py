@@ -12,14 +12,15 @@ from pymongo.errors import PyMongoError
 
 from shared import metrics
 from shared.bus.consumer import Consumer
-from shared.bus.generations import Generations, ReadModel
+from shared.bus.generations import Generations
 from shared.bus.held import AWAITING, DEAD, counts_of_all
 from shared.bus.inbox import Inbox, Subscription
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
 from shared.bus.progress import Progress, Pulse, places
-from shared.bus.rebuild import group_name
+from shared.bus.read_model import ReadModel
+from shared.bus.rebuild import Note, group_name, rebuild
 from shared.bus.timers import Leased, Timer
-from shared.errors import Unavailable
+from shared.errors import Conflict, Unavailable
 from shared.logs import get_logger
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase
@@ -33,6 +34,7 @@ _LOOK_SECONDS = 0.5
 _TURN_SECONDS, _TIMER_SECONDS = 120.0, 300.0
 """How long a thread may work without a sign of life: longer than all time limits inside one turn together."""
 _PATIENT_SECONDS = 2.0
+_RENEW_SECONDS = 5.0
 PROGRESS = "consumer_progress"
 FRESH_SECONDS = 30.0
 """What depends on consents and employments is not shown when their events are older than this."""
@@ -81,6 +83,13 @@ class Plan:
             passes_discarded=generation > 1,  # what the rebuild left to the end, this one reads
         )
 
+    def rebuild(self, name: str, *, anew: bool = False, reached: Note = lambda _step: None) -> int:
+        """Build a read model anew; see `shared.bus.rebuild`. KeyError when there is none of this name."""
+        model = {model.consumer: model for model in self.read_models}[name]
+        subscription = next(one for one in self.subscriptions if one.name == name)
+        parts = (self.client, self.database, self.kafka, self.source, subscription, model, self.ensure_indexes)
+        return rebuild(*parts, anew=anew, reached=reached)
+
 
 class Worker:
     """Runs a plan. Each thread survives the loss of MongoDB and Kafka; `run` returns after SIGTERM or SIGINT."""
@@ -124,6 +133,8 @@ class Worker:
         jobs += [(f"consumer-{s.name}", _TURN_SECONDS, partial(self._consume, s)) for s in self._plan.subscriptions]
         jobs += [(f"timer-{t.name}", _TIMER_SECONDS, partial(self._time, t)) for t in self._plan.timers]
         jobs += [(name, _TIMER_SECONDS, partial(run, self._stop)) for name, run in self._plan.runs.items()]
+        if self._plan.read_models:
+            jobs.append(("rebuilds", _TURN_SECONDS, self._keep_up))
         jobs.append(("gauges", _TURN_SECONDS, self._gauge))
         threads = [self._thread(*job) for job in jobs]
         log.info("worker_started", service=self._plan.service, threads=[thread.name for thread in threads])
@@ -163,6 +174,10 @@ class Worker:
         while not self._stop.is_set():
             pulse.beat()
             try:
+                if self._is_newer(subscription.name):
+                    pulse.rest()
+                    self._stop.wait(_PATIENT_SECONDS)
+                    continue
                 generation = self._generations.present(subscription.name)
                 inbox = self._plan.inbox(subscription, generation)
             except PyMongoError as error:
@@ -179,6 +194,33 @@ class Worker:
             )
             self._consumers[subscription.name] = consumer
             consumer.run(self._stop)
+
+    def _is_newer(self, consumer: str) -> bool:
+        """Whether a newer version of ours built the read model: then an older one like us has no business there."""
+        mine = next((model.version for model in self._plan.read_models if model.consumer == consumer), None)
+        return mine is not None and self._generations.version(consumer) > mine
+
+    def _keep_up(self, pulse: Pulse) -> None:
+        """Build anew what an older version built."""
+        while not self._stop.is_set():
+            pulse.beat()
+            for model in self._plan.read_models:
+                self._renew(model, pulse)
+            pulse.rest()
+            self._stop.wait(_RENEW_SECONDS)
+
+    def _renew(self, model: ReadModel, pulse: Pulse) -> None:
+        def reached(_step: str) -> None:
+            pulse.beat()
+            if self._stop.is_set():
+                raise Conflict("The worker stops; whoever comes next goes on here.")
+
+        try:
+            if self._generations.version(model.consumer) < model.version:
+                log.info("read_model_is_outdated", consumer=model.consumer, version=model.version)
+                self._plan.rebuild(model.consumer, reached=reached)
+        except (PyMongoError, Conflict, TimeoutError) as error:
+            log.warning("rebuild_waits", consumer=model.consumer, reason=str(error) or type(error).__name__)
 
     def _time(self, timer: Timer, pulse: Pulse) -> None:
         leased = Leased(timer, self._plan.database)

@@ -1,17 +1,13 @@
 """The WSGI application of a service: its doors, health, OpenAPI, and what every answer carries."""
 
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from typing import Any, Final
 
 from flask import Flask, Response, request
-from prometheus_client import Counter, Histogram
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
-from shared import metrics, tracing
 from shared.auth.verify import TokenVerifier
 from shared.errors import NotYetKnown, forget_frames
 from shared.health import Ready, report
@@ -23,10 +19,12 @@ from shared.http.openapi import describe
 from shared.http.passage import KEY, Passage, passage_of
 from shared.http.problems import MethodNotAllowed, Translate, answer_for
 from shared.http.ratelimit import RateLimit
+from shared.http.reads import Note
 from shared.http.render import to_json
 from shared.http.response import to_response
 from shared.http.route import Route
 from shared.http.settings import HttpSettings
+from shared.http.span import serve_within_span
 from shared.storage.patience import Patience
 from shared.storage.writes import Answer, Writes
 
@@ -54,31 +52,19 @@ class ServiceApp(Flask):
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer within a span, and count it."""
-        method = environ["REQUEST_METHOD"]
         passage = environ[KEY] = Passage()
-        status = "500"
 
-        def started(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            nonlocal status
-            status = line[:3]
-            headers.extend(_ALWAYS)
-            headers.append(("Trace-Id", passage.trace_id))
-            if passage.allowance:
-                headers.extend(passage.allowance.headers())
-            return start_response(line, headers, *rest)
+        def begun(trace_id: str) -> None:
+            passage.trace_id = trace_id
 
-        begun = time.perf_counter()
-        with tracing.server_span(method, environ.get("HTTP_TRACEPARENT")) as span:
-            passage.trace_id = tracing.current_trace_id()
-            try:
-                return super().wsgi_app(environ, started)
-            finally:
-                rule = passage.route.path if passage.route else "none"
-                if span.is_recording():
-                    span.update_name(f"{method} {rule}")
-                    span.set_attribute("http.route", rule)
-                    span.set_attribute("http.response.status_code", int(status))
-                _measure(method, rule, status, time.perf_counter() - begun)
+        return serve_within_span(
+            environ,
+            start_response,
+            super().wsgi_app,
+            begun=begun,
+            rule=lambda: passage.route.path if passage.route else "none",
+            headers=lambda: (*_ALWAYS, *(passage.allowance.headers() if passage.allowance else ())),
+        )
 
     def full_dispatch_request(self) -> Response:
         """Flask's own, without signals and before-request hooks: nobody listens."""
@@ -145,38 +131,38 @@ def make_app(
     writes: Writes | None,
     settings: HttpSettings,
     ready: Ready,
-    group_writes: Writes | None = None,
     origins: Origins | None = None,
     translate: Translate | None = None,
     may_come: Callable[[NotYetKnown], bool] = lambda _error: True,
     gone: Callable[[], bool] = lambda: False,
+    note: Note | None = None,
 ) -> ServiceApp:
     """Join a service's doors to an application.
 
-    `translate` makes a ServiceError of an error of the storage (None: not one of its). `group_writes` runs the writes
-    of routes with `group=True`. `origins` says which browser origins a cluster allows. `may_come` says whether what is not known
-    here yet may still come (503), or was never there (404). `gone` says whether the database is away, rather than slow:
-    reads do not wait for it then.
+    `translate` makes a ServiceError of an error of the storage (None: not one of its). `origins` says which browser
+    origins a cluster allows. `may_come` says whether what is not known here yet may still come (503), or was never there
+    (404). `gone` says whether the database is away, rather than slow: reads do not wait for it
+    then. `note` writes down who reads personal data.
     """
     app = ServiceApp(service, origins=origins, translate=translate)
     app.doors = (doors,) if isinstance(doors, Door) else tuple(doors)
     kit = Kit(
         verifier=verifier,
         writes=writes,
-        group_writes=group_writes,
         cursors=Cursors(settings.cursor_secret.encode()),
         clients=RateLimit(settings.requests_per_second),
         strangers=RateLimit(settings.anonymous_requests_per_second),
         trusted_proxies=settings.trusted_proxies,
         may_come=may_come,
         patience=Patience(gone, settings.request_seconds),
+        note=note,
     )
     routes = [route for door in app.doors for route in door]
     for route in routes:
         endpoint = f"{route.method} {route.path}"
         app.add_url_rule(route.path, endpoint, make_endpoint(route, kit), methods=[route.method])
     _add_refusals(app, routes)
-    _add_health(app, ready)
+    add_health(app, ready)
     _add_document(app, service, to_json(describe(service, routes, settings.public_url)))
     return app
 
@@ -197,7 +183,9 @@ def _methods_of_patterns(path: str, methods: Mapping[str, set[str]]) -> set[str]
     return {method for other in matching for method in methods[other]}
 
 
-def _add_health(app: Flask, ready: Ready) -> None:
+def add_health(app: Flask, ready: Ready) -> None:
+    """Add the routes that say whether the process lives and whether it may be given work."""
+
     def live() -> Response:
         return to_response(Answer(200, b'{"status":"live"}'))
 
@@ -228,18 +216,4 @@ def _refuse() -> Response:
     raise WerkzeugMethodNotAllowed
 
 
-def _measure(method: str, rule: str, status: str, seconds: float) -> None:
-    known = method if method in _METHODS else "other"
-    counter, histogram = _instruments(known, rule, status)
-    counter.inc()
-    histogram.observe(seconds)
-
-
-@cache
-def _instruments(method: str, rule: str, status: str) -> tuple[Counter, Histogram]:
-    """Looked up once: methods, declared paths and statuses are few."""
-    return metrics.REQUESTS.labels(method, rule, status), metrics.REQUEST_SECONDS.labels(method, rule)
-
-
 _PARAMETER: Final = re.compile(r"<[^>]+>")
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -30,7 +30,6 @@ class Options(TypedDict, total=False):
     summary: str
     paged: bool
     plain: bool
-    group: bool
     if_match: IfMatch
     accepts: tuple[str, ...]
     produces: tuple[str, ...]
@@ -39,6 +38,7 @@ class Options(TypedDict, total=False):
     hints: Hints
     unkept: Unkept
     errors: tuple[int, ...]
+    personal: str | None
 
 
 class Door:
@@ -50,12 +50,13 @@ class Door:
     - `body`, `query`, `returns`: marshmallow schemas; what they do not name is refused by name. `status` of success.
     - `paged`: a list; `call.limit`, `call.after` and `call.page(items, after=...)`; `returns` is one item's schema.
     - `if_match`: "required" (428 without; PATCH has it of itself) or "honoured"; the view compares `call.if_match`.
-    - `plain`: a POST that opens no unit of work. `group`: may be committed together with others.
+    - `plain`: a POST that opens no unit of work.
     - `hints`: from the call and path params to what it will read, so that a group loads it in one go.
     - `unkept`: from the answer's body and path params to fields that every answer tells, a replayed one too, and that
       are never kept under an Idempotency-Key: secrets.
     - `accepts`, `produces`: media types beside JSON. Multipart: `call.files`; other bytes: `call.raw`, `call.media_type`.
     - `max_body`, `limits`: bytes, and depth, string and list length of JSON, where the route needs more than usual.
+    - `personal`: the field of each item that names the person whose data it holds; who reads it is noted with the read.
     - `errors`: statuses that this view answers beyond those that follow from the rest (for OpenAPI).
     """
 

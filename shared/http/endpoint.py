@@ -6,7 +6,7 @@ wrong at once.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -44,6 +44,7 @@ from shared.http.parsing import (
 from shared.http.passage import Passage, passage_of
 from shared.http.problems import Malformed
 from shared.http.ratelimit import RateLimit, address_of
+from shared.http.reads import Note, people_in
 from shared.http.render import to_json
 from shared.http.response import to_response
 from shared.http.route import MULTIPART, Route, Unkept
@@ -63,13 +64,13 @@ class Kit:
 
     verifier: TokenVerifier
     writes: Writes | None
-    group_writes: Writes | None
     cursors: Cursors
     clients: RateLimit
     strangers: RateLimit
     trusted_proxies: int
     may_come: Callable[[NotYetKnown], bool]
     patience: Patience
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,7 @@ def _wanted(now: Request, route: Route) -> str:
 def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: dict[str, str]) -> Answer:
     if not route.writes:
         return _read_only(route, kit, call, ids)
-    writes = kit.group_writes if route.group and kit.group_writes else kit.writes
+    writes = kit.writes
     if writes is None:
         raise RuntimeError(f"{route.name} writes, but the app was made without writes")
 
@@ -263,10 +264,21 @@ def _run(route: Route, kit: Kit, call: Call, key: IdempotencyKey | None, ids: di
 
 
 def _read_only(route: Route, kit: Kit, call: Call, ids: dict[str, str]) -> Answer:
-    if route.method != "GET":
-        # A POST that writes nothing may ask others over HTTP, which takes its own time.
-        return _answer(route, route.view(call, **ids))
-    return kit.patience.repeat(lambda: _answer(route, route.view(call, **ids)))
+    def read() -> Answer:
+        reply = route.view(call, **ids)
+        if route.personal is not None:
+            _note(route, kit, call, people_in(reply.body, route.personal))
+        return _answer(route, reply)
+
+    # A POST that writes nothing may ask others over HTTP, which takes its own time.
+    return kit.patience.repeat(read) if route.method == "GET" else read()
+
+
+def _note(route: Route, kit: Kit, call: Call, person_ids: Iterable[str]) -> None:
+    """Who reads whose personal data: without the note there is no answer."""
+    if kit.note is None:
+        raise RuntimeError(f"{route.name} shows personal data, but the app was made without a list of who reads it")
+    kit.note(call.who, f"{route.method} {route.path}", route.scopes, person_ids)
 
 
 def _run_when_known(writes: Writes, write: Write, error: NotYetKnown) -> Answer:

@@ -11,7 +11,7 @@ from shared.http.limits import JsonLimits
 from shared.http.parsing import harden
 from shared.http.render import Dump, compile_dump
 from shared.http.scopes import PUBLIC, SCOPES
-from shared.storage.writes import Hint
+from shared.storage.work import Hint
 
 View = Callable[..., Reply]
 SchemaLike = Schema | type[Schema]
@@ -60,7 +60,6 @@ class Route:
     tag: str
     paged: bool
     plain: bool
-    group: bool
     if_match: IfMatch
     accepts: tuple[str, ...]
     produces: tuple[str, ...]
@@ -69,6 +68,7 @@ class Route:
     hints: Hints | None
     unkept: Unkept | None
     errors: tuple[int, ...]
+    personal: str | None
     takes_key: bool = field(default=False)
 
     @property
@@ -101,7 +101,6 @@ def make_route(
     summary: str | None = None,
     paged: bool = False,
     plain: bool = False,
-    group: bool = False,
     if_match: IfMatch = None,
     accepts: tuple[str, ...] = (JSON,),
     produces: tuple[str, ...] = (JSON,),
@@ -110,6 +109,7 @@ def make_route(
     hints: Hints | None = None,
     unkept: Unkept | None = None,
     errors: tuple[int, ...] = (),
+    personal: str | None = None,
 ) -> Route:
     """Check a declaration and make what each request of it will need."""
     first, _, rest = (view.__doc__ or view.__name__.replace("_", " ").capitalize()).strip().partition("\n")
@@ -130,7 +130,6 @@ def make_route(
         tag=tag,
         paged=paged,
         plain=plain,
-        group=group,
         if_match="required" if method == "PATCH" and if_match is None else if_match,
         accepts=accepts,
         produces=produces,
@@ -139,6 +138,7 @@ def make_route(
         hints=hints,
         unkept=unkept,
         errors=errors,
+        personal=personal,
         takes_key=method in _WRITES,
     )
 

@@ -21,3 +21,6 @@ SCOPES: Final[dict[str, str]] = {
     "insight:read": "Read indicators",
     "operations": "Run the service: dead letters, lag, audit, jobs",
 }
+
+ANYBODY: Final = ("enrolment:read", "teaching:write", "catalog:write", "catalog:review", "directory:read", "operations")
+"""Whoever can sign in has one of these."""

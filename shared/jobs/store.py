@@ -1,12 +1,13 @@
 """Jobs as documents: made, taken under a lease with an epoch, carried on, ended."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReturnDocument, UpdateOne
 
+from shared.criteria import asked_for
 from shared.errors import NotFound
 from shared.jobs.job import ACTIVE, CANCELLED, FAILED, RUNNING, WAITING, Job
 from shared.storage.mongo import Document, MongoDatabase
@@ -22,6 +23,7 @@ INDEXES = {
         IndexModel([("expires_at", ASCENDING)], name="kept", expireAfterSeconds=0),
     ],
     ROWS: [
+        IndexModel([("job", ASCENDING), ("_id", ASCENDING)], name="by_job"),
         IndexModel([("job", ASCENDING), ("outcome", ASCENDING), ("_id", ASCENDING)], name="by_outcome"),
         IndexModel([("expires_at", ASCENDING)], name="kept", expireAfterSeconds=0),
     ],
@@ -38,6 +40,16 @@ def job_of(document: Document) -> Job:
     """The job that a document holds."""
     known = {name: value for name, value in document.items() if name in _NAMES}
     return Job(id=document["_id"], **known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCriteria:
+    """Jobs; `actor` is the login that began them."""
+
+    kind: str | None = None
+    state: str | None = None
+    cluster: str | None = None
+    actor: str | None = None
 
 
 class Jobs:
@@ -60,10 +72,13 @@ class Jobs:
             raise NotFound(f"No job {job_id}.")
         return job_of(document)
 
-    def page(self, query: Document, *, after: str | None, limit: int) -> list[Job]:
+    def listed(self, criteria: JobCriteria, *, after: str | None, limit: int) -> list[Job]:
         """Jobs that match, newest first."""
-        wanted = {**query, **({"_id": {"$lt": after}} if after else {})}
-        return [job_of(row) for row in self._work.find(JOBS, wanted, sort=[("_id", DESCENDING)], limit=limit)]
+        names = {"cluster": "cluster_id"}
+        query: Document = {names.get(name, name): value for name, value in asked_for(criteria).items()}
+        if after:
+            query["_id"] = {"$lt": after}
+        return [job_of(row) for row in self._work.find(JOBS, query, sort=[("_id", DESCENDING)], limit=limit)]
 
     def cancel(self, job_id: str) -> Job:
         """End it before its next chunk; what is committed stays."""

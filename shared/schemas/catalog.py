@@ -107,8 +107,21 @@ class SessionEvent(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Meeting:
+    """One time at which a session meets, with the place or the address of its own where it has one."""
+
+    starts_at: datetime
+    ends_at: datetime
+    place: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTerms(SessionEvent):
-    """The terms of a session; times in UTC, `timezone` (IANA) is the session's own. Attendance in percent."""
+    """The terms of a session; times in UTC, `timezone` (IANA) is the session's own. Attendance in percent.
+
+    `url` opens the meeting room: whoever passes the event on tells it only to those who teach or have a seat.
+    """
 
     provider_id: str
     starts_at: datetime | None
@@ -126,6 +139,9 @@ class SessionTerms(SessionEvent):
     minimum_attendance: int
     price: str | None
     trainer_ids: list[str]
+    place: str | None = None
+    url: str | None = None
+    meetings: list[Meeting] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

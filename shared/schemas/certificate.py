@@ -48,9 +48,13 @@ class CertificateReinstated(CertificateEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRevoked(CertificateEvent):
-    """Never valid again. The reason is free text and stays home."""
+    """Never valid again. The reason is free text and stays home.
+
+    `cause`: awarding_body (by hand), result_corrected; None in events older than the field.
+    """
 
     TYPE: ClassVar[str] = "certificate.revoked.v1"
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ class OrganisationFacts(Event):
     public_authority. Legal names are public facts.
 
     `cluster_id` is the home: the cluster that registered it, its own id for a cluster, None for a partnership and in
-    events older than the field. `status`: active or suspended.
+    events older than the field. `status`: active or suspended. `sector` is a NACE code. `headcount` is not public.
     """
 
     KEY: ClassVar[str] = "organisation_id"
@@ -31,6 +31,7 @@ class OrganisationFacts(Event):
     homepage: str | None = None
     cluster_id: str | None = None
     status: str = "active"
+    headcount: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

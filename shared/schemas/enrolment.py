@@ -9,7 +9,11 @@ from shared.schemas.event import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentEvent(Event):
-    """Common to all events of an enrolment: `cluster_id` is the worker's home, `host_cluster_id` the session's."""
+    """Common to all events of an enrolment: `cluster_id` is the worker's home, `host_cluster_id` the session's.
+
+    What the employer was when the worker applied (size class by 2003/361/EC, NUTS-2 region and its category), and what
+    the session cost then, such as "250.00 EUR". None where it is not known.
+    """
 
     KEY: ClassVar[str] = "enrolment_id"
     enrolment_id: str
@@ -20,6 +24,10 @@ class EnrolmentEvent(Event):
     cluster_id: str
     host_cluster_id: str
     employer_id: str | None
+    employer_size_class: str | None = None
+    employer_nuts2: str | None = None
+    employer_region_category: str | None = None
+    cost: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +172,13 @@ class EnrolmentResultCorrected(EnrolmentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatsEvent(Event):
-    """About the seats of one session."""
+    """About the seats of one session: how many nobody has, and how many people wait for one."""
 
     KEY: ClassVar[str] = "session_id"
     session_id: str
     cluster_id: str
+    free: int | None = None
+    waiting: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

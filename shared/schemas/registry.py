@@ -22,6 +22,11 @@ def topics() -> list[str]:
     return sorted({name.split(".", 1)[0] for name in all_events()})
 
 
+def topics_of(publisher: str) -> list[str]:
+    """The topics that are this service's own, sorted."""
+    return sorted({name.split(".", 1)[0] for name in all_events() if publisher_of(name) == publisher})
+
+
 def publisher_of(event_type: str) -> str:
     """The service that publishes this type."""
     module = all_events()[event_type].__module__

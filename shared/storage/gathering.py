@@ -1,6 +1,9 @@
-"""How long a group waits for those who are likely to come again at once (docs/decisions/0006)."""
+"""Who is in the next group, and how long it waits for those who are likely to come again at once (docs/decisions/0006)."""
 
+import queue
+import time
 from dataclasses import dataclass
+from typing import Any, Final
 
 _GATHER_SECONDS, _SHARE, _LONGEST_REST = 0.02, 0.75, 15
 
@@ -34,3 +37,26 @@ class Gathering:
     def took(self, seconds: float, in_flight: int) -> None:
         """The group took so long, and so many writes were in flight when it ended."""
         self.expected, self.longest = in_flight, min(_SHARE * seconds, _GATHER_SECONDS)
+
+
+STOP: Final[Any] = None
+"""Put into the queue to end whoever gathers from it."""
+
+
+def gather(waiting: queue.SimpleQueue[Any], size: int, expected: int, patience: float) -> list[Any] | None:
+    """Whoever waits; when they are fewer than expected, whoever comes within `patience` seconds, too. None at STOP."""
+    first = waiting.get()
+    if first is STOP:
+        return None
+    group, until = [first], time.monotonic() + patience
+    while len(group) < size:
+        left = until - time.monotonic() if len(group) < expected else 0.0
+        try:
+            item = waiting.get(block=left > 0, timeout=max(left, 0.0))
+        except queue.Empty:
+            break
+        if item is STOP:
+            waiting.put(STOP)
+            break
+        group.append(item)
+    return group

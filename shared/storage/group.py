@@ -13,7 +13,7 @@ from shared.clock import Clock, utc_now
 from shared.errors import Conflict, KeyReused, OutcomeUnknown, ServiceError, Unavailable
 from shared.logs import get_logger
 from shared.storage import abandoned, idempotency
-from shared.storage.gathering import Gathering
+from shared.storage.gathering import STOP, Gathering, gather
 from shared.storage.mongo import SELECT_SECONDS, Mongo, MongoDatabase, is_gone, is_outage, within
 from shared.storage.patience import REQUEST_SECONDS
 from shared.storage.transaction import commit
@@ -34,7 +34,6 @@ _BLOCKED_AFTER = 0.2
 """Two groups that write the same are through in milliseconds. What is locked for longer must not hold up the others."""
 _MOST_ROUNDS = 1_000
 """No act asks so many questions one after the other, however much data it has; one that never stops is told so."""
-_STOP: Any = None
 
 Resolver = Callable[[UnitOfWork, Sequence[Any]], Mapping[Hashable, Any]]
 """Answers the questions of one kind together: question -> answer."""
@@ -47,15 +46,30 @@ def _latch() -> threading.Lock:
     return latch
 
 
-Outcome = Answer | BaseException
-"""What came of a write: its answer, its error, or a question (Asked) or lock (Blocked) that the others do not wait for."""
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The write is committed."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was written, and this is why; or nobody knows (OutcomeUnknown)."""
+
+    error: BaseException
+
+
+Outcome = Answered | Refused | Asked | Blocked
+"""What came of one try of a write. A question (Asked) or a lock (Blocked) is nothing that the others wait for: the request
+waits for it in its own thread, and is then tried again."""
 
 
 @dataclass(slots=True)
 class _Waiting:
     write: Write
     until: float
-    memo: Mapping[Hashable, Any] = field(default_factory=dict)
+    answers: Mapping[Hashable, Any] = field(default_factory=dict)
     alone: bool = False
     taken: threading.Lock = field(default_factory=threading.Lock)
     decided: threading.Lock = field(default_factory=_latch)
@@ -127,24 +141,25 @@ class GroupCommit:
         """Finish what waits, then end the thread."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._queue.put(_STOP)
+            self._queue.put(STOP)
             thread.join(timeout=5)
 
     def _wait(self, write: Write) -> Answer:
         until = time.monotonic() + self._seconds
-        memo: dict[Hashable, Any] = {}
+        answers: dict[Hashable, Any] = {}
         alone = in_doubt = False
         while True:
-            item = _Waiting(write, until, memo, alone, in_doubt=in_doubt)
+            item = _Waiting(write, until, answers, alone, in_doubt=in_doubt)
             outcome, in_doubt = self._once(item), item.in_doubt
-            if isinstance(outcome, Answer):
-                return outcome
-            if isinstance(outcome, Asked):
-                memo = {**memo, outcome.question: self._apart[type(outcome.question)](outcome.question)}
-            elif isinstance(outcome, Blocked):
-                alone = self._when_free(item)
-            else:
-                raise outcome
+            match outcome:
+                case Answered():
+                    return outcome.answer
+                case Refused():
+                    raise outcome.error
+                case Asked():
+                    answers = {**answers, outcome.question: self._apart[type(outcome.question)](outcome.question)}
+                case Blocked():
+                    alone = self._when_free(item)
 
     def _when_free(self, item: _Waiting) -> bool:
         """Wait a moment for a lock; what a dead process holds is ended."""
@@ -161,7 +176,7 @@ class GroupCommit:
         else:
             self._queue.put(item)
             self._until_decided(item)
-        return item.outcome or _undecided_yet()
+        return item.outcome or Refused(_undecided_yet())
 
     def _until_decided(self, item: _Waiting) -> None:
         """Who waits while MongoDB is gone, or until the deadline, goes away, unless the work on it has begun."""
@@ -184,29 +199,12 @@ class GroupCommit:
 
     def _serve(self) -> None:
         gathering = Gathering()
-        while (group := self._next_group(gathering.expected, gathering.seconds)) is not None:
+        while (came := gather(self._queue, self._size, gathering.expected, gathering.seconds)) is not None:
+            group = [item for item in came if item.take()]
             gathering.came(len(group))
             begun = time.monotonic()
             self._run_group(group)
             gathering.took(time.monotonic() - begun, min(len(group) + self._queue.qsize(), self._size))
-
-    def _next_group(self, expected: int, patience: float) -> list[_Waiting] | None:
-        """Whoever waits; when they are fewer than expected, whoever comes within `patience` seconds, too."""
-        first = self._queue.get()
-        if first is _STOP:
-            return None
-        group, until = [first], time.monotonic() + patience
-        while len(group) < self._size:
-            left = until - time.monotonic() if len(group) < expected else 0.0
-            try:
-                item = self._queue.get(block=left > 0, timeout=max(left, 0.0))
-            except queue.Empty:
-                break
-            if item is _STOP:
-                self._queue.put(_STOP)
-                break
-            group.append(item)
-        return [item for item in group if item.take()]
 
     def _run_group(self, group: list[_Waiting]) -> None:
         try:
@@ -215,7 +213,7 @@ class GroupCommit:
         except BaseException as raised:  # noqa: BLE001 (each request gets it, and the next group its thread)
             error = raised if isinstance(raised, Exception) else RuntimeError(f"{type(raised).__name__} in a group")
             for item in _undecided(group):
-                item.outcome = error
+                item.outcome = Refused(error)
         finally:
             for item in group:
                 item.decided.release()
@@ -239,7 +237,7 @@ class GroupCommit:
         for item in group:
             item.in_doubt = item.in_doubt or isinstance(error, OutcomeUnknown)
             if gone or item.left <= 0 or (item.in_doubt and item.write.key is None):
-                item.outcome = OutcomeUnknown() if item.in_doubt else error
+                item.outcome = Refused(OutcomeUnknown() if item.in_doubt else error)
         time.sleep(_AGAIN_AFTER)
 
     # -- one group
@@ -259,7 +257,7 @@ class GroupCommit:
             self._part(group, refused)
             return
         for item, answer in decided:
-            item.outcome = answer
+            item.outcome = Answered(answer)
 
     def _part(self, group: list[_Waiting], refused: Exception) -> None:
         """The transaction was refused. Whose fault it was turns out when each is tried alone."""
@@ -277,21 +275,23 @@ class GroupCommit:
             time.sleep(pause)
             if isinstance(refused, Duplicate) and refused.index in self._duplicates:
                 self._refuse_duplicate(item, refused)
-            elif not isinstance(refused, Raced | Duplicate):
+            elif isinstance(refused, Blocked):
                 item.outcome = refused
+            elif not isinstance(refused, Raced | Duplicate):
+                item.outcome = Refused(refused)
             else:
                 refused = self._once_more(item)
             if item.outcome is not None:
                 return
-        item.outcome = Conflict("Too many changes to the same thing at once; try again in a moment.", code="BUSY")
+        item.outcome = Refused(_too_many_changes())
 
     def _refuse_duplicate(self, item: _Waiting, refused: Duplicate) -> None:
         """It is there already. When the same request made it, in another process, its answer is this one's, too."""
         try:
             kept = idempotency.kept_answer(self._new_work([item]), item.write.key) if item.write.key else None
-            item.outcome = kept or self._duplicates[refused.index]()
+            item.outcome = Answered(kept) if kept else Refused(self._duplicates[refused.index]())
         except KeyReused as reused:
-            item.outcome = reused
+            item.outcome = Refused(reused)
 
     def _once_more(self, item: _Waiting) -> Exception:
         """Decide on fresh state and commit. The item has its outcome then, or the refusal is returned."""
@@ -305,7 +305,7 @@ class GroupCommit:
                 raise
             return again
         for _, answer in decided:
-            item.outcome = answer
+            item.outcome = Answered(answer)
         return _undecided_yet()
 
     def _decide(self, work: UnitOfWork, group: list[_Waiting]) -> list[tuple[_Waiting, Answer]]:
@@ -320,7 +320,7 @@ class GroupCommit:
             self._resolve(work, [question for _, question in questions])
             undecided = [item for item, _ in questions]
         for item in undecided:
-            item.outcome = _undecided_yet()
+            item.outcome = Refused(_undecided_yet())
         return decided
 
     def _decide_one(
@@ -330,7 +330,7 @@ class GroupCommit:
         decided: list[tuple[_Waiting, Answer]],
         questions: list[tuple[_Waiting, Hashable]],
     ) -> None:
-        work.memo.update(item.memo)
+        work.answers.update(item.answers)
         try:
             with work.savepoint():
                 # In the request's own context, so that its events carry its trace.
@@ -341,10 +341,12 @@ class GroupCommit:
                 item.outcome = asked
             else:
                 questions.append((item, asked.question))
+        except Blocked as blocked:
+            item.outcome = blocked
         except Exception as error:
             if is_outage(error):
                 raise
-            item.outcome = error
+            item.outcome = Refused(error)
 
     def _answer(self, work: UnitOfWork, item: _Waiting) -> Answer:
         write = item.write
@@ -364,7 +366,7 @@ class GroupCommit:
             kinds[type(question)].append(question)
         for kind, alike in kinds.items():
             answers = self._resolvers[kind](work, alike)
-            work.memo.update({question: answers[question] for question in alike})
+            work.answers.update({question: answers[question] for question in alike})
 
     def _new_work(self, group: list[_Waiting]) -> UnitOfWork:
         work = UnitOfWork(self._database, self._clock, self._source, self._aliases())
@@ -383,6 +385,10 @@ def _preload(work: UnitOfWork, group: list[_Waiting]) -> None:
         hints += [(idempotency.COLLECTION, "_id", item.write.key.record_id) for item in group if item.write.key]
         if not work.load(hints):
             return
+
+
+def _too_many_changes() -> Conflict:
+    return Conflict("Too many changes to the same thing at once; try again in a moment.", code="BUSY")
 
 
 def _undecided_yet() -> Conflict:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pymongo import ASCENDING, IndexModel
 
 from shared.schemas.directory import AwardingEvent
-from shared.storage.work import UnitOfWork
+from shared.storage.work import Slot, UnitOfWork
 
 GRANTS = "awarding_grants"
 INDEXES = [IndexModel([("organisation_id", ASCENDING), ("purpose", ASCENDING)], name="organisation")]
+_HELD: Slot[tuple[str, ...], bool] = Slot("grants that hold")
 
 
 class Grants:
@@ -35,10 +36,10 @@ class Grants:
 
         Asked once of a unit of work: a batch may name the same course hundreds of times.
         """
-        question = ("grant", organisation_id, purpose, course_id, *grantees)
-        if question not in self._work.memo:
-            self._work.memo[question] = self._find(organisation_id, purpose, course_id, grantees)
-        return bool(self._work.memo[question])
+        held, question = self._work.slot(_HELD), (organisation_id, purpose, course_id, *grantees)
+        if question not in held:
+            held[question] = self._find(organisation_id, purpose, course_id, grantees)
+        return held[question]
 
     def _find(self, organisation_id: str, purpose: str, course_id: str, grantees: Sequence[str]) -> bool:
         query = {

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.client_session import ClientSession
@@ -15,7 +15,6 @@ from shared.errors import Invalid
 from shared.schemas.codec import encode_data
 from shared.schemas.event import Event, event_id
 from shared.storage.mongo import Document, MongoCollection, MongoDatabase
-from shared.storage.writes import Hint
 from shared.tracing import current_traceparent
 
 EVENT_BYTES = 900_000
@@ -25,6 +24,10 @@ _PART = "_part"
 _ONE_BATCH = 10_000
 Operation = Any  # pymongo's write models have no common public base
 Key = tuple[str, Any]
+Hint = tuple[str, str, Any]
+"""What will be read: collection, field ("_id" or an indexed one), value."""
+K = TypeVar("K")
+V = TypeVar("V")
 Mark = tuple[int, int, int, int]
 
 
@@ -68,6 +71,13 @@ class _Entry:
     dirty: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot(Generic[K, V]):
+    """Names what a unit of work keeps beside its documents, by key: found out once for all its requests or events."""
+
+    name: str
+
+
 class UnitOfWork:
     """Identity map and list of writes of one transaction, which may hold the work of many requests or events.
 
@@ -89,7 +99,9 @@ class UnitOfWork:
         self._extra: list[tuple[str, Operation]] = []
         self._after: list[Callable[[], None]] = []
         self._found: dict[tuple[str, str, Any], Any] = {}
-        self.memo: dict[Hashable, Any] = {}
+        self.answers: dict[Hashable, Any] = {}
+        """What was answered to questions; see `ask`."""
+        self._slots: dict[Slot[Any, Any], dict[Any, Any]] = {}
         self.alone = False
         """Whether it holds one request, in that request's own thread: nobody waits for it."""
 
@@ -152,12 +164,16 @@ class UnitOfWork:
         Raises Asked when nobody has answered yet: the runner collects the questions of all that wait, has them
         answered together, and runs the act again. Raises Blocked when that is what was answered.
         """
-        if question not in self.memo:
+        if question not in self.answers:
             raise Asked(question)
-        answer = self.memo[question]
+        answer = self.answers[question]
         if isinstance(answer, Blocked):
             raise answer
         return answer
+
+    def slot(self, slot: Slot[K, V]) -> dict[K, V]:
+        """What is kept under this name, empty at first. It is not undone with a savepoint: keep what was read only."""
+        return self._slots.setdefault(slot, {})
 
     # -- changing
 

@@ -2,13 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from shared.storage.work import UnitOfWork
-
-Hint = tuple[str, str, Any]
-"""Collection, field ("_id" or an indexed one), value."""
+from shared.storage.work import Hint, UnitOfWork
 
 REPLAYED = ("Idempotency-Replayed", "true")
 
@@ -38,9 +34,9 @@ class Write:
     it will read, so that a group loads all of it in one go; asked again when that is loaded, for what it leads to.
     """
 
-    act: Callable[["UnitOfWork"], Answer]
+    act: Callable[[UnitOfWork], Answer]
     key: IdempotencyKey | None = None
-    hints: Callable[["UnitOfWork"], Iterable[Hint]] | None = None
+    hints: Callable[[UnitOfWork], Iterable[Hint]] | None = None
 
 
 class Writes(Protocol):

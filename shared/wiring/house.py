@@ -6,24 +6,27 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from pymongo.errors import PyMongoError
 
-from shared import collector, logs, metrics, settings, tracing
+from shared import collector
 from shared.auth.verify import AuthSettings, TokenVerifier
 from shared.bus import held, inbox
-from shared.bus.generations import Generations, ReadModel
+from shared.bus.generations import Generations
 from shared.bus.inbox import Subscription
 from shared.bus.kafka import KafkaSettings
 from shared.bus.progress import Pulse
+from shared.bus.read_model import ReadModel
 from shared.bus.timers import Timer
 from shared.bus.worker import Plan, Worker, is_behind
-from shared.clock import Clock, made_at, utc_now
+from shared.clock import Clock, Ids, made_at, new_id, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
+from shared.http import reads
 from shared.http.app import ServiceApp, make_app
 from shared.http.door import Door
+from shared.http.reads import PersonalReads
 from shared.http.settings import HttpSettings
 from shared.logs import get_logger
 from shared.storage import idempotency, outbox
@@ -32,9 +35,11 @@ from shared.storage.lease import Lease
 from shared.storage.migrations import Indexes, Migration, MigrationFailed, ensure_indexes, migrate
 from shared.storage.mongo import MongoSettings, connect, is_gone, is_outage, open_database, translate, within
 from shared.storage.work import UnitOfWork
+from shared.wiring.manifest import Manifest
+from shared.wiring.reading import first_settings, serve_metrics, settings_of
+from shared.wiring.reads import reads_door
 
 log = get_logger(__name__)
-S = TypeVar("S")
 
 _KERNEL_INDEXES: Indexes = {
     outbox.COLLECTION: outbox.INDEXES,
@@ -42,37 +47,35 @@ _KERNEL_INDEXES: Indexes = {
     idempotency.COLLECTION: idempotency.INDEXES,
     inbox.COLLECTION: inbox.INDEXES,
     "discarded_events": [],
+    reads.COLLECTION: reads.INDEXES,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricsSettings:
-    """Where Prometheus reads a process."""
-
-    metrics_port: int = settings.setting(
-        "METRICS_PORT", "inner port where Prometheus reads this process; 0 for none", example="9100", default=0
-    )
-    metrics_host: str = settings.setting(
-        "METRICS_HOST", "address that the inner port listens on", example="10.0.0.7", default="127.0.0.1"
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What is special about a service's storage: its indexes, read models, and what a refused unique index means.
+    """What is special about a service's storage: its indexes, and what a refused unique index means.
 
     `migrations` bring an old database to where the index tables and the code expect it; new ones are added at the end.
     """
 
-    name: str
+    manifest: Manifest
     indexes: Indexes = field(default_factory=dict)
     migrations: Sequence[Migration] = ()
-    read_models: Sequence[ReadModel] = ()
     duplicates: Mapping[str, Callable[[], ServiceError]] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """What the service is called: its database, its events' source, its part of the API."""
+        return self.manifest.name
 
-_LATEST_EVENT = timedelta(hours=1)
-"""An id younger than this may be one of an event that waits for a broker or a relay."""
+    @property
+    def read_models(self) -> Sequence[ReadModel]:
+        """What it builds from others' events alone."""
+        return self.manifest.read_models
+
+
+_LATEST_EVENT = timedelta(minutes=10)
+"""An id younger than this may be one of an event that waits for a relay. While a broker is away, consumers lag."""
 _LAG_SECONDS = 5.0
 """Consumers say every two seconds when they last had all that the broker has."""
 
@@ -80,12 +83,11 @@ _LAG_SECONDS = 5.0
 class House:
     """Settings and connections of one process of a service. Make it after the fork."""
 
-    def __init__(self, service: Service, *, clock: Clock = utc_now) -> None:
+    def __init__(self, service: Service, *, clock: Clock = utc_now, ids: Ids = new_id) -> None:
         self.service = service
         self.clock = clock
-        self.http_settings = self.settings(HttpSettings)
-        logs.configure(service.name, self.http_settings.log_level)
-        tracing.configure(service.name)
+        self.ids = ids
+        self.http_settings = first_settings(service.name, HttpSettings)
         mongo_settings = self.settings(MongoSettings)
         self.client = connect(mongo_settings.mongo_url)
         self.database = open_database(self.client, mongo_settings, service.name)
@@ -95,13 +97,7 @@ class House:
         self._prepared = threading.Event()
         threading.Thread(target=self._prepare, name="migrations", daemon=True).start()
 
-    @staticmethod
-    def settings(kind: type[S]) -> S:
-        """Read one group of settings; missing ones end the process with their names and examples."""
-        try:
-            return settings.load(kind)
-        except settings.SettingsError as error:
-            raise SystemExit(f"The settings are not complete:\n{error}") from error
+    settings = staticmethod(settings_of)
 
     def work(self) -> UnitOfWork:
         """A unit of work to read with."""
@@ -128,37 +124,40 @@ class House:
             seconds=self.http_settings.request_seconds,
         )
         self._writes = writes
-        self._serve_metrics()
+        serve_metrics()
+        personal = PersonalReads(self.database, self.clock)
         app = make_app(
-            doors,
+            [*doors, reads_door(self.service.name, personal)],
             service=self.service.name,
             verifier=TokenVerifier.of(self.settings(AuthSettings)),
             writes=writes,
-            group_writes=writes,
             settings=self.http_settings,
             ready=self.checks,
             origins=origins,
             translate=translate,
             may_come=self.may_come,
             gone=lambda: is_gone(self.client),
+            note=personal.note,
         )
         app.extensions["house"] = self
         return app
 
     def may_come(self, missing: NotYetKnown) -> bool:
         """Whether the event of what nobody here knows may be on its way: its id is young, it is set aside, or our
-        events lag."""
+        events lag. What was asked for by something else than its id tells only the last."""
         now = self.clock()
         made = None if missing.known else made_at(missing.key)  # the youth of what is known says nothing
-        if not missing.by_id or (made is not None and abs(now - made) < _LATEST_EVENT):
+        if made is not None and abs(now - made) < _LATEST_EVENT:
             return True
         try:
             with within(0.5):
-                its_own = {"aggregate": f"{missing.topic}/{missing.key}"}
-                set_aside = self.database[held.COLLECTION].find_one(its_own, {"_id": 1})
-                return set_aside is not None or is_behind(self.database, now, _LAG_SECONDS)
+                return is_behind(self.database, now, _LAG_SECONDS) or (missing.by_id and self._sets_aside(missing))
         except PyMongoError:
             return True
+
+    def _sets_aside(self, missing: NotYetKnown) -> bool:
+        its_own = {"aggregate": f"{missing.topic}/{missing.key}"}
+        return self.database[held.COLLECTION].find_one(its_own, {"_id": 1}) is not None
 
     def close(self) -> None:
         """Finish the writes that wait and close the connections."""
@@ -192,7 +191,7 @@ class House:
     def run_worker(self, plan: Plan) -> None:
         """Work until SIGTERM."""
         worker = Worker(plan)
-        self._serve_metrics(worker.trouble)
+        serve_metrics(worker.trouble)
         self.wait()
         collector.settle()
         worker.run()
@@ -215,11 +214,6 @@ class House:
     def ensure_indexes(self, aliases: Mapping[str, str]) -> None:
         """Create the indexes that are missing, in the collections of the given generation."""
         ensure_indexes(self.database, self._indexes, aliases)
-
-    def _serve_metrics(self, trouble: Callable[[], str | None] = lambda: None) -> None:
-        ours = self.settings(MetricsSettings)
-        if ours.metrics_port:
-            metrics.serve(ours.metrics_port, ours.metrics_host, trouble)
 
     @property
     def _indexes(self) -> Indexes:

@@ -104,7 +104,7 @@ class JobRowView(Schema):
 def job_reply(job: Job, base: str, *, made: bool = False) -> Reply:
     """A job with its ETag."""
     location = f"{base}/{job.id}" if made else None
-    return Reply(_show(job, base), status=202 if made else None, version=job.version, location=location)
+    return Reply(show_job(job, base), status=202 if made else None, version=job.version, location=location)
 
 
 def add_job_routes(
@@ -121,7 +121,7 @@ def add_job_routes(
     def own(call: Call, work: UnitOfWork | None, job_id: str) -> tuple[Jobs, Job]:
         found = jobs(work)
         job = found.get(job_id)
-        if job.kind != kind or not _sees(call.who, job):
+        if job.kind != kind or not sees(call.who, job):
             raise NotFound(f"No job {job_id}.")
         return found, job
 
@@ -160,7 +160,7 @@ def add_job_routes(
         return job_reply(found.resume(job.id), base)
 
 
-def _sees(who: Caller, job: Job) -> bool:
+def sees(who: Caller, job: Job) -> bool:
     """Its owner, the own cluster's portal and manager, and operators."""
     if "operations" in who.scopes:
         return True
@@ -168,7 +168,8 @@ def _sees(who: Caller, job: Job) -> bool:
     return of_cluster and (who.subject == job.actor or who.person_id is None or "manager" in who.roles)
 
 
-def _show(job: Job, base: str) -> dict[str, Any]:
+def show_job(job: Job, base: str) -> dict[str, Any]:
+    """A job as its schema wants it."""
     names = ("id", "version", "created_at", "updated_at", "kind", "state", "dry_run", "done", "total", "problem")
     links = {"self": f"{base}/{job.id}", "rows": f"{base}/{job.id}/rows", "failed": f"{base}/{job.id}/failed.csv"}
     return {

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from marshmallow import Schema, fields
+from pymongo import InsertOne
 
 from shared.bus.held import BEHIND, COUNTED, HeldEvent, counts_of_all, list_dead
 from shared.bus.inbox import Inbox
@@ -69,7 +70,7 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
     """The operator's routes of one service."""
     door = Door(plan.service)
     base = f"/v1/{plan.service}/operations"
-    desk = _Desk(plan, now)
+    desk = _Operator(plan, now)
 
     @door.get(f"{base}/dead-letters", scope=SCOPE, returns=DeadLetterView, paged=True)
     def list_dead_letters(call: Call) -> Reply:
@@ -98,7 +99,7 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
     return door
 
 
-class _Desk:
+class _Operator:
     """The operator's actions."""
 
     def __init__(self, plan: Plan, now: Callable[[], datetime]) -> None:
@@ -113,14 +114,16 @@ class _Desk:
 
     def release(self, call: Call, letter_id: str, *, discard: bool) -> dict[str, int]:
         inbox, event = self._find(letter_id)
-        released = inbox.release(event.aggregate, discard=event.id if discard else None)
-        self._database[AUDIT].insert_one(
-            {
-                "at": self._now(),
-                "subject": call.who.subject,
-                "action": "discard" if discard else "replay",
-                "target": f"{event.consumer}/{event.id}",
-            }
+        row = {
+            "at": self._now(),
+            "subject": call.who.subject,
+            "action": "discard" if discard else "replay",
+            "target": f"{event.consumer}/{event.id}",
+        }
+        released = inbox.release(
+            event.aggregate,
+            discard=event.id if discard else None,
+            note=lambda work: work.also(AUDIT, InsertOne(dict(row))),
         )
         if not released:
             still = inbox.held.find(event.id)

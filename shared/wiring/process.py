@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from shared.bus.rebuild import rebuild
 from shared.bus.worker import Plan
 from shared.errors import Conflict
 from shared.wiring.house import House
@@ -25,13 +24,11 @@ def run(wire: Callable[[], tuple[House, Plan]], arguments: Sequence[str]) -> Non
 
 
 def _rebuild(plan: Plan, name: str, *, anew: bool) -> int:
-    models = {model.consumer: model for model in plan.read_models}
+    models = [model.consumer for model in plan.read_models]
     if name not in models:
         sys.exit(f"There is no read model {name}; there are: {', '.join(models)}.")
-    subscription = next(s for s in plan.subscriptions if s.name == name)
-    parts = (plan.client, plan.database, plan.kafka, plan.source, subscription, models[name], plan.ensure_indexes)
     try:
-        return rebuild(*parts, anew=anew)
+        return plan.rebuild(name, anew=anew)
     except (Conflict, TimeoutError) as refused:
         sys.exit(str(refused))
 

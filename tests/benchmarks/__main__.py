@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shared import logs
-from tests.benchmarks import enrolling, events, outage, size, trouble
+from tests.benchmarks import enrolling, events, outage, searching, size, trouble
 from tests.benchmarks.result import Result, show, write
 from tests.benchmarks.world import World, open_sessions, world
 
@@ -46,6 +46,8 @@ _BENCHMARKS: dict[str, Callable[[World], list[Result]]] = {
     "overload": trouble.overload,
     "growth": size.growth,
     "memory": size.memory,
+    "search": searching.search,
+    "search_http": searching.search_http,
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The catalogue alone: its real application on the real MongoDB, called as trainers and reviewers would."""
 
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -179,6 +180,24 @@ class Office:
         """Submit and publish what is drafted."""
         self.done(f"/v1/courses/{course_id}/submit", self.trainer(cluster_id))
         return self.done(f"/v1/courses/{course_id}/publish", self.reviewer(cluster_id))
+
+    def findable(self, *course_ids: str) -> None:
+        """Wait until the process has the courses in its index."""
+        clusters = {self.call("GET", f"/v1/courses/{one}").body["cluster_id"] for one in course_ids}
+        lists = [f"/v1/courses?limit=500&cluster={cluster_id}" for cluster_id in clusters]
+
+        def found() -> set[str]:
+            return {item["id"] for path in lists for item in self.call("GET", path).body["items"]}
+
+        self.until(lambda: set(course_ids) <= found())
+
+    @staticmethod
+    def until(seen: Callable[[], bool], seconds: float = 10) -> None:
+        """Wait for what every process sees within a second, if it has the machine to itself."""
+        end = time.monotonic() + seconds
+        while not seen():
+            assert time.monotonic() < end, "it has not come yet"
+            time.sleep(0.01)
 
     def session(self, cluster_id: str, *steps: str, **terms: Any) -> str:
         """A session of a new course, taken through the steps."""

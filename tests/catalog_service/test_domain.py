@@ -11,13 +11,15 @@ from hypothesis import strategies as some
 from clusterskills.seed import Course as SeedCourse
 from clusterskills.seed import courses as seed_courses
 from services.catalog_service.domain import course, session
-from services.catalog_service.domain.content import Content, Outcome, derived_category, malformed, missing
+from services.catalog_service.domain.actor import Actor
+from services.catalog_service.domain.content import Content, Outcome, malformed, missing
 from services.catalog_service.domain.course import Course
-from services.catalog_service.domain.kept import Actor, require_version
 from services.catalog_service.domain.languages import well_formed
 from services.catalog_service.domain.session import ARROWS, Session, Terms
 from shared.errors import Conflict, Forbidden, IllegalTransition, Invalid, ServiceError, Stale
+from shared.schemas.catalog import SessionChanged
 from shared.schemas.event import Event
+from shared.versioned import require_version
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 AUTHOR, REVIEWER = Actor(id="author", cluster_id="c1"), Actor(id="reviewer", cluster_id="c1")
@@ -138,9 +140,10 @@ def test_the_skill_category_follows_the_frameworks(named: list[tuple[bool, bool]
         for d, g in named
     )
     digital, green = any(d for d, _ in named), any(g for _, g in named)
+    category = replace(CONTENT, outcomes=outcomes).skill_category
 
-    assert (derived_category(outcomes) in {"digital", "both"}) == digital
-    assert (derived_category(outcomes) in {"green", "both"}) == green
+    assert (category in {"digital", "both"}) == digital
+    assert (category in {"green", "both"}) == green
     assert replace(CONTENT, outcomes=outcomes, stated_skill_category="other").skill_category == "other"
 
 
@@ -273,6 +276,13 @@ def test_terms_without_violation_are_sound(terms: Terms) -> None:
     assert terms.timezone == "Europe/Berlin"
 
 
+def test_a_session_tells_where_it_meets() -> None:
+    url = "https://meet.example.org/welding"
+    _, happened = session.change(PLANNED, {"place": "Hall 3", "url": url})
+
+    assert [(event.place, event.url) for event in happened if isinstance(event, SessionChanged)] == [("Hall 3", url)]
+
+
 def test_a_session_needs_both_dates_or_none() -> None:
     assert codes(session.broken(replace(TERMS, ends_at=None))) == [("ends_at", "REQUIRED")]
     assert codes(session.broken(replace(TERMS, starts_at=None))) == [("starts_at", "REQUIRED")]
@@ -280,7 +290,7 @@ def test_a_session_needs_both_dates_or_none() -> None:
 
 
 TRANSITIONS: dict[str, Any] = {
-    "open": lambda s: session.open_enrolment(s, published(), NOW),
+    "open": lambda s: session.open_enrolment(s, published(), NOW, ()),
     "close": session.close_enrolment,
     "start": session.start,
     "cancel": lambda s: session.cancel(s, "reason"),
@@ -323,13 +333,13 @@ def test_a_finished_session_cannot_be_changed_or_moved() -> None:
 
 def test_opening_after_the_deadline_is_refused() -> None:
     with pytest.raises(Invalid) as refused:
-        session.open_enrolment(PLANNED, published(), NOW + timedelta(days=5))
+        session.open_enrolment(PLANNED, published(), NOW + timedelta(days=5), ())
 
     assert codes(refused.value.violations) == [("application_deadline", "DEADLINE_PASSED")]
 
 
 def test_an_open_session_moves_and_sells_no_seats_here() -> None:
-    opened, _ = session.open_enrolment(PLANNED, published(), NOW)
+    opened, _ = session.open_enrolment(PLANNED, published(), NOW, ())
     for change, code in (({"capacity": 11}, "SEATS_ARE_ENROLMENTS"), ({"timezone": "UTC"}, "RESCHEDULE_INSTEAD")):
         with pytest.raises(Conflict) as refused:
             session.change(opened, change)

@@ -57,6 +57,24 @@ def test_a_dead_letter_is_listed_replayed_in_vain_and_discarded_and_all_of_it_is
     assert _audited(office)[before:] == [("operator", "replay"), ("operator", "discard")]
 
 
+def test_what_cannot_be_audited_is_not_done(office: Office) -> None:
+    session_id = office.session(office.cluster(), "open", "close", "start")
+    _take(office, replace(_record(session_id, 1), value=b"no event"))
+    letter, database = _letter_of(office, session_id), office.house.database
+    _audited(office)
+    database["audit"].insert_one({"_id": "so that there is one"})
+    database.command("collMod", "audit", validator={"subject": "nobody"})
+    try:
+        refused = office.call("POST", f"{DESK}/dead-letters/{letter['id']}/discard", _operator(office))
+    finally:
+        database.command("collMod", "audit", validator={})
+        database["audit"].delete_one({"_id": "so that there is one"})
+
+    assert refused.status == 500
+    assert _letter_of(office, session_id)["id"] == letter["id"]
+    office.done(f"{DESK}/dead-letters/{letter['id']}/discard", _operator(office))
+
+
 def test_the_audit_is_read_page_by_page(office: Office) -> None:
     for _ in range(2):
         session_id = office.session(office.cluster())

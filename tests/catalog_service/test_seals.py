@@ -8,7 +8,7 @@ import pytest
 
 from shared.clock import new_id
 from shared.schemas.directory import OrganisationChanged, OrganisationSuspended
-from tests.catalog_service.office import Answer, Office, course_body
+from tests.catalog_service.office import Answer, Office, course_body, session_body
 
 NOT_GRANTED = [("awarding_body_id", "NOT_GRANTED")]
 
@@ -137,7 +137,7 @@ def test_a_suspended_organisation_is_named_by_no_course(office: Office, home: st
         ("provider_id", "ORGANISATION_SUSPENDED"),
         ("awarding_body_id", "ORGANISATION_SUSPENDED"),
     ]
-    facts = {"type": "training_provider", "legal_name": "Neu", "country": "DE", "cluster_id": home}
+    facts: dict[str, Any] = {"type": "training_provider", "legal_name": "Neu", "country": "DE", "cluster_id": home}
     office.take(OrganisationChanged(organisation_id=academy, status="suspended", **facts))
     assert len(write(office, home, academy, academy).codes) == 2
     office.take(OrganisationChanged(organisation_id=academy, status="active", **facts))
@@ -184,3 +184,39 @@ def test_a_providers_system_is_refused_alike(office: Office, home: str, academy:
     assert office.call("PUT", path, trainer, content).codes == NOT_GRANTED
     office.granted(foreign, grantee_id=academy)
     assert office.call("PUT", path, trainer, content).status == 201
+
+
+def test_no_session_opens_under_a_seal_that_is_lent_no_longer(
+    office: Office, home: str, academy: str, foreign: str
+) -> None:
+    grant = office.granted(foreign, grantee_id=academy)
+    course = office.course(home, provider_id=academy, awarding_body_id=foreign)
+    path = f"/v1/sessions/{planned(office, home, course)}/open"
+
+    office.withdrawn(grant)
+    refused = office.call("POST", path, office.trainer(home))
+    office.granted(foreign, course_id=course)
+    opened = office.call("POST", path, office.trainer(home))
+
+    assert (refused.status, refused.codes) == (422, NOT_GRANTED)
+    assert "The course of this session" in refused.body["detail"]
+    assert (opened.status, opened.body["status"]) == (200, "open")
+
+
+def test_an_open_session_goes_on_when_the_seal_is_taken_back(
+    office: Office, home: str, academy: str, foreign: str
+) -> None:
+    grant = office.granted(foreign, grantee_id=academy)
+    session = planned(office, home, office.course(home, provider_id=academy, awarding_body_id=foreign))
+    office.done(f"/v1/sessions/{session}/open", office.trainer(home))
+    office.withdrawn(grant)
+
+    closed = office.call("POST", f"/v1/sessions/{session}/close", office.trainer(home))
+
+    assert (closed.status, closed.body["status"]) == (200, "closed")
+
+
+def planned(office: Office, cluster_id: str, course_id: str) -> str:
+    """A session of the course that is not open yet."""
+    path = f"/v1/courses/{course_id}/sessions"
+    return str(office.done(path, office.trainer(cluster_id), session_body())["id"])

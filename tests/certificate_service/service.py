@@ -163,7 +163,7 @@ class Service:
 
     def certificate(self, certificate_id: str) -> Certificate:
         """The certificate as it is stored now."""
-        return Store(self.house.work()).certificates.get(certificate_id).value
+        return Store(self.house.work()).certificates.get(certificate_id)
 
     def held(self) -> list[Any]:
         """What is set aside, and why."""

@@ -1,14 +1,13 @@
 """The HTTP door: what each caller sees and may do, and what the public reads."""
 
-import base64
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from services.certificate_service.adapters.status_list import StatusList
 from shared.clock import new_id, utc_now
+from tests.certificate_service.addresses import bits, certificate_url
 from tests.certificate_service.service import (
     EMPLOYER,
     HOME,
@@ -104,86 +103,6 @@ def test_another_tenant_finds_nothing(service: Service, path: str) -> None:
     assert service.certificate(certificate.id).status == "issued"
 
 
-def test_a_share_link_opens_the_credential_until_it_is_ended(service: Service) -> None:
-    person = service.person()
-    certificate = service.issue(person)
-    share = service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=service.worker(person)).json
-    path = f"/credentials/{certificate.id}"
-
-    assert share["url"].endswith(f"/verify/{certificate.id}?secret={share['secret']}")
-    assert "credentialSubject" in service.get(path, secret=share["secret"]).json
-    assert "credentialSubject" not in service.get(path, secret="guessed").json
-    assert "credentialSubject" not in service.get(f"/credentials/{service.issue().id}", secret=share["secret"]).json
-    ended = service.client.delete(
-        f"/v1/certificates/{certificate.id}/shares/{share['id']}", headers=service.worker(person)
-    )
-    assert ended.json == {"id": share["id"], "ended": True}
-    assert "credentialSubject" not in service.get(path, secret=share["secret"]).json
-    assert share["secret"] not in repr(list(service.house.database["shares"].find()))
-
-
-def test_the_secret_of_a_share_link_is_kept_nowhere_and_told_again_to_the_same_request(service: Service) -> None:
-    person = service.person()
-    certificate = service.issue(person)
-    headers = {**service.worker(person), "Idempotency-Key": new_id()}
-    first, again = (service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=headers) for _ in range(2))
-    secret = first.json["secret"]
-    kept = [
-        repr(document)
-        for name in service.house.database.list_collection_names()
-        for document in service.house.database[name].find()
-    ]
-
-    assert again.headers["Idempotency-Replayed"] == "true"
-    assert again.json == first.json
-    assert any(first.json["id"] in document and "idempotency" not in document for document in kept)
-    assert not [document for document in kept if secret in document]
-    assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=secret).json
-
-
-def test_a_share_link_expires_and_the_holder_sees_all_of_theirs(service: Service) -> None:
-    person = service.person()
-    certificate = service.issue(person)
-    path, who = f"/v1/certificates/{certificate.id}/shares", service.worker(person)
-    short, long = (service.client.post(path, json={"days": days}, headers=who).json for days in (1, 30))
-    service.client.delete(f"{path}/{long['id']}", headers=who)
-    listed = service.client.get(path, headers=who).json["items"]
-
-    assert [one["id"] for one in listed] == [long["id"], short["id"]]
-    assert [one["ended_at"] is None for one in listed] == [False, True]
-    assert not {"secret", "url", "hash"} & set(listed[0])
-    assert short["expires_at"][:10] == (utc_now() + timedelta(days=1)).date().isoformat()
-    assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=short["secret"]).json
-    service.house.database["shares"].update_one({"_id": short["id"]}, {"$set": {"expires_at": utc_now()}})
-    assert "credentialSubject" not in service.get(f"/credentials/{certificate.id}", secret=short["secret"]).json
-    assert service.client.get(path, headers=service.manager()).status_code == 404
-    assert service.client.post(path, json={"days": 366}, headers=who).status_code == 422
-
-
-def test_only_the_holder_shares(service: Service) -> None:
-    certificate = service.issue()
-    for headers in (service.headers(), service.hr(), service.manager()):
-        answer = service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=headers)
-        assert answer.status_code == 404
-
-
-def test_the_qr_secret_opens_one_certificate(service: Service) -> None:
-    from services.certificate_service.actions.certificates import Certificates
-    from services.certificate_service.app import Tools
-    from services.certificate_service.store import Store
-
-    tools = Tools.open(utc_now, new_id)
-    certificate = service.issue()
-    secret = Certificates(Store(service.house.work()), tools.pen, utc_now, new_id).qr_secret(certificate.id)
-    tools.house.close()
-
-    assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=secret).json
-    assert "credentialSubject" not in service.get(f"/credentials/{service.issue().id}", secret=secret).json
-
-
-# -- status
-
-
 def test_suspension_shows_everywhere_but_in_the_list(service: Service) -> None:
     person = service.person()
     certificate = service.issue(person)
@@ -209,7 +128,7 @@ def test_a_revoked_one_is_refused_at_once(service: Service) -> None:
     assert answer.json["status"] == "revoked"
     assert answer.json["reason"] is None
     assert failed_checks(service.verify(credential=credential)) == ["revocation"]
-    assert _bits(service, certificate.place.list_id).is_set(certificate.place.number)
+    assert bits(service, certificate.place.list_id).is_set(certificate.place.number)
     again = service.act(certificate.id, "revoke", reason="once more")
     assert (again.status_code, again.json["code"]) == (409, "ILLEGAL_TRANSITION")
 
@@ -330,145 +249,6 @@ def test_why_a_certificate_was_suspended_or_revoked_is_nowhere_any_more_when_its
 # -- keys and lists
 
 
-def test_the_did_document_is_there_for_every_page(service: Service) -> None:
-    service.issue()
-    answer = service.get(f"/issuers/{SCHOOL}/did.json", {"Origin": "https://anybody.example"})
-
-    assert answer.json["id"] == f"did:web:localhost%3A8443:issuers:{SCHOOL}"
-    assert answer.headers["Access-Control-Allow-Origin"] == "https://anybody.example"
-    assert "max-age" in answer.headers["Cache-Control"]
-    assert service.get("/issuers/nobody/did.json").status_code == 404
-
-
-def test_the_status_list_comes_in_both_forms(service: Service) -> None:
-    certificate = service.issue()
-    path = f"/status/{certificate.place.list_id}"
-    document = service.get(path)
-    token = service.get(path, {"Accept": "application/vc+jwt, application/json;q=0.5"})
-
-    assert document.headers["Content-Type"] == "application/json"
-    assert document.json["proof"]["cryptosuite"] == "eddsa-rdfc-2022"
-    assert token.headers["Content-Type"] == "application/vc+jwt"
-    claims = json.loads(base64.urlsafe_b64decode(token.data.split(b".")[1] + b"=="))
-    assert claims["credentialSubject"] == document.json["credentialSubject"]
-    assert service.get("/status/nothing-1").status_code == 404
-
-
-def test_a_list_is_signed_once_until_it_changes(service: Service) -> None:
-    certificate = service.issue()
-    path = f"/status/{certificate.place.list_id}"
-    first, second = service.get(path).data, service.get(path).data
-    service.act(certificate.id, "revoke", reason="because")
-
-    assert first == second
-    assert service.get(path).data != first
-
-
-# -- verification
-
-
-def test_a_changed_name_is_refused_by_its_signature(service: Service) -> None:
-    person = service.person()
-    credential = service.credential(service.issue(person).id, person)
-    credential["credentialSubject"]["identifier"][0]["identityHash"] = "Somebody Else"
-    verdict = service.verify(credential=credential)
-
-    assert not verdict["verified"]
-    assert failed_checks(verdict) == ["signature"]
-    assert verdict["certificate"] is None
-
-
-def test_an_address_is_verified_without_telling_the_name(service: Service) -> None:
-    person = service.person("Nobody's", "Business")
-    certificate = service.issue(person)
-    verdict = service.verify(url=certificate_url(certificate.id))
-
-    assert verdict["verified"]
-    assert verdict["certificate"]["holder"] is None
-    assert "Business" not in json.dumps(verdict)
-    share = service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=service.worker(person)).json
-    opened = service.verify(url=share["url"])
-    assert opened["certificate"]["holder"] == "Nobody's Business"
-    assert opened["certificate"]["expires_at"] is not None
-    assert service.verify(url=share["url"].replace("https://localhost:8443", "http://localhost:8080"))["verified"]
-
-
-def test_the_page_of_a_certificate_and_upper_case_letters_name_it_too(service: Service) -> None:
-    person = service.person("Ana", "Sanz")
-    certificate = service.issue(person)
-    share = service.client.post(f"/v1/certificates/{certificate.id}/shares", headers=service.worker(person)).json
-    page, secret = share["url"].split("?")
-    shouted = page.upper().replace("/VERIFY/", "/verify/").replace("HTTPS", "https")
-
-    assert service.verify(url=page)["verified"]
-    assert service.verify(url=f"{shouted}?{secret}")["certificate"]["holder"] == "Ana Sanz"
-    assert service.verify(url=page.replace("/verify/", "/certificates/"))["checks"][0]["code"] == "OTHER_SITE"
-
-
-@pytest.mark.parametrize("media_type", ["application/json", "application/vc", "application/ld+json"])
-def test_a_bare_credential_is_taken(service: Service, media_type: str) -> None:
-    person = service.person()
-    credential = service.credential(service.issue(person).id, person)
-    answer = service.client.post("/v1/verifications", data=json.dumps(credential), content_type=media_type)
-
-    assert answer.status_code == 200, answer.json
-    assert answer.json["verified"]
-    assert {check["code"] for check in answer.json["checks"]} == {"HOLDS"}
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        {"credential": {}},
-        {"credential": {"@context": "x", "id": 5}},
-        {"credential": {"@context": ["https://www.w3.org/ns/credentials/v2"], "type": [[]], "issuer": {"id": {}}}},
-        {"url": "https://elsewhere.example/credentials/1"},
-        {"url": "not a url"},
-        {"url": "http://[::1"},
-    ],
-)
-def test_nonsense_is_answered_and_not_verified(service: Service, question: dict[str, Any]) -> None:
-    assert not service.verify(**question)["verified"]
-
-
-@pytest.mark.parametrize("body", [{}, {"credential": {}, "url": "x"}, {"credential": []}, {"url": None}, [], "x", None])
-def test_what_is_no_question_is_refused(service: Service, body: Any) -> None:
-    answer = service.client.post("/v1/verifications", json=body)
-
-    assert answer.status_code in {415, 422}, answer.json
-
-
-def test_a_foreign_issuer_is_told_to_be_asked_elsewhere(service: Service) -> None:
-    person = service.person()
-    credential = service.credential(service.issue(person).id, person)
-    did = "did:web:elsewhere.example:issuers:x"
-    credential["issuer"]["id"] = did
-    credential["proof"]["verificationMethod"] = f"{did}#key"
-    lines = {check["name"]: check for check in service.verify(credential=credential)["checks"]}
-
-    assert lines["issuer"]["ok"] is False
-    assert "none of this site" in lines["issuer"]["reason"]
-    assert (lines["issuer"]["code"], lines["signature"]["code"]) == ("OTHER_ISSUER", "NOT_CHECKED")
-    assert lines["signature"]["ok"] is None
-
-
-def test_an_unknown_number_is_not_found(service: Service) -> None:
-    assert service.client.post("/v1/verifications", json={"url": certificate_url(new_id())}).status_code == 404
-
-
-def test_a_large_credential_is_taken_and_a_huge_one_refused(service: Service) -> None:
-    person = service.person()
-    credential = service.credential(service.issue(person).id, person)
-    credential["description"] = "x" * 60_000
-    assert failed_checks(service.verify(credential=credential)) == ["signature"]
-
-    answer = service.client.post("/v1/verifications", json={"credential": {"a": "x" * 300_000}})
-    assert answer.status_code == 413
-
-
-# -- reading
-
-
 def test_hr_reads_what_the_worker_shows_and_nothing_after_it_was_withdrawn(service: Service) -> None:
     person = service.person()
     certificate = service.issue(person)
@@ -583,12 +363,3 @@ def test_the_operator_sees_the_lag_and_nobody_else(service: Service) -> None:
 def test_health(service: Service) -> None:
     assert service.get("/health/live").status_code == 200
     assert service.get("/health/ready").status_code == 200
-
-
-def certificate_url(certificate_id: str) -> str:
-    return f"https://localhost:8443/credentials/{certificate_id}"
-
-
-def _bits(service: Service, list_id: str) -> StatusList:
-    document = service.get(f"/status/{list_id}").json
-    return StatusList.decode(document["credentialSubject"]["encodedList"])

@@ -1,5 +1,6 @@
 """The rules of certificates, without anything around them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,18 +12,18 @@ from services.certificate_service import domain
 from services.certificate_service.domain import (
     Award,
     Course,
-    Employment,
     Holder,
     Organisation,
-    Person,
-    Place,
+    StatusBit,
 )
 from shared.errors import IllegalTransition
+from shared.people.person import Employment, Person
+from shared.schemas.certificate import CertificateRevoked
 from shared.schemas.event import Event
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=3)
-FIRST, SECOND = Place(list_id="school-1", number=7), Place(list_id="school-1", number=99)
+FIRST, SECOND = StatusBit(list_id="school-1", number=7), StatusBit(list_id="school-1", number=99)
 AWARD = Award(
     enrolment_id="e1",
     person_id="p1",
@@ -86,6 +87,7 @@ def test_revoked_is_final(from_suspended: bool) -> None:
     revoked, happened = domain.revoke(before, domain.BY_PERSON, "m", LATER)
 
     assert _types(happened) == ["certificate.revoked.v1"]
+    assert causes(happened) == ["awarding_body"]
     assert domain.standing(revoked, LATER) == "revoked"
     for change in (domain.suspend, domain.reinstate):
         with pytest.raises(IllegalTransition):
@@ -138,6 +140,7 @@ def test_what_a_correction_took_a_correction_gives_back() -> None:
     assert domain.needs_correction(failed, 87.0)
     renewed, given = domain.correct(failed, SECOND, 87.0, LATER)
 
+    assert causes(taken) == ["result_corrected"]
     assert renewed.status == "issued"
     assert renewed.revoked_for is None
     assert _types([*taken, *given]) == [
@@ -239,3 +242,7 @@ def test_a_text_in_the_language_or_in_any() -> None:
     assert domain.in_language({"de": "a", "en": "b"}, "en") == "b"
     assert domain.in_language({"de": "a"}, "fr") == "a"
     assert domain.in_language({}, "fr") == ""
+
+
+def causes(happened: Sequence[Event]) -> list[str | None]:
+    return [event.cause for event in happened if isinstance(event, CertificateRevoked)]

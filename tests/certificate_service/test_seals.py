@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.certificate_service.actions import issuing
 from services.certificate_service.domain import Certificate
 from shared.clock import new_id
 from shared.schemas.directory import AwardingGranted, OrganisationChanged, OrganisationSuspended
@@ -134,7 +135,12 @@ def test_a_suspended_body_awards_nothing_until_it_is_reinstated(service: Service
     service.tick()
 
     assert withheld(service, service.manager(ELSEWHERE))[event.enrolment_id] == "ORGANISATION_SUSPENDED"
-    facts = {"type": "training_provider", "legal_name": "Akademie", "country": "DE", "cluster_id": ELSEWHERE}
+    facts: dict[str, Any] = {
+        "type": "training_provider",
+        "legal_name": "Akademie",
+        "country": "DE",
+        "cluster_id": ELSEWHERE,
+    }
     service.feed(OrganisationChanged(organisation_id=body, **facts))
     service.tick()
     assert of(service, event).awarding_body == "Akademie"
@@ -182,6 +188,25 @@ def test_one_award_that_fails_holds_up_no_other(service: Service, course: str, b
 
     assert of(service, good).status == "issued"
     assert withheld(service, service.manager(HOST))[nameless.enrolment_id] == "NOT_GRANTED"
+
+
+def test_however_many_fail_and_whatever_may_not_be_given_the_others_of_a_course_get_theirs(
+    service: Service, course: str, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuing, "_AT_ONCE", 2)
+    other = f"{course}-never-granted"
+    service.feed(published(other, awarding_body_id=body))
+    awards = [award(service, course) for _ in range(7)]
+    kept = [award(service, other) for _ in range(5)]
+    nameless = awards[:4]
+    for event in nameless:
+        del service.directory.names[event.person_id]
+    service.feed(granted(body, course_id=course))
+    service.tick()
+
+    assert [of(service, event).status for event in awards[4:]] == ["issued"] * 3
+    waiting = withheld(service, service.manager(HOST))
+    assert {event.enrolment_id for event in [*nameless, *kept]} <= set(waiting)
 
 
 def test_the_body_and_its_home_cluster_see_and_revoke_what_carries_the_seal(

@@ -1,5 +1,6 @@
 """The long versions of all faults: `python -m tests.chaos [--seconds N] [name ...]`. Non-zero unless nothing was lost,
-doubled or out of order. `three [fault ...]`: on three of each, by HTTP (see `three_nodes`)."""
+doubled or out of order. `one [fault ...]` and `three [fault ...]`: by HTTP, on one and on three of each (see `one_node`
+and `three_nodes`)."""
 
 from __future__ import annotations
 
@@ -14,12 +15,11 @@ from rich.table import Table
 
 from deploy.local.engines import Engines
 from shared import logs
-from tests.chaos import lost_log, scenarios, three_nodes
+from tests.chaos import lost_log, one_node, rebuilding, scenarios, three_nodes
 from tests.chaos.arena import Arena, play
 from tests.chaos.checker import Verdict
 from tests.chaos.desk import seat_desk_is_hurt
 from tests.chaos.probe import Counts
-
 
 DESK_OPERATIONS = 100_000
 
@@ -80,20 +80,23 @@ ROWS: tuple[Row | DeskRow, ...] = (
     Row(scenarios.poison_comes, 20),
     Row(scenarios.names_come_late, 30),
     Row(scenarios.read_model_is_rebuilt, 30),
+    Row(rebuilding.rebuild_is_killed, 500),
     Row(scenarios.one_broker_of_three_is_killed, 30, brokers=3),
     DeskRow(),
 )
+
+SITES = {"one": one_node.run, "three": three_nodes.run}
 
 
 def main() -> int:
     """Run what was asked for, or all, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help="scenarios; all when none is named")
-    parser.add_argument("--data", type=Path, help="`three`: use the stack of three nodes that runs in this folder")
+    parser.add_argument("--data", type=Path, help="`one`, `three`: use the stack that runs in this folder")
     parser.add_argument("--seconds", type=float, help="how long each hurts; each has its own default")
-    options = parser.parse_args()
-    if options.names[:1] == ["three"]:
-        return three_nodes.run(options.names[1:], options.data)
+    options = parser.parse_intermixed_args()
+    if options.names and options.names[0] in SITES:
+        return SITES[options.names[0]](options.names[1:], options.data)
     unknown = set(options.names) - {row.name for row in ROWS}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(row.name for row in ROWS)}")

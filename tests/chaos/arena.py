@@ -205,7 +205,9 @@ def read_topic(bootstrap: str, topic: str) -> list[Any]:
         until = time.monotonic() + 20
         while any(consumer.position(partition) < end for partition, end in ends.items()):
             assert time.monotonic() < until, f"{topic} could not be read to its end"
-            records += [record for part in consumer.poll(timeout_ms=500).values() for record in part]
+            if some := [record for part in consumer.poll(timeout_ms=500).values() for record in part]:
+                records += some
+                until = time.monotonic() + 20
         return records
     finally:
         consumer.close()

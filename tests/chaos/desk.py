@@ -20,6 +20,7 @@ from deploy.local import ports, processes
 from deploy.local import services as parts
 from deploy.local.engines import Engines
 from deploy.local.part import Part, Running
+from services.enrolment_service.manifest import MANIFEST
 from services.enrolment_service.store import SERVICE
 from services.enrolment_service.store.seats import CLAIM_AGE
 from shared.clock import utc_now
@@ -34,7 +35,7 @@ from tests.tokens import TestIssuer
 ROUND: Final = 2_000
 _TRY_SECONDS: Final = 5.0
 _REST_SECONDS: Final = 180.0
-_ENROLMENT: Final = next(service for service in parts.SERVICES if service.name == "enrolment")
+_ENROLMENT: Final = MANIFEST
 _SCOPES: Final = ("enrolment:read", "enrolment:write", "enrolment:approve", "catalog:write")
 
 

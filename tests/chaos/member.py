@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,8 +21,8 @@ from deploy.local import processes
 from shared import logs
 from shared.bus import consumer
 from shared.bus.consumer import Consumer
-from shared.bus.generations import ReadModel
 from shared.bus.kafka import KafkaPublisher, KafkaSettings
+from shared.bus.read_model import ReadModel
 from shared.bus.rebuild import group_name, rebuild
 from shared.bus.worker import Plan, Worker
 from shared.storage import relay
@@ -39,8 +40,8 @@ class Member:
     """What one process does.
 
     `dies_at_commit`: it kills itself before it commits offsets for the nth time. `dies_in_transaction`: after it has
-    written for the nth time, and before that is committed. `dies_before`: this step of a rebuild. `hasty`: it tries
-    again at once, where others pause, when Kafka is away.
+    written for the nth time, and before that is committed. `dies_before`: this step of a rebuild, `dies_at_turn`: when it
+    comes to it for the nth time. `hasty`: it tries again at once, where others pause, when Kafka is away.
     """
 
     role: str
@@ -54,6 +55,7 @@ class Member:
     dies_at_commit: int = 0
     dies_in_transaction: int = 0
     dies_before: str = ""
+    dies_at_turn: int = 1
     hasty: bool = False
     lease_seconds: float = 5.0
     replication: int = 1
@@ -126,8 +128,11 @@ def _live(member: Member, log: Path) -> None:
 
 
 def _rebuild(member: Member, plan: Plan) -> None:
+    steps: Counter[str] = Counter()
+
     def reached(step: str) -> None:
-        if step == member.dies_before:
+        steps[step] += 1
+        if step == member.dies_before and steps[step] == member.dies_at_turn:
             os.kill(os.getpid(), signal.SIGKILL)
 
     parts = (plan.client, plan.database, plan.kafka, plan.source, plan.subscriptions[0], MODEL, lambda _aliases: None)

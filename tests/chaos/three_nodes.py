@@ -2,47 +2,37 @@
 
 Workers apply for sessions with too few seats and cancel now and then, by our client, which repeats, and by a plain one,
 which never does. Counted at the end: what was answered and is not there, what is there twice, events out of order or
-missing in Kafka, seats sold twice or leaked. All must be 0, and so must our client's failed requests.
+missing in Kafka, seats sold twice or leaked. All must be 0, and so must our client's failed requests. "Effects" is how
+late at worst a confirmed enrolment was seen by the catalogue, which learns of it by its event.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import signal
 import sys
-import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 from pymongo import MongoClient
 from rich.console import Console
 from rich.table import Table
 
-from clusterskills.client import Api, ApiError
-from clusterskills.demo.cast import Cast
 from deploy.local import kafka, stack
 from deploy.local.processes import family, kill_now
-from shared.clock import new_id
-from shared.errors import Transient
 from tests.benchmarks.world import World, open_sessions, register_people, world
 from tests.chaos.arena import read_topic, wait_for
+from tests.chaos.crowd import PATIENCE, Asked, Load
 from tests.chaos.probe import disordered
 
-OURS, PLAIN = 4, 2
 SESSIONS, SEATS, PEOPLE = 60, 20, 20_000
+ROOMY = 100_000
 STALL = 5.0
-PATIENCE = 120.0
-SUCCESS = 200
-PROGRAM = "partner-wfr-heilbronn"
 
 
 @dataclass
@@ -206,112 +196,6 @@ ROWS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request: when it began and was answered, by whom, and how (0: no answer)."""
-
-    began: float
-    ended: float
-    ours: bool
-    status: int
-
-    @property
-    def failed(self) -> bool:
-        """Whether the client would have to tell its person that it did not work."""
-        return self.status == 0 or self.status >= 500
-
-
-class Load:
-    """Clients that apply and cancel all the time, and what they were answered."""
-
-    def __init__(self, made: World, sessions: list[str], people: list[str]) -> None:
-        self._world, self._sessions = made, sessions
-        self._people = iter(people)
-        self._lock, self._over = threading.Lock(), threading.Event()
-        self.asked: list[Asked] = []
-        self.known: dict[str, dict[str, Any]] = {}
-        """The enrolments that were answered, as they were answered last."""
-        self.surprises: Counter[str] = Counter()
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Ask for as long as the block lasts."""
-        threads = [threading.Thread(target=self._client, args=(number,)) for number in range(OURS + PLAIN)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            for thread in threads:
-                thread.join()
-
-    def first_success(self, since: float) -> float | None:
-        """Seconds until the first request that began later was answered well; None while there is none."""
-        ends = [each.ended for each in self.asked[:] if each.began >= since and each.status == SUCCESS]
-        return min(ends) - since if ends else None
-
-    def _client(self, number: int) -> None:
-        ours, lot = number < OURS, random.Random(number)
-        cast = Cast(self._world.facts)
-        api: Api | Plain = cast.program(PROGRAM) if ours else Plain(self._world.facts["url"], cast)
-        while not self._over.wait(0.03):
-            with self._lock:
-                person = next(self._people)
-            made = self._ask(ours, lambda p=person: self._apply(api, lot.choice(self._sessions), p))  # type: ignore[misc]
-            if made and lot.random() < 0.25:
-                self._ask(ours, lambda m=made: api.post(f"/v1/enrolments/{m['id']}/cancel", {"reason": "other"}).body)  # type: ignore[misc]
-        cast.close()
-
-    def _apply(self, api: Api | Plain, session: str, person: str) -> dict[str, Any]:
-        body: dict[str, Any] = api.post("/v1/enrolments", {"session_id": session, "worker": {"person_id": person}}).body
-        return body
-
-    def _ask(self, ours: bool, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-        began, answer, status = time.monotonic(), None, SUCCESS
-        try:
-            answer = ask()
-        except ApiError as error:
-            status = error.status
-            self.surprises[f"{'ours' if ours else 'plain'} {error.status} {error.code}"] += 1
-        with self._lock:
-            self.asked.append(Asked(began, time.monotonic(), ours, status))
-            if answer:
-                self.known[answer["id"]] = answer
-        return answer
-
-
-class Plain:
-    """A client that asks once and takes what it gets."""
-
-    def __init__(self, url: str, cast: Cast) -> None:
-        self._http, self._cast = httpx.Client(base_url=url, timeout=60), cast
-        self._token, self._until = "", 0.0
-
-    def post(self, path: str, body: Any) -> Any:
-        """Ask; ApiError when refused, with status 0 when nobody answered."""
-        headers = self._headers()
-        try:
-            reply = self._http.post(path, json=body, headers=headers)
-        except httpx.TransportError as error:
-            raise ApiError("POST", path, 0, {"code": type(error).__name__}) from error
-        if reply.status_code >= 400:
-            raise ApiError("POST", path, reply.status_code, reply.json())
-        return _Body(reply.json())
-
-    def _headers(self) -> dict[str, str]:
-        """Have a token before the request that is counted; the identity provider may need more than one question."""
-        while time.monotonic() > self._until:
-            with contextlib.suppress(Transient):
-                self._token, self._until = self._cast.token(PROGRAM), time.monotonic() + 60
-        return {"Authorization": f"Bearer {self._token}", "Idempotency-Key": new_id()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    body: Any
-
-
 @dataclass(slots=True)
 class Outcome:
     """What one fault came to."""
@@ -322,6 +206,7 @@ class Outcome:
     failed_ours: int = 0
     failed_plain: int = 0
     longest: float = 0.0
+    effects: float = 0.0
     failure: str = ""
 
     def add(self, asked: list[Asked]) -> None:
@@ -337,12 +222,12 @@ def run(names: list[str], data: Path | None = None) -> int:
     chosen = [row for row in ROWS if not names or row.name in names]
     with world(data, nodes=3) as made:
         site = Site(Path(made.facts["ca_file"]).parents[4], made)
-        sessions = open_sessions(made.enrolments, SESSIONS, SEATS)
-        load = Load(made, sessions, register_people(made.enrolments, PEOPLE))
+        (roomy,), sessions = open_sessions(made.enrolments, 1, ROOMY), open_sessions(made.enrolments, SESSIONS, SEATS)
+        load = Load(made, sessions, register_people(made.enrolments, PEOPLE), roomy=roomy)
         with load.running():
             assert wait_for(lambda: load.first_success(0.0) is not None, PATIENCE), "nobody is answered"
             outcomes = [_hurt(row, site, load) for row in chosen]
-        counts = count(made, load, sessions)
+        counts = count(made, load, [roomy, *sessions])
     return _report(outcomes, chosen, counts, load)
 
 
@@ -351,17 +236,25 @@ def _hurt(row: Row, site: Site, load: Load) -> Outcome:
     for _ in range(row.times):
         wait_for(site.is_well, PATIENCE)
         time.sleep(2)
-        began, before = time.monotonic(), len(load.asked)
-        try:
-            row.fault(site)
-        except Exception as error:  # noqa: BLE001 (the other faults are still wanted)
-            outcome.failure = f"{type(error).__name__}: {error}"
-        assert wait_for(lambda since=began: load.first_success(since) is not None, PATIENCE)  # type: ignore[misc]
-        outcome.seconds.append(load.first_success(began) or 0.0)
-        time.sleep(3)
+        before = len(load.asked)
+        with load.heard() as late:
+            outcome.seconds.append(_first_success(row, site, load, outcome))
+            time.sleep(3)
+        outcome.effects = max([outcome.effects, *late])
         outcome.add(load.asked[before:])
     _tell(str(outcome))
     return outcome
+
+
+def _first_success(row: Row, site: Site, load: Load, outcome: Outcome) -> float:
+    """Do the fault; return how long it took until a request that began after it was answered well."""
+    began = time.monotonic()
+    try:
+        row.fault(site)
+    except Exception as error:  # noqa: BLE001 (the other faults are still wanted)
+        outcome.failure = f"{type(error).__name__}: {error}".splitlines()[0]
+    assert wait_for(lambda: load.first_success(began) is not None, PATIENCE)
+    return load.first_success(began) or 0.0
 
 
 # -- the count
@@ -412,12 +305,21 @@ def _log(made: World) -> dict[str, list[tuple[int, str]]]:
 
 def _report(outcomes: list[Outcome], rows: list[Row], counts: dict[str, int], load: Load) -> int:
     table = Table(
-        "fault", "times", "first success p50", "p99", "requests", "ours failed", "plain failed", "longest", ""
+        "fault",
+        "times",
+        "first success p50",
+        "p99",
+        "requests",
+        "ours failed",
+        "plain failed",
+        "longest",
+        "effects",
+        "",
     )
     for outcome in outcomes:
         ordered = sorted(outcome.seconds)
         figures = (f"{ordered[len(ordered) // 2]:.2f} s", f"{ordered[-1]:.2f} s", outcome.asked, outcome.failed_ours)
-        rest = (outcome.failed_plain, f"{outcome.longest:.1f} s", outcome.failure)
+        rest = (outcome.failed_plain, f"{outcome.longest:.1f} s", f"{outcome.effects:.1f} s", outcome.failure)
         table.add_row(outcome.name, str(len(ordered)), *map(str, (*figures, *rest)))
     Console(width=170).print(table)
     print(", ".join(f"{number} {name}" for name, number in counts.items()), f"of {len(load.known)} enrolments")

@@ -1,5 +1,8 @@
-"""Golden events: one example of every published version, kept for ever. `python -m tests.contracts.freeze` adds what is
-missing and never changes what is there: a frozen event was published and must always load."""
+"""Golden events: examples of every published version, kept permanently. `python -m tests.contracts.freeze` adds what is
+missing and never changes what is there: a frozen event was published and must always load.
+
+A type that got fields since gets one more example, `TYPE+2.json`, `TYPE+3.json`: so a field that was added is protected
+as the first ones are."""
 
 from __future__ import annotations
 
@@ -23,6 +26,18 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 def path_of(event_type: str) -> Path:
     """The file of a type."""
     return FOLDER / f"{event_type}.json"
+
+
+def examples_of(event_type: str) -> list[Path]:
+    """The frozen examples of a type, the oldest first."""
+    later = FOLDER.glob(f"{event_type}+*.json")
+    return [path for path in (path_of(event_type), *sorted(later)) if path.exists()]
+
+
+def unfrozen_fields(event_type: str, kind: type[Event]) -> set[str]:
+    """Fields of the class that stand in no example yet."""
+    frozen = (json.loads(path.read_text(encoding="utf-8"))["data"] for path in examples_of(event_type))
+    return {item.name for item in fields(kind)}.difference(*frozen)
 
 
 def example(kind: type[Any]) -> Any:
@@ -66,11 +81,12 @@ def _value(hint: Any, name: str) -> Any:
 
 
 def main() -> None:
-    """Freeze the types that are not frozen yet."""
+    """Freeze the types and the fields that are not frozen yet."""
     FOLDER.mkdir(exist_ok=True)
     for event_type, kind in all_events().items():
-        path = path_of(event_type)
-        if not path.exists():
+        before = len(examples_of(event_type))
+        path = FOLDER / f"{event_type}+{before + 1}.json" if before else path_of(event_type)
+        if unfrozen_fields(event_type, kind):
             path.write_text(json.dumps(golden(event_type, kind), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
             print(f"frozen: {path.name}")
 

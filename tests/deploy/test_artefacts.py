@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import artefacts, download
+from deploy.local import artefacts, download, fetching
 from deploy.local.artefacts import Artefact
 from deploy.local.errors import StackError
 
@@ -62,8 +62,8 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Mirror]:
 
 def test_a_file_is_downloaded_once_and_then_taken_from_the_cache(mirror: Mirror) -> None:
     wanted = _artefact(CONTENT)
-    (first,) = artefacts.fetch([wanted], "it", print)
-    (second,) = artefacts.fetch([wanted], "it", print)
+    (first,) = fetching.fetch([wanted], "it", print)
+    (second,) = fetching.fetch([wanted], "it", print)
 
     assert first == second
     assert first.read_bytes() == CONTENT
@@ -72,7 +72,7 @@ def test_a_file_is_downloaded_once_and_then_taken_from_the_cache(mirror: Mirror)
 
 def test_a_broken_download_goes_on_where_it_stopped(mirror: Mirror) -> None:
     mirror.break_after = 40_000
-    (path,) = artefacts.fetch([_artefact(CONTENT)], "it", print)
+    (path,) = fetching.fetch([_artefact(CONTENT)], "it", print)
 
     assert path.read_bytes() == CONTENT
     assert mirror.asked == ["", f"bytes={download.CHUNK}-"]
@@ -80,7 +80,7 @@ def test_a_broken_download_goes_on_where_it_stopped(mirror: Mirror) -> None:
 
 def test_a_file_with_another_content_is_refused_and_thrown_away(mirror: Mirror, tmp_path: Path) -> None:
     with pytest.raises(StackError, match="not the file we know"):
-        artefacts.fetch([_artefact(b"something else")], "it", print)
+        fetching.fetch([_artefact(b"something else")], "it", print)
 
     assert list((tmp_path / "clusterskills" / "files").iterdir()) == []
 
@@ -89,14 +89,14 @@ def test_no_network_at_the_first_start_is_said_in_one_sentence(mirror: Mirror) -
     mirror.address = "http://127.0.0.1:9/file"
 
     with pytest.raises(StackError, match="the first start needs the network"):
-        artefacts.fetch([_artefact(CONTENT)], "it", print)
+        fetching.fetch([_artefact(CONTENT)], "it", print)
 
 
 def test_an_unwritable_cache_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
 
     with pytest.raises(StackError, match="set XDG_CACHE_HOME"):
-        artefacts.fetch([_artefact(CONTENT)], "it", print)
+        fetching.fetch([_artefact(CONTENT)], "it", print)
 
 
 def test_an_archive_is_unpacked_once_also_by_two_at_a_time(mirror: Mirror, tmp_path: Path) -> None:

@@ -1,145 +1,42 @@
-"""What the compose file says to MongoDB and Kafka, tried with the embedded ones: users, passwords, TLS."""
+"""What the compose files say to MongoDB and Kafka, tried with the embedded ones: users, passwords, TLS, access lists."""
 
 from __future__ import annotations
 
-import re
+import socket
+import ssl
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
-import yaml
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
-from pymongo import MongoClient
+from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
+from kafka.structs import TopicPartition
 from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.docker import secure
-from deploy.local import kafka, mongo
-from deploy.local.part import Running
+from services import manifests
 from shared import settings
-from shared.bus.kafka import KafkaSettings, ensure_topics
+from shared.bus.inbox import Subscription
+from shared.bus.kafka import KafkaSettings, ensure_topics, open_consumer
+from shared.schemas.registry import PUBLISHERS, topics, topics_of
 from shared.storage.mongo import MongoSettings, connect, open_database
-from tests.shared.http.conftest import free_port
-
-ROOT = Path(__file__).parents[2]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+from tests.deploy import composed
+from tests.deploy.composed import Composed
 
 
-@dataclass(frozen=True)
-class Secured:
-    """Both engines as compose would run them, and each service's environment with their addresses put in."""
-
-    folder: Path
-    mongo_port: int
-    kafka_port: int
-
-    def environment(self, service: str) -> dict[str, str]:
-        found = {name: self.place(str(value)) for name, value in COMPOSE[service]["environment"].items()}
-        return {name: value for name, value in found.items() if "${" not in value}
-
-    def place(self, value: str) -> str:
-        """Put secrets, addresses and paths of this machine into a value of the compose file."""
-        value = re.sub(r"\$\{(\w+):\?\}", lambda found: f"secret-of-{found[1].lower()}", value)
-        value = value.replace("mongo:27017", f"localhost:{self.mongo_port}")
-        value = value.replace("/run/ca/", f"{self.folder}/ca/")
-        return value.replace("kafka:9092", f"localhost:{self.kafka_port}")
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    folder = tmp_path_factory.mktemp("secured")
-    mongo_port, kafka_port = free_port(), free_port()
-    ours = Secured(folder, mongo_port, kafka_port)
-    secure.make_files(folder, owned=False)
-    running = [_mongo(ours), _kafka(ours)]
-    try:
-        _make_users(ours)
-        yield ours
-    finally:
-        for part in running:
-            part.stop()
-
-
-def _mongo(ours: Secured) -> Running:
-    own = {"--replSet", "--bind_ip_all", "--setParameter"}
-    said = [word.replace("/run/tls/", f"{ours.folder}/mongo/") for word in COMPOSE["mongo"]["command"][1:]]
-    extra = tuple(ours.place(word) for word in said if word.partition("=")[0] not in own)
-    row = mongo.part(ours.folder / "mongo-data", ours.mongo_port)
-    row = replace(row, command=(*row.command, *extra), healthy=lambda: _answers(ours))
-    row.prepare()
-    part = Running(row, ours.folder / "mongo.log")
-    part.start()
-    part.await_health()
-    return part
-
-
-def _answers(ours: Secured) -> bool:
-    try:
-        with _client(ours, tls=True) as client:
-            return bool(client.admin.command("hello")["ok"])
-    except PyMongoError:
-        return False
-
-
-def _client(ours: Secured, **options: Any) -> MongoClient[dict[str, Any]]:
-    if options.get("tls"):
-        options["tlsCAFile"] = str(ours.folder / "ca" / "ca.pem")
-    return MongoClient("localhost", ours.mongo_port, directConnection=True, serverSelectionTimeoutMS=1000, **options)
-
-
-def _make_users(ours: Secured) -> None:
-    """As the image does with MONGO_INITDB_ROOT_..., then as `mongo-users` does."""
-    said = ours.environment("mongo-users")
-    admin = ours.environment("mongo")
-    with _client(ours, tls=True) as client:
-        client.admin.command("replSetInitiate", _replica_set(ours))
-        while not client.admin.command("hello")["isWritablePrimary"]:
-            pass
-        name, password = admin["MONGO_INITDB_ROOT_USERNAME"], admin["MONGO_INITDB_ROOT_PASSWORD"]
-        client.admin.command("createUser", name, pwd=password, roles=["root"])
-    passwords = {user: said[f"CLUSTERSKILLS_MONGO_PASSWORD_{user.upper()}"] for user in secure.USERS}
-    for _ in range(2):  # it runs at every start
-        secure.make_users(said["CLUSTERSKILLS_MONGO_ADMIN_URL"], f"localhost:{ours.mongo_port}", passwords)
-
-
-def _replica_set(ours: Secured) -> dict[str, Any]:
-    return {"_id": "rs0", "members": [{"_id": 0, "host": f"localhost:{ours.mongo_port}"}]}
-
-
-def _kafka(ours: Secured) -> Running:
-    broker = kafka.Broker(1, ours.kafka_port, free_port(), ours.folder / "kafka-data")
-    (row,) = kafka.parts([broker], print)
-    inner = free_port()
-    said = {
-        name.removeprefix("KAFKA_").lower().replace("_", "."): ours.place(value)
-        .replace("CLIENT://:9092", f"CLIENT://127.0.0.1:{ours.kafka_port}")
-        .replace("localhost:9093", f"localhost:{broker.controller_port}")
-        .replace("localhost:9094", f"localhost:{inner}")
-        .replace("/run/tls/", f"{ours.folder}/kafka/")
-        .replace("/var/lib/kafka/data", f"{broker.folder}/data")
-        for name, value in COMPOSE["kafka"]["environment"].items()
-    }
-    properties = broker.folder / "server.properties"
-
-    def prepare() -> None:
-        broker.folder.mkdir(parents=True)
-        properties.write_text("".join(f"{name}={value}\n" for name, value in said.items()))
-        kafka._format(broker, [broker], kafka.class_path(print))
-
-    inner_port = {**row.ports, "inner": inner}
-    row = replace(row, ports=inner_port, prepare=prepare, healthy=lambda: kafka._knows_itself(inner))
-    row.prepare()
-    part = Running(row, ours.folder / "kafka.log")
-    part.start()
-    part.await_health()
-    return part
+@pytest.fixture(scope="module", params=[composed.ONE, pytest.param(composed.THREE, marks=pytest.mark.slow)], ids=len)
+def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
+    with composed.running(tmp_path_factory.mktemp("secured"), request.param) as made:
+        yield made
 
 
 @pytest.mark.parametrize("service", secure.USERS)
-def test_each_service_writes_its_own_database_and_no_other(secured: Secured, service: str) -> None:
+def test_each_service_writes_its_own_database_and_no_other(secured: Composed, service: str) -> None:
     given = settings.load(MongoSettings, secured.environment(service))
     with connect(given.mongo_url) as client:
         own, other = (open_database(client, given, name) for name in (service, "somebody_else"))
@@ -154,37 +51,77 @@ def test_each_service_writes_its_own_database_and_no_other(secured: Secured, ser
             other["things"].insert_one({"_id": service})
 
 
-def test_mongodb_refuses_a_wrong_password_and_no_password_and_no_tls(secured: Secured) -> None:
+def test_mongodb_refuses_a_wrong_password_and_no_password_and_no_tls(secured: Composed) -> None:
     address = secured.environment("catalog")["CLUSTERSKILLS_MONGO_URL"]
     with connect(address.replace("secret-of", "guess-at")) as wrong, pytest.raises(OperationFailure, match="Authent"):
         wrong["clusterskills_catalog"]["things"].find_one()
-    with _client(secured, tls=True) as nobody, pytest.raises(OperationFailure, match="authentication"):
+    with secured.client("mongo", tls=True) as nobody, pytest.raises(OperationFailure, match="authentication"):
         nobody["clusterskills_catalog"]["things"].find_one()
-    with _client(secured) as plain, pytest.raises(PyMongoError):
+    with secured.client("mongo") as plain, pytest.raises(PyMongoError):
         plain.admin.command("ping")
 
 
-@pytest.mark.parametrize("service", ["catalog", "certificate", "directory", "enrolment"])
-def test_each_service_sends_and_reads_events_as_itself(secured: Secured, service: str) -> None:
-    given = settings.load(KafkaSettings, secured.environment(service))
-    options, topic = given.client(), f"of-{service}"
-    ensure_topics(given, [topic])
-    producer = KafkaProducer(**options)
-    producer.send(topic, b"an event").get(30)
-    producer.close()
-    consumer = KafkaConsumer(topic, auto_offset_reset="earliest", consumer_timeout_ms=30_000, **options)
-    first = next(consumer)
-    consumer.close()
+@pytest.mark.parametrize("service", PUBLISHERS)
+def test_each_service_sends_its_own_events_and_reads_those_it_listens_to(secured: Composed, service: str) -> None:
+    given = _kafka_of(secured, service)
+    (own, *_), listens = topics_of(service), secure.LISTENS.get(service, ())
+    ensure_topics(given, [own, *listens])
+    _send(given, own)
+    for topic in listens:
+        consumer = open_consumer(given, f"clusterskills_{service}.copies.g1", [topic])
+        while not consumer.assignment():
+            consumer.poll(timeout_ms=100)
+        consumer.commit()
+        consumer.close()
 
-    assert options["security_protocol"] == "SASL_SSL"
-    assert first.value == b"an event"
+    assert given.client()["security_protocol"] == "SASL_SSL"
 
 
-def test_kafka_refuses_a_wrong_password_and_no_tls(secured: Secured) -> None:
-    options = settings.load(KafkaSettings, secured.environment("catalog")).client()
+def test_no_service_writes_what_is_anothers_nor_reads_what_it_does_not_listen_to(secured: Composed) -> None:
+    for name in PUBLISHERS:
+        ensure_topics(_kafka_of(secured, name), topics_of(name))
+    given = _kafka_of(secured, "catalog")
+    for topic in set(topics()) - set(topics_of("catalog")):
+        with pytest.raises(TopicAuthorizationFailedError):
+            _send(given, topic)
+    with pytest.raises(TopicAuthorizationFailedError):
+        _read(given, "clusterskills_catalog.copies.g1", "person")
+    with pytest.raises(GroupAuthorizationFailedError):
+        _read(given, "clusterskills_enrolment.copies.g1", "organisation")
+    with pytest.raises(TopicAuthorizationFailedError):
+        ensure_topics(given, ["somebodys"])
+
+
+def test_kafka_refuses_a_wrong_password_and_no_tls(secured: Composed) -> None:
+    options = _kafka_of(secured, "catalog").client()
     for wrong in ({"sasl_plain_password": "guessed"}, {"security_protocol": "SASL_PLAINTEXT"}):
         with pytest.raises(KafkaError):
-            KafkaProducer(**{**options, **wrong, "max_block_ms": 2_000}).send("of-catalog", b"x").get(5)
+            KafkaProducer(**{**options, **wrong, "max_block_ms": 2_000}).send("course", b"x").get(5)
+
+
+@pytest.mark.slow
+def test_brokers_and_controllers_refuse_who_has_no_certificate_of_theirs(tmp_path: Path) -> None:
+    with composed.running(tmp_path, composed.THREE) as made:
+        trusting = ssl.create_default_context(cafile=str(tmp_path / "ca" / "ca.pem"))
+        for number in (9093, 9095):
+            plain = socket.create_connection(("localhost", made.port("kafka-2", number)))
+            refused = pytest.raises(ssl.SSLError, match="CERTIFICATE_REQUIRED")
+            with trusting.wrap_socket(plain, server_hostname="localhost") as stranger, refused:
+                stranger.recv(1)
+
+
+def test_what_a_service_may_read_is_what_it_listens_to() -> None:
+    assert {
+        service.name: tuple(sorted({topic for each in _subscriptions(service.package) for topic in each.topics}))
+        for service in manifests()
+        if service.subscriptions
+    } == secure.LISTENS
+
+
+def _subscriptions(package: str) -> list[Subscription]:
+    make = import_module(f"{package}.handlers").subscriptions
+    made: list[Subscription] = make(*(MagicMock() for _ in signature(make).parameters))
+    return made
 
 
 def test_private_keys_are_for_their_server_alone_and_stay(tmp_path: Path) -> None:
@@ -196,3 +133,25 @@ def test_private_keys_are_for_their_server_alone_and_stay(tmp_path: Path) -> Non
     open_to_others = [path.name for path in before if stat.S_IMODE(path.stat().st_mode) & 0o077]
     assert open_to_others == ["ca.pem"]
     assert b"PRIVATE" not in (tmp_path / "ca" / "ca.pem").read_bytes()
+
+
+def _kafka_of(secured: Composed, service: str) -> KafkaSettings:
+    return settings.load(KafkaSettings, secured.environment(service))
+
+
+def _send(given: KafkaSettings, topic: str) -> None:
+    producer = KafkaProducer(**given.client(), acks="all", max_block_ms=20_000)
+    try:
+        producer.send(topic, b"an event").get(30)
+    finally:
+        producer.close(timeout=1)
+
+
+def _read(given: KafkaSettings, group: str, topic: str) -> Any:
+    consumer = KafkaConsumer(group_id=group, auto_offset_reset="earliest", **given.client())
+    try:
+        consumer.assign([TopicPartition(topic, 0)])
+        consumer.committed(TopicPartition(topic, 0))
+        return consumer.poll(timeout_ms=20_000)
+    finally:
+        consumer.close(autocommit=False)

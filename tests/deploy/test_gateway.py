@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import httpx
 import pytest
 
-from deploy.local.gateway import CADDYFILE
+from deploy.gateway.routes import ROUTES_FILE, rendered
+from services import manifests
 from tests.stack import Stack
 
 
@@ -42,8 +41,14 @@ def test_a_body_larger_than_the_limit_is_refused(stack: Stack) -> None:
     assert answer.status_code in {httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNAUTHORIZED, 503}
 
 
-def test_every_segment_of_the_api_has_one_owner() -> None:
-    owners = [set(match.split("|")) for match in re.findall(r"/v1/\(([a-z|-]+)\)", CADDYFILE.read_text())]
+def test_every_address_has_one_owner() -> None:
+    owners = [one for service in manifests() for one in (service.name, *service.segments)]
+    elsewhere = [one for service in manifests() for one in service.outside]
 
-    assert len(owners) == 4
-    assert sum(len(segments) for segments in owners) == len(set().union(*owners))
+    assert len(owners) == len(set(owners))
+    assert len(elsewhere) == len(set(elsewhere))
+    assert [service.name for service in manifests() if service.pages] == ["portal"]
+
+
+def test_the_routes_of_compose_are_what_the_manifests_say() -> None:
+    assert ROUTES_FILE.read_text(encoding="utf-8") == rendered(manifests()), "run `python -m deploy.gateway.routes`"

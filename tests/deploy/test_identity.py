@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +14,8 @@ from joserfc.jwk import KeySet
 
 from deploy.identity import ids, people, realm
 from tests.stack import Stack
+
+SCOPES_PAGE = Path(__file__).parents[2] / "docs" / "scopes.md"
 
 
 def test_the_realm_file_is_what_its_tables_make() -> None:
@@ -49,9 +53,10 @@ def test_a_trainers_token_names_person_cluster_organisations_roles_and_scopes(st
 
 @pytest.mark.parametrize("role", [role for role in people.ROLES if role != "operator"])
 def test_each_role_gets_its_scopes_and_no_other(stack: Stack, role: str) -> None:
-    claims = _verified(stack, stack.token(f"{role}@moravia.example"))
+    found = [login.username for login in people.logins() if login.role == role]
+    chosen = next((name for name in found if name.endswith("@moravia.example")), found[0])
 
-    assert _scopes(claims) == _scopes_of(role)
+    assert _scopes(_verified(stack, stack.token(chosen))) == _scopes_of(role)
 
 
 def test_a_token_names_no_person_in_words(stack: Stack) -> None:
@@ -66,6 +71,22 @@ def test_a_partners_portal_acts_for_its_own_cluster_only(stack: Stack) -> None:
     assert claims["cluster_id"] == ids.cluster_id("mobinov")
     assert _scopes(claims) == set(people.PARTNER_SCOPES)
     assert "person_id" not in claims
+
+
+def test_a_providers_program_names_the_provider_it_acts_for(stack: Stack) -> None:
+    claims = _verified(stack, stack.client_token("provider-zone"))
+
+    assert claims["organisation_ids"] == [ids.organisation_id("minta-akademia-zala")]
+    assert claims["cluster_id"] == ids.cluster_id("zone")
+
+
+def test_the_table_of_scopes_is_what_the_realm_file_says() -> None:
+    mapped = json.loads(realm.REALM_FILE.read_text(encoding="utf-8"))["scopeMappings"]
+    rows = re.findall(r"^\| `([a-z:]+)` \|[^|]+\|([^|]+)\|$", SCOPES_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert {scope: set(re.findall(r"`([\w-]+)`", roles)) for scope, roles in rows} == {
+        one["clientScope"]: set(one["roles"]) for one in mapped
+    }
 
 
 def test_a_program_cannot_ask_for_more_than_its_role_may_have(stack: Stack) -> None:

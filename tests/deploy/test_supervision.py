@@ -20,6 +20,7 @@ import pytest
 from deploy.local import order, ports, stack
 from deploy.local.errors import StackError
 from deploy.local.folder import Folder
+from deploy.local.life import Life
 from deploy.local.listener import Listener
 from deploy.local.metadata import Metadata
 from deploy.local.part import Part
@@ -78,6 +79,21 @@ def _tells(port: int, within: float) -> int | None:
         return int(httpx.get(f"http://127.0.0.1:{port}", timeout=within).text)
     except httpx.HTTPError:
         return None
+
+
+@pytest.mark.parametrize(("well_for", "pauses"), [(2.0, [0, 0, 0, 0]), (0.0, [0, 0.5, 1, 2])])
+def test_who_is_killed_again_and_again_is_started_at_once_and_who_cannot_live_is_not(
+    tmp_path: Path, well_for: float, pauses: list[float]
+) -> None:
+    life = Life(small(0), tmp_path / "log")
+
+    def die() -> float:
+        life.lives_again()
+        life._well_since -= well_for
+        life.forgive()
+        return life.mourn()
+
+    assert [die() for _ in pauses] == pauses
 
 
 def test_a_process_that_exists_and_does_not_answer_is_ended_and_started_again(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from services.directory_service.app import create_app
 from tests.directory_service.desk import Desk
+from tests.directory_service.signed_in import SignedIn
 from tests.stack import Stack
 from tests.tokens import TestIssuer
 
@@ -40,5 +41,31 @@ def desk(environment: dict[str, str], issuer: TestIssuer) -> Iterator[Desk]:
         house = app.extensions["house"]
         house.wait()
         yield Desk(app, house.database, issuer)
+        house.client.drop_database(house.database.name)
+        house.close()
+
+
+@pytest.fixture(scope="module")
+def signed_in(stack: Stack, environment: dict[str, str]) -> Iterator[SignedIn]:
+    """A directory of its own whose callers sign in at the real Keycloak."""
+    oidc = stack.facts["oidc"]
+    more = {
+        "CLUSTERSKILLS_MONGO_URL": stack.mongo,
+        "CLUSTERSKILLS_OIDC_ISSUER": oidc["issuer"],
+        "CLUSTERSKILLS_OIDC_JWKS_URL": oidc["jwks_url"],
+        "CLUSTERSKILLS_OIDC_TOKEN_URL": oidc["token_url"],
+        "CLUSTERSKILLS_IDENTITY_ADMIN_URL": oidc["issuer"].replace("/realms/", "/admin/realms/"),
+        "CLUSTERSKILLS_IDENTITY_CLIENT_SECRET": stack.client_secret("identity-directory"),
+        "CLUSTERSKILLS_DATABASE_PREFIX": f"t{uuid.uuid4().hex[:10]}_",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**environment, **more}.items():
+            patch.setenv(name, value)
+        app = create_app()
+        house = app.extensions["house"]
+        house.wait()
+        signed_in = SignedIn(Desk(app, house.database, None), stack)
+        yield signed_in
+        signed_in.leave()
         house.client.drop_database(house.database.name)
         house.close()

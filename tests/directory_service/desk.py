@@ -37,7 +37,7 @@ class Desk:
 
     app: Any
     database: MongoDatabase
-    issuer: TestIssuer
+    issuer: TestIssuer | None
 
     def call(self, method: str, path: str, who: Headers | None = None, body: Any = None, **headers: str) -> Answer:
         """One request; header names are written with underscores."""
@@ -55,6 +55,7 @@ class Desk:
 
     def token(self, *scopes: str, **claims: Any) -> dict[str, str]:
         """A caller with these scopes."""
+        assert self.issuer is not None
         return self.issuer.authorization(scopes=scopes, **claims)
 
     def operator(self) -> dict[str, str]:

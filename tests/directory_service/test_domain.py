@@ -1,5 +1,6 @@
 """The directory's rules, without any engine."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,11 +12,13 @@ from hypothesis import strategies as some
 from services.directory_service.domain import access, grant, organisation, person, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.grant import Grant
-from services.directory_service.domain.kept import require_version
 from services.directory_service.domain.organisation import SIZE_CLASSES, Organisation, size_of
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment, Membership
 from shared.errors import Conflict, Forbidden, IllegalTransition, Invalid, Stale
+from shared.schemas.directory import OrganisationRegistered
+from shared.schemas.event import Event
+from shared.versioned import require_version
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = NOW.date()
@@ -138,6 +141,16 @@ def test_a_change_tells_the_new_facts_and_no_change_tells_nothing() -> None:
 
     assert events[0].size_class == "micro"  # type: ignore[attr-defined]
     assert organisation.change(changed, {"headcount": 9}) == (changed, [])
+
+
+def test_an_organisation_tells_its_headcount_and_nace_code() -> None:
+    _, happened = organisation.register(replace(COMPANY, headcount=12, sector="C28"))
+
+    assert [(event.headcount, event.sector, event.size_class) for event in told(happened)] == [(12, "C28", "small")]
+
+
+def told(happened: Sequence[Event]) -> list[OrganisationRegistered]:
+    return [event for event in happened if isinstance(event, OrganisationRegistered)]
 
 
 def test_suspension_goes_to_and_fro() -> None:

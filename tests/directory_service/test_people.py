@@ -1,9 +1,13 @@
 """People over HTTP: registered, put by the partner's number, named, merged, erased."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from bson import encode
 
 from shared.auth.references import external_ref
-from tests.directory_service.desk import Desk, new_uuid
+from tests.directory_service.desk import Desk, Headers, new_uuid
 
 NAME = {"given_name": "Jana", "family_name": "Keller"}
 
@@ -225,6 +229,41 @@ def test_erasing_destroys_the_data_everywhere_and_ends_what_held(desk: Desk) -> 
     assert desk.events(consent)[-1] == "consent.withdrawn.v1"
     assert desk.call("POST", "/v1/me/erase", desk.worker(cluster_id, me)).body["code"] == "ILLEGAL_TRANSITION"
     assert desk.call("PUT", "/v1/people/by-external-id/me", portal, NAME).status == 201
+
+
+def test_after_an_erasure_no_collection_holds_a_name_also_not_the_answers_that_are_kept_for_keys(desk: Desk) -> None:
+    cluster_id = desk.cluster()
+    portal, company = desk.portal(cluster_id), desk.company(cluster_id)
+    words = [f"{word}{new_uuid()}" for word in ("Given", "Family", "Other")]
+    facts = {"given_name": words[0], "family_name": words[1], "email": f"{words[2]}@werk.example"}
+
+    def keyed(method: str, path: str, body: Any, who: Headers = portal, **headers: str) -> Any:
+        answer = desk.call(method, path, who, body, Idempotency_Key=new_uuid(), **headers)
+        assert answer.status in {200, 201}, answer.body
+        return answer.body
+
+    me = keyed("POST", "/v1/people", facts)["id"]
+    other = keyed("PUT", f"/v1/people/by-external-id/{new_uuid()}", facts)["id"]
+    keyed("PATCH", f"/v1/people/{me}", {"family_name": words[2]}, If_Match='"1"')
+    keyed("POST", "/v1/employments", {"person_id": me, "organisation_id": company})
+    keyed("POST", "/v1/consents", {"person_id": me, "organisation_id": company})
+    keyed("POST", f"/v1/people/{other}/merge", {"into_person_id": me})
+    before = holding(desk, words)
+    keyed("POST", "/v1/me/erase", None, desk.worker(cluster_id, me))
+
+    assert before == {"people"}
+    assert holding(desk, words) == set()
+
+
+def holding(desk: Desk, words: Sequence[str]) -> set[str]:
+    """Collections whose bytes hold one of these words."""
+    database = desk.database
+    return {
+        name
+        for name in database.list_collection_names()
+        for row in database[name].find()
+        if any(word.encode() in encode(row) for word in words)
+    }
 
 
 def test_somebody_without_a_record_has_nothing_to_erase(desk: Desk) -> None:

@@ -85,6 +85,14 @@ def test_everything_that_is_wrong_is_named_at_once(desk: Desk) -> None:
     ]
 
 
+def test_a_label_at_the_end_of_time_and_a_colour_with_a_line_break_are_no_fault_of_ours(desk: Desk) -> None:
+    cluster_id = desk.cluster()
+    label = {"level": "silver", "valid_from": "9999-06-01", "valid_until": "9999-12-31"}
+
+    assert change(desk, cluster_id, profile=PROFILE, label=label).status == 200
+    assert change(desk, cluster_id, 1, brand={"colour": "#004488\n"}).status == 422
+
+
 def test_a_trusted_provider_must_be_known(desk: Desk) -> None:
     assert change(desk, desk.cluster(), trusted_provider_ids=["nobody"]).codes == [
         ("trusted_provider_ids", "UNKNOWN_ORGANISATION")
@@ -99,6 +107,7 @@ def test_a_trusted_provider_must_be_known(desk: Desk) -> None:
         ("silver", None, 422),
         ("bronze", "2025-12-31", 422),
         ("gold", None, 200),
+        ("silver", "9999-12-31", 422),
     ],
 )
 def test_a_label_holds_as_long_as_its_level_allows(desk: Desk, level: str, until: str | None, status: int) -> None:

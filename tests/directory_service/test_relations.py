@@ -141,3 +141,34 @@ def test_a_foreign_person_and_one_that_is_not_there_get_the_same_answer(desk: De
 
     for who in (desk.portal(home), desk.hr(home, company), desk.worker(home, desk.person(home))):
         assert answer(who, foreign) == answer(who, missing)
+
+
+def test_a_person_works_for_a_company_of_another_cluster_of_the_partnership(desk: Desk) -> None:
+    home, partner, stranger = desk.cluster(), desk.cluster(), desk.cluster()
+    partnership = {"id": new_uuid(), "type": "partnership", "legal_name": "Together", "country": "DE"}
+    desk.made("/v1/organisations", desk.operator(), partnership)
+    for cluster in (home, partner):
+        body = {"organisation_id": cluster, "group_id": partnership["id"], "valid_from": "2024-01-01"}
+        desk.made("/v1/memberships", desk.operator(), body)
+    employer, person = desk.company(partner), desk.person(home)
+    elsewhere = {"person_id": person, "organisation_id": desk.company(stranger)}
+    hr = desk.hr(partner, employer)
+    assert desk.call("GET", f"/v1/people/{person}", hr).status == 404
+    job = desk.employment(home, person, employer)
+
+    assert desk.call("POST", "/v1/employments", desk.portal(home), elsewhere).codes == [
+        ("organisation_id", "NOT_CLUSTER_MEMBER")
+    ]
+    assert [one["id"] for one in desk.call("GET", "/v1/people", hr).body["items"]] == [person]
+    assert desk.call("GET", f"/v1/employments/{job['id']}", hr).status == 200
+    assert [one["id"] for one in desk.call("GET", "/v1/employments", hr).body["items"]] == [job["id"]]
+    changed = desk.call("PATCH", f"/v1/people/{person}", hr, {"given_name": "Anders"}, If_Match='"1"')
+    assert (changed.status, changed.body["code"]) == (403, "NOT_YOURS")
+
+
+def test_hr_cannot_take_somebody_of_another_cluster_on(desk: Desk) -> None:
+    cluster, other = desk.cluster(), desk.cluster()
+    company, person = desk.company(cluster), desk.person(other)
+    body = {"person_id": person, "organisation_id": company}
+
+    assert desk.call("POST", "/v1/employments", desk.hr(cluster, company), body).status == 422

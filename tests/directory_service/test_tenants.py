@@ -25,6 +25,9 @@ def theirs(desk: Desk) -> dict[str, str]:
         "grant_id": desk.made(
             "/v1/awarding-grants", portal, {"organisation_id": company, "course_id": "course-of-theirs"}
         )["id"],
+        "invitation_id": desk.made(
+            "/v1/invitations", portal, {"given_name": "A", "family_name": "B", "email": "a@b.example", "role": "worker"}
+        )["id"],
         "consent_id": desk.made("/v1/consents", portal, {"person_id": person, "organisation_id": company})["id"],
     }
 
@@ -36,6 +39,8 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/memberships/<membership_id>": {"valid_until": "2030-01-01"},
     "POST /v1/memberships/<membership_id>/end": {"valid_until": "2030-01-01"},
     "PATCH /v1/portals/<cluster_id>": {"approval": "always"},
+    "POST /v1/invitations/<invitation_id>/offer": {"secret": "guessed"},
+    "POST /v1/invitations/<invitation_id>/accept": {"secret": "guessed", "password": "long enough for it"},
     "POST /v1/people/<person_id>/merge": {"into_person_id": "somebody"},
 }
 PUBLIC_FACTS = {"GET /v1/organisations/<organisation_id>", "GET /v1/portals/<cluster_id>"}

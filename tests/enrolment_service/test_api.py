@@ -192,10 +192,10 @@ def test_a_claim_that_never_became_an_enrolment_is_swept_and_its_late_commit_fai
     session_id, person = service.session(capacity=1), service.person()
     frozen = service.house.work()
     late = service.actions(frozen)
-    from services.enrolment_service.store.seats import SeatQuestion, resolve_seats
+    from services.enrolment_service.store.desk import SeatClaims, SeatQuestion
 
     question = SeatQuestion(session_id, person, "enrolment-of-a-frozen-process")
-    frozen.memo.update(resolve_seats(frozen, [question]))
+    frozen.answers.update(SeatClaims().resolve_seats(frozen, [question]))
     seat = late.store.seats.claim(session_id, person, "enrolment-of-a-frozen-process")
     service.house.database["seats"].update_one(
         {"_id": session_id}, {"$set": {"claims.0.at": utc_now() - 2 * CLAIM_AGE}}

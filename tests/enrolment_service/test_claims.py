@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.enrolment_service.domain import Seat
-from services.enrolment_service.store.seats import CLAIM_AGE, SeatQuestion, resolve_seats
+from services.enrolment_service.store.desk import SeatClaims, SeatQuestion
+from services.enrolment_service.store.seats import CLAIM_AGE
 from shared.clock import utc_now
 from shared.schemas.directory import PersonMerged
 from tests.enrolment_service.conftest import EMPLOYER, Service
@@ -14,8 +15,8 @@ from tests.enrolment_service.conftest import EMPLOYER, Service
 
 def ask(service: Service, *questions: SeatQuestion) -> list[Seat]:
     """What the desk gives those who ask together, as a process that dies before it commits would get it."""
-    answers = resolve_seats(service.house.work(), questions)
-    return [answers[question] for question in questions]
+    answers = SeatClaims().resolve_seats(service.house.work(), questions)
+    return [answers[question].seat for question in questions]
 
 
 def age_claims(service: Service, session_id: str) -> None:
@@ -72,7 +73,7 @@ def test_a_seat_is_not_sold_twice_after_an_approval_lost_its_race_to_a_cancel(se
 
     approved = act(service, applied(service, session_id, person), "approve").json
     for session, claim in stale:
-        service.decide(lambda a, s=session, c=claim: a.give_back(s, c))  # type: ignore[misc]
+        service.decide(lambda a, s=session, c=claim: a.seats.give_back(s, c))  # type: ignore[misc]
     others = [act(service, applied(service, session_id, one), "approve").json for one in service.people(2)]
 
     assert [one["status"] for one in (approved, *others)] == ["confirmed", "confirmed", "waitlisted"]
@@ -86,7 +87,7 @@ def test_what_an_ended_application_had_claimed_is_given_back_once(service: Servi
     actions = service.actions(service.house.work())
     ((_, claim),) = [row for row in actions.store.seats.stale_claims(actions.now(), 10) if row[0] == session_id]
 
-    swept = [service.decide(lambda a: a.give_back(session_id, claim)) for _ in range(2)]
+    swept = [service.decide(lambda a: a.seats.give_back(session_id, claim)) for _ in range(2)]
 
     assert swept == [1, 0]
     assert (seats(service, session_id)["taken"], seats(service, session_id)["claims"]) == (0, [])
@@ -153,13 +154,13 @@ def test_a_waiting_one_is_not_overtaken_by_one_that_was_stored_while_the_queue_w
     winner, first = (service.apply(session_id, person).json["id"] for person in people[:2])
     act(service, winner, "cancel")
     actions = service.actions(service.house.work())
-    actions.store.seats.settle_now(actions.store.get(first).value)
-    actions.store.seats.document(session_id)  # from here on others are faster
+    actions.store.seats.settle_now(actions.store.get(first))
+    actions.store.seats.ledger(session_id)  # from here on others are faster
     (slow,) = ask(service, SeatQuestion(session_id, people[2], "enrolment-of-a-slow-process"))
     fast = service.apply(session_id, people[3]).json
     act(service, first, "cancel")
 
-    moved = actions.care(session_id)
+    moved = actions.seats.care(session_id)
 
     assert (slow.place, fast["place_in_queue"]) == (2, 3)
     assert moved == 0, "the later ticket was offered while the earlier one was being stored"
@@ -170,7 +171,7 @@ def test_what_a_late_second_approval_claims_is_given_back_and_not_settled(servic
     enrolment = applied(service, session_id, person)
     assert act(service, enrolment, "approve").json["status"] == "confirmed"
     actions = service.actions(service.house.work())
-    actions.store.seats.settle_now(actions.store.get(enrolment).value)
+    actions.store.seats.settle_now(actions.store.get(enrolment))
 
     (late,) = ask(service, SeatQuestion(session_id, person, enrolment, existing=True))
     age_claims(service, session_id)

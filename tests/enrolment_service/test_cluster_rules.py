@@ -1,6 +1,8 @@
 """What clusters' settings mean to applications of their people."""
 
-from shared.schemas.directory import PortalChanged
+from typing import Any
+
+from shared.schemas.directory import OrganisationChanged, OrganisationRegistered, OrganisationSuspended, PortalChanged
 from tests.enrolment_service.conftest import EMPLOYER, HOST, Service
 
 
@@ -35,3 +37,17 @@ def test_a_cluster_that_asks_no_longer_lets_its_people_in_again(service: Service
     answer = service.client.post("/v1/enrolments", json=body, headers=service.headers(cluster_id=home))
 
     assert answer.json["status"] == "confirmed"
+
+
+def test_nobody_enrols_with_a_suspended_provider_or_employer_until_it_acts_again(service: Service) -> None:
+    facts: dict[str, Any] = {"type": "sme", "legal_name": "Werk", "country": "DE"}
+    provider, employer = "provider-suspended", "employer-suspended"
+    service.feed(*(OrganisationRegistered(organisation_id=one, **facts) for one in (provider, employer)))
+    session_id, worker = service.session(provider_id=provider), service.person()
+    service.feed(*(OrganisationSuspended(organisation_id=one) for one in (provider, employer)))
+    refused = service.apply(session_id, worker, employer_id=employer).json
+    named = {(reason["field"], reason["code"]) for reason in refused["reasons"]}
+
+    assert {("session_id", "ORGANISATION_SUSPENDED"), ("employer_id", "ORGANISATION_SUSPENDED")} <= named
+    service.feed(OrganisationChanged(organisation_id=provider, status="active", **facts))
+    assert service.apply(session_id, worker).json["status"] == "confirmed"

@@ -14,7 +14,7 @@ import pytest
 from services.enrolment_service.app import create_app
 from services.enrolment_service.store import Store
 from services.enrolment_service.store.claiming import CLAIM
-from services.enrolment_service.store.seats import SeatQuestion
+from services.enrolment_service.store.desk import SeatQuestion
 from shared.http.app import ServiceApp
 from tests.chaos.checker import Verdict, judge
 from tests.chaos.desk import desk, open_places, queues_move
@@ -84,7 +84,7 @@ def give_without_condition(patch: pytest.MonkeyPatch) -> None:
     pipeline = copy.deepcopy(CLAIM)
     hand_out = pipeline[1]["$set"]["r"]["$reduce"]["in"]["$switch"]
     hand_out["branches"][1]["case"] = "$open"
-    patch.setattr("services.enrolment_service.store.seats.CLAIM", pipeline)
+    patch.setattr("services.enrolment_service.store.desk.CLAIM", pipeline)
 
 
 def inherit_foreign_claims(patch: pytest.MonkeyPatch) -> None:

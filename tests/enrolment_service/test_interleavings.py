@@ -32,13 +32,13 @@ from services.enrolment_service.actions import Actions
 from services.enrolment_service.store import Store
 from services.enrolment_service.store.calendar import BusyQuestion, resolve_busy
 from services.enrolment_service.store.claiming import forgetting
-from services.enrolment_service.store.seats import (
-    CLAIM_AGE,
+from services.enrolment_service.store.desk import (
+    SeatClaims,
     SeatQuestion,
     SlotQuestion,
-    resolve_seats,
     resolve_slots,
 )
+from services.enrolment_service.store.seats import CLAIM_AGE
 from shared.auth.caller import Caller
 from shared.clock import new_id, utc_now
 from shared.errors import ServiceError
@@ -47,7 +47,7 @@ from shared.storage.work import Asked, Duplicate, Raced, UnitOfWork
 from tests.enrolment_service.conftest import HOME, Service
 
 RESOLVERS: dict[type, Callable[[UnitOfWork, Any], Any]] = {
-    SeatQuestion: resolve_seats,
+    SeatQuestion: SeatClaims().resolve_seats,
     SlotQuestion: resolve_slots,
     BusyQuestion: resolve_busy,
 }
@@ -103,19 +103,19 @@ class Interleavings(RuleBasedStateMachine):
 
     def apply(self, which: int, far: int) -> Any:
         person = self.people[which]
-        return self.begin(lambda a: a.apply(PORTAL, self.session, a.store.copies.person(person), None), far)
+        return self.begin(lambda a: a.applying.apply(PORTAL, self.session, a.store.copies.person(person), None), far)
 
     def approve(self, which: int, far: int) -> Any:
-        return self.on_one([domain.APPLIED], which, lambda a, e: a.approve(PORTAL, e, None), far)
+        return self.on_one([domain.APPLIED], which, lambda a, e: a.applying.approve(PORTAL, e, None), far)
 
     def cancel(self, which: int, far: int) -> Any:
-        return self.on_one(sorted(domain.OPEN), which, lambda a, e: a.cancel(PORTAL, e, None, None), far)
+        return self.on_one(sorted(domain.OPEN), which, lambda a, e: a.applying.cancel(PORTAL, e, None, None), far)
 
     def accept(self, which: int, far: int) -> Any:
-        return self.on_one([domain.OFFERED], which, lambda a, e: a.accept_offer(PORTAL, e, None), far)
+        return self.on_one([domain.OFFERED], which, lambda a, e: a.applying.accept_offer(PORTAL, e, None), far)
 
     def decline(self, which: int, far: int) -> Any:
-        return self.on_one([domain.OFFERED], which, lambda a, e: a.decline_offer(PORTAL, e, None), far)
+        return self.on_one([domain.OFFERED], which, lambda a, e: a.applying.decline_offer(PORTAL, e, None), far)
 
     def change_of_mind(self, which: int, _far: int) -> Any:
         """Cancelled between the claim and the commit of its approval, applied for again, and approved."""
@@ -124,23 +124,27 @@ class Interleavings(RuleBasedStateMachine):
             return self.apply(which, TO_THE_END)
         enrolment = undecided[which % len(undecided)]
         person = self.people.index(self.enrolments()[enrolment]["person_id"])
-        process = self.begin(lambda a: a.approve(PORTAL, enrolment, None), 1)
-        self.begin(lambda a: a.cancel(PORTAL, enrolment, None, None), TO_THE_END)
+        process = self.begin(lambda a: a.applying.approve(PORTAL, enrolment, None), 1)
+        self.begin(lambda a: a.applying.cancel(PORTAL, enrolment, None, None), TO_THE_END)
         self.apply(person, TO_THE_END)
         self.approve(which, TO_THE_END)
         return process
 
     def resize(self, which: int, far: int) -> Any:
-        return self.begin(lambda a: a.set_seats(PORTAL, self.session, which + 1, None, None), far)
+        return self.begin(lambda a: a.seats.set_seats(PORTAL, self.session, which + 1, None, None), far)
 
     def care(self, _which: int, far: int) -> Any:
-        return self.begin(lambda a: a.care(self.session), far)
+        return self.begin(lambda a: a.seats.care(self.session), far)
 
     def sweep(self, which: int, far: int) -> Any:
         """All claims are old from now on."""
         self.late += 2 * CLAIM_AGE
         stale = self.stale_claims()
-        return self.begin(lambda a: a.give_back(self.session, stale[which % len(stale)]), far) if stale else multiple()
+        return (
+            self.begin(lambda a: a.seats.give_back(self.session, stale[which % len(stale)]), far)
+            if stale
+            else multiple()
+        )
 
     def settle(self, _which: int, _far: int) -> Any:
         """What was committed is forgotten by the seats."""
@@ -194,8 +198,8 @@ class Interleavings(RuleBasedStateMachine):
         for _ in range(10):
             self.late += 2 * CLAIM_AGE
             for claim in self.stale_claims():
-                self.service.decide(lambda a, c=claim: a.give_back(self.session, c))  # type: ignore[misc]
-            while self.service.decide(lambda a: a.care(self.session)):
+                self.service.decide(lambda a, c=claim: a.seats.give_back(self.session, c))  # type: ignore[misc]
+            while self.service.decide(lambda a: a.seats.care(self.session)):
                 pass
         seats = self.seats()
         self.the_counters_are_what_is_there()
@@ -223,7 +227,7 @@ class Interleavings(RuleBasedStateMachine):
             if process.asked is None:
                 self.commit(process)
                 return multiple()
-            process.work.memo.update(RESOLVERS[type(process.asked)](process.work, [process.asked]))
+            process.work.answers.update(RESOLVERS[type(process.asked)](process.work, [process.asked]))
             if not self.run(process):
                 return multiple()
         return process
@@ -245,7 +249,7 @@ class Interleavings(RuleBasedStateMachine):
         with suppress(Raced, Duplicate):
             in_transaction(self.service.house.client, process.work.flush)
 
-    def stale_claims(self) -> list[dict[str, Any]]:
+    def stale_claims(self) -> list[domain.Claim]:
         stale = self.actions(self.service.house.work()).store.seats.stale_claims(self.now(), 100)
         return [claim for session, claim in stale if session == self.session]
 

@@ -9,9 +9,11 @@ import pytest
 
 from services.enrolment_service import domain
 from services.enrolment_service.domain import Claim, Enrolment, Ledger
+from shared.errors import Conflict
+from shared.schemas.enrolment import SeatsAvailabilityChanged, SeatsCapacityChanged
 from tests.chaos.linear import FREE_SEAT, FREE_TICKET, FULL, OFFER, SEAT, TICKET, Desk, Effect, impossible
 
-EMPTY = Ledger(open=True, capacity=3, waitlist_limit=2, taken=0, offered=0, waiting=0, next_ticket=1, claims=())
+EMPTY = Ledger(id="s", cluster_id="host", open=True, capacity=3, waitlist_limit=2)
 
 
 def enrolment(name: str, status: str, claim: str | None = None) -> Enrolment:
@@ -67,6 +69,41 @@ def test_a_cancelled_session_counts_each_enrolment_and_what_its_approval_claimed
 
     assert (left.taken, left.offered, left.waiting) == (1, 0, 0)
     assert left.claims == (Claim(id="late", enrolment_id="confirmed", ticket=None),)
+
+
+@pytest.mark.parametrize("status", ["applied", "waitlisted", "offered", "confirmed", "attending", "cancelled"])
+def test_what_an_enrolment_holds_is_what_is_freed_when_it_ends(status: str) -> None:
+    held = domain.held_by(enrolment("e", status))
+    full = replace(EMPTY, taken=2, offered=1, waiting=1)
+    left = full.without([enrolment("e", status)])
+
+    assert (full.taken - left.taken, full.offered - left.offered, full.waiting - left.waiting) == (
+        held.taken,
+        held.offered,
+        held.waiting,
+    )
+
+
+def test_a_capacity_below_what_is_taken_is_refused_and_another_one_tells_what_is_free() -> None:
+    ledger = replace(EMPTY, taken=2, waiting=1)
+    with pytest.raises(Conflict) as refused:
+        domain.resize(ledger, 1, None)
+    resized, happened = domain.resize(ledger, 2, None)
+    told = [event for event in happened if isinstance(event, SeatsCapacityChanged)]
+
+    assert refused.value.error_code == "CAPACITY_BELOW_CONFIRMED"
+    assert (resized.capacity, resized.waitlist_limit, resized.needs_care) == (2, 2, True)
+    assert [(event.capacity, event.waitlist_limit, event.free, event.waiting) for event in told] == [(2, 2, 0, 1)]
+
+
+def test_availability_is_told_when_it_changed_and_then_nobody_need_look() -> None:
+    full = replace(EMPTY, taken=3, needs_care=True)
+    told, happened = domain.announce(full)
+    again, nothing = domain.announce(told)
+
+    assert [e.availability for e in happened if isinstance(e, SeatsAvailabilityChanged)] == ["waitlist_only"]
+    assert (told.announced, told.needs_care) == ("waitlist_only", False)
+    assert (again, nothing) == (told, [])
 
 
 # -- the model that judges histories

@@ -1,5 +1,6 @@
 """What somebody learns who has no business with a person or a session: nothing, not even whether there is one."""
 
+import secrets
 import time
 import uuid
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.auth.references import external_ref
 from shared.clock import new_id, utc_now
 from shared.http import endpoint
 from shared.schemas.catalog import CoursePublished, SessionCancelled, SessionPlanned
@@ -158,6 +160,49 @@ def test_another_clusters_seats_and_none_get_the_same_answer(
     assert same(service, put, foreign, new()).status_code == status
 
 
+def test_a_number_that_nobody_has_is_a_violation_of_its_field_as_is_that_of_somebody_elses_worker(
+    service: Service,
+) -> None:
+    session_id = service.session()
+    service.feed(numbered(new_id(), HOME, "emp-theirs"))
+
+    def applies(number: str, headers: dict[str, str]) -> Any:
+        body = {"session_id": session_id, "worker": {"external_id": number}, "employer_id": EMPLOYER}
+        return service.client.post("/v1/enrolments", json=body, headers=headers)
+
+    by_hr = same(service, lambda number: applies(number, service.hr()), "emp-theirs", "emp-mistyped")
+    service.report_progress(utc_now())
+    by_portal = applies("emp-mistyped", service.headers())
+
+    for answer in (by_hr, by_portal):
+        assert answer.status_code == 422
+        assert [(v["field"], v["code"]) for v in answer.json["violations"]] == [
+            ("worker.external_id", "UNKNOWN_EXTERNAL_ID")
+        ]
+
+
+def test_a_number_is_waited_for_and_while_events_lag_nobody_is_told_that_it_is_unknown(service: Service) -> None:
+    session_id, person = service.session(), new_id()
+    body = {"session_id": session_id, "worker": {"external_id": "emp-new"}}
+
+    service.report_progress(utc_now() - timedelta(minutes=1))
+    early = service.client.post("/v1/enrolments", json=body, headers=service.headers())
+    service.feed(numbered(person, HOME, "emp-new"))
+    later = service.client.post("/v1/enrolments", json=body, headers=service.headers())
+
+    assert (early.status_code, early.json["code"]) == (503, "NOT_YET_KNOWN")
+    assert (later.status_code, later.json["person_id"]) == (201, person)
+
+
+def test_an_id_is_not_waited_for_any_more_ten_minutes_after_it_was_made(service: Service) -> None:
+    person = service.person()
+    service.report_progress(utc_now())
+
+    answers = [service.apply(made_ago(minutes), person) for minutes in (9, 11)]
+
+    assert [answer.status_code for answer in answers] == [503, 404]
+
+
 def test_an_application_waits_for_the_opening_of_its_session(service: Service) -> None:
     session_id, person = new_id(), service.person()
     service.feed(planned_of(session_id))
@@ -202,6 +247,18 @@ def test_a_dead_letter_of_something_else_does_not_answer_try_again_for_ever(serv
         held.delete_many({"_id": {"$in": [letter["_id"] for letter in letters]}})
 
     assert (other.status_code, itself.status_code) == (404, 503)
+
+
+def made_ago(minutes: int) -> str:
+    """The id of something that was made then."""
+    moment = int((utc_now() - timedelta(minutes=minutes)).timestamp() * 1000)
+    return str(uuid.UUID(int=(moment << 80) | (0x7 << 76) | (0x8 << 60) | secrets.randbits(60)))
+
+
+def numbered(person_id: str, cluster_id: str, number: str) -> PersonRegistered:
+    """Somebody whom a cluster knows by a number of its own."""
+    reference = external_ref("reference-secret-of-a-test", cluster_id, number)
+    return PersonRegistered(person_id=person_id, cluster_id=cluster_id, external_ref=reference)
 
 
 def planned_of(session_id: str) -> SessionPlanned:

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from clusterskills.demo import walk
 from clusterskills.demo.cast import Cast
 from clusterskills.demo.seeding import seed_courses, seed_organisations, seed_people
+from clusterskills.demo.walking import walk
 from deploy.local.processes import wait_until
 from services.enrolment_service.store.copies import COPIES
 from shared.bus.generations import Generations

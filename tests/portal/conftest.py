@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from deploy.local import portal as launcher
+from services import manifests
 from services.portal.app import create_app
 from services.portal.house import House
 from services.portal.site import Portal
@@ -83,7 +84,7 @@ def _street(engines: Stack, portal_settings: dict[str, str]) -> Iterator[Street]
             "OIDC_ISSUER": provider.issuer,
             "OIDC_JWKS_URL": f"{provider.issuer}/certs",
             "OIDC_TOKEN_URL": f"{provider.issuer}/token",
-            **{f"{name}_URL": neighbour.url for name in ("CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT")},
+            "SERVICES": " ".join(f"{one.name}={neighbour.url}" for one in manifests() if not one.pages),
         }
         for name, value in settings.items():
             patch.setenv(f"CLUSTERSKILLS_{name}", value)

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.identity import ids
 from deploy.local import frontend
+from services import manifests
 from services.portal.app import create_app
 from services.portal.frontend import Frontend
 from services.portal.partnerships import Partnerships
@@ -32,7 +33,7 @@ def settings(portal_settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -
             "OIDC_ISSUER": provider.issuer,
             "OIDC_JWKS_URL": f"{provider.issuer}/certs",
             "OIDC_TOKEN_URL": f"{provider.issuer}/token",
-            **{f"{name}_URL": _NOBODY for name in ("CATALOG", "CERTIFICATE", "DIRECTORY", "ENROLMENT")},
+            "SERVICES": " ".join(f"{one.name}={_NOBODY}" for one in manifests() if not one.pages),
         }
         for name, value in found.items():
             monkeypatch.setenv(f"CLUSTERSKILLS_{name}", value)
@@ -78,7 +79,7 @@ def test_every_route_is_marked_as_public_or_checks_who_asks(alone: Portal) -> No
     assert unmarked == []
 
 
-@pytest.mark.parametrize("name", ["SESSION_SECRET", "OIDC_ISSUER", "FRONTEND_DIR", "MONGO_URL", "CATALOG_URL"])
+@pytest.mark.parametrize("name", ["SESSION_SECRET", "OIDC_ISSUER", "FRONTEND_DIR", "MONGO_URL", "SERVICES"])
 def test_it_does_not_start_without_a_setting_and_names_it(
     settings: Provider, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from services.portal import languages
+from shared.codes import CODES
 from tests.portal.conftest import PUBLIC, Street
 from tests.portal.neighbourhood import Asked
 
@@ -129,7 +130,7 @@ def test_every_sentence_is_translated_into_every_language() -> None:
         [("**.py", "python"), ("templates/**.html", "jinja2")],
         keywords={"_": None, "_l": None, "ngettext": (1, 2)},
     )
-    sentences = {entry[2] for entry in found}
+    sentences = {entry[2] for entry in found} | set(CODES.values())
     assert len(sentences) > 50
     for path in languages.FOLDER.glob("*/LC_MESSAGES/messages.po"):
         with path.open("rb") as source:
@@ -182,8 +183,8 @@ def test_descriptions_that_contradict_each_other_do_not_break_the_page(street: S
     street.house.documents._joined._until = 0.0
     document = json.loads(street.browser().get("/openapi.json").text)
 
-    assert document["components"]["schemas"]["Thing"] == {"type": "object"}
-    assert "directory" in document["x-missing"]
+    assert document["components"]["schemas"]["Thing"] == {"type": "string"}
+    assert "catalog" in document["x-missing"]
 
 
 def test_the_menu_shows_what_a_role_may_use(street: Street) -> None:
@@ -202,3 +203,41 @@ def test_it_is_alive_and_ready(street: Street) -> None:
 
     assert browser.get("/health/live").status_code == 200
     assert browser.get("/health/ready").status_code == 200
+
+
+def test_the_catalogue_shows_counts_skills_and_what_was_probably_meant(street: Street) -> None:
+    found: dict[str, object] = {
+        "items": [],
+        "next": None,
+        "total": 0,
+        "did_you_mean": "welding",
+        "facets": {"category": [{"value": "digital", "count": 12}], "country": [{"value": "DE", "count": 3}]},
+    }
+    street.neighbour.answers = {"/v1/courses": found}
+    page = street.browser().get("/courses?q=weldign&free_seats=1").text
+    asked = next(one for one in street.neighbour.asked if one.path == "/v1/courses")
+
+    assert asked.query["facets"] == ["true"]
+    assert asked.query["free_seats"] == ["1"]
+    assert "Digital (12)" in page
+    assert "DE (3)" in page
+    assert "q=welding" in page
+    assert "Free seats: 1 or more" in page
+
+
+def test_the_catalogue_offers_the_skills_of_what_was_found(street: Street) -> None:
+    skill = {"value": "esco:x", "count": 4, "labels": {"en": "robotics"}}
+    course = {
+        "id": "c",
+        "titles": {"en": "Robots"},
+        "descriptions": {},
+        "default_language": "en",
+        "skill_category": "digital",
+    }
+    street.neighbour.answers = {
+        "/v1/courses": {"items": [course], "next": None, "total": 1, "did_you_mean": None, "facets": {"skill": [skill]}}
+    }
+    page = street.browser().get("/courses").text
+
+    assert "skill=esco%3Ax" in page
+    assert "1 course<" in page

@@ -60,6 +60,12 @@ def test_secrets_are_masked() -> None:
     assert shown["CLUSTERSKILLS_URL"] == "http://x"
 
 
+def test_a_password_in_an_address_is_masked() -> None:
+    shown = masked(load(Example, {**GIVEN, "CLUSTERSKILLS_URL": "mongodb://me:hush@a:1,b:2/?replicaSet=rs0"}))
+
+    assert shown["CLUSTERSKILLS_URL"] == "mongodb://***@a:1,b:2/?replicaSet=rs0"
+
+
 def test_the_table_names_each_setting_once() -> None:
     rows = table(Example, Example)
 

@@ -1,16 +1,18 @@
 """Courses: written, reviewed, published, revised, retired, found."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from services.catalog_service.domain import course, naming
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.course import DRAFT, PUBLISHED, Course, CourseVersion
-from services.catalog_service.domain.criteria import CourseCriteria
-from services.catalog_service.domain.kept import Actor, require_version
-from services.catalog_service.store import Store, not_found
-from shared.errors import Conflict
+from services.catalog_service.domain.skills import unknown_alignments
+from services.catalog_service.store import Store
+from shared.errors import Conflict, Violation
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 _Decide = Callable[[Course], tuple[Course, list[Any]]]
 
@@ -89,11 +91,6 @@ class Courses:
         """Those of these that the caller may see, in the order of the ids."""
         return [c for c in self._store.named(Course, ids) if c.content is not None or _owns(actor, c)]
 
-    def search(self, criteria: CourseCriteria, sort: str, after: Any, limit: int) -> tuple[list[Course], Any]:
-        """Published courses, and the position of the last one when the page is full."""
-        found = self._store.search(criteria, sort, after, limit)
-        return found, self._store.course_position(found[-1], sort) if len(found) == limit else None
-
     def own(self, actor: Actor, after: str | None, limit: int) -> tuple[list[Course], Any]:
         """The cluster's own courses, drafts too."""
         found = self._store.own_courses(actor.cluster_id, after, limit)
@@ -135,8 +132,15 @@ class Courses:
         return self._store.save(published, events)
 
     def _fitness(self, found: Course) -> course.Fitness:
-        """Asks the copies of organisations and grants."""
-        return lambda content: naming.unfit(content, *self._store.copies.named(found.id, found.cluster_id, content))
+        """Asks the copies of organisations and grants, and the vocabularies."""
+
+        def unfit(content: Content) -> Iterator[Violation]:
+            yield from naming.unfit(content, *self._store.copies.named(found.id, found.cluster_id, content))
+            if content.alignments:
+                known = self._store.skills.known((one.framework, one.code) for one in content.alignments)
+                yield from unknown_alignments(content.alignments, self._store.skills.frameworks(), known)
+
+        return unfit
 
     def _with_number(self, actor: Actor, external_id: str, provider_id: str) -> list[Course]:
         return self._store.courses_with_number(actor.cluster_id, provider_id, external_id)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.catalog_service.domain import session
+from services.catalog_service.domain import naming, session
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.course import Course
 from services.catalog_service.domain.criteria import SessionCriteria
-from services.catalog_service.domain.kept import Actor, require_version
 from services.catalog_service.domain.session import PLANNED, Session
-from services.catalog_service.store import Store, not_found
+from services.catalog_service.store import Store
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ class Sessions:
         """Somebody has a seat."""
         self._store.let_in(enrolment_id, session_id, person_id, cluster_id)
 
+    def tell_seats(self, session_id: str, **said: int | str) -> None:
+        """What the enrolment service said of the seats."""
+        self._store.tell_seats(session_id, **said)
+
     def let_out(self, enrolment_id: str) -> None:
         """They have none any more."""
         self._store.let_out(enrolment_id)
@@ -80,7 +86,10 @@ class Sessions:
         """Open enrolment."""
 
         def decide(found: Session) -> tuple[Session, list[Any]]:
-            return session.open_enrolment(found, self._store.get(Course, found.course_id), self._now())
+            course = self._store.get(Course, found.course_id)
+            content = self._store.version(found.course_id, found.course_version).content
+            unfit = naming.unfit(content, *self._store.copies.named(course.id, course.cluster_id, content))
+            return session.open_enrolment(found, course, self._now(), unfit)
 
         return self._decide(actor, session_id, seen, decide)
 

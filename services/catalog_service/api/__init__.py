@@ -1,6 +1,6 @@
 """The catalogue's HTTP door."""
 
-from services.catalog_service.api import courses, sessions
+from services.catalog_service.api import courses, sessions, skills
 from services.catalog_service.api.parts import Parts
 from shared.http.door import Door
 
@@ -12,4 +12,5 @@ def make_door(parts: Parts) -> Door:
     door = Door("catalog")
     courses.add(door, parts)
     sessions.add(door, parts)
+    skills.add(door, parts)
     return door

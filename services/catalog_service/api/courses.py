@@ -1,5 +1,6 @@
 """Routes of courses and their versions."""
 
+from decimal import Decimal
 from typing import Any
 
 from services.catalog_service.api.parts import (
@@ -14,7 +15,8 @@ from services.catalog_service.api.parts import (
     show_version,
 )
 from services.catalog_service.domain.course import Course
-from services.catalog_service.domain.criteria import CourseCriteria
+from services.catalog_service.domain.found import NEWEST, RELEVANCE, Search
+from services.catalog_service.domain.skills import DIGCOMP, GREENCOMP
 from services.catalog_service.schemas import (
     CourseBody,
     CoursePatch,
@@ -44,20 +46,37 @@ def _add_reading(door: Door, parts: Parts) -> None:
     def list_courses(call: Call) -> Reply:
         """Search the published courses; or list the own cluster's, drafts too (`mine`)."""
         wanted = dict(call.query)
-        ids, sort, mine = wanted.pop("ids", None), wanted.pop("sort"), wanted.pop("mine")
+        ids, mine, facets = wanted.pop("ids", None), wanted.pop("mine"), wanted.pop("facets")
         if ids:
             return Reply(call.page([show_course(c, reader_of(call)) for c in _named(call, parts, ids)]))
         if mine:
             return Reply(_own(call, parts, list(wanted)))
-        found, after = parts.reading().courses.search(CourseCriteria(**wanted), sort, call.after, call.limit)
+        found = parts.searches().find(_search(call, wanted, facets=facets))
         reader = reader_of(call)
-        return Reply(call.page([show_course(course, reader) for course in found], after))
+        return Reply(call.page([show_course(course, reader) for course in found.courses], found.position, **found.told))
 
     @door.get(_COURSE, scope=PUBLIC, returns=CourseView)
     def get_course(call: Call, course_id: str) -> Reply:
         """A published or retired course; a draft for its own cluster."""
         reader = reader_of(call)
         return course_reply(parts.reading().courses.get(reader, course_id), reader)
+
+
+def _search(call: Call, wanted: dict[str, Any], *, facets: bool) -> Search:
+    text = wanted.pop("q", "")
+    sort = wanted.pop("sort", RELEVANCE if text else NEWEST)
+    terms = {name: wanted.pop(name) for name in _RUN_TERMS if name in wanted}
+    if "max_price" in terms:
+        terms["max_price"] = Decimal(str(terms["max_price"]))
+    if ":" not in wanted.get("skill", ":") and wanted.get("framework") in {DIGCOMP, GREENCOMP}:
+        wanted["skill"] = f"{wanted['framework']}:{wanted['skill']}"
+    if "language" in wanted:
+        wanted["language"] = wanted["language"].casefold()
+    filters = {name: (str(value),) for name, value in wanted.items()}
+    return Search(text=text, filters=filters, sort=sort, after=call.after, limit=call.limit, facets=facets, **terms)
+
+
+_RUN_TERMS = ("starts_from", "starts_before", "max_price", "free_seats")
 
 
 def _named(call: Call, parts: Parts, ids: list[str]) -> list[Course]:

@@ -5,16 +5,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.catalog_service.actions import Actions
+from services.catalog_service.actions.searching import SearchDesk
 from services.catalog_service.actions.sessions import Guest
+from services.catalog_service.actions.skills import SkillsDesk
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.content import FIELD_UNKNOWN, Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion
-from services.catalog_service.domain.kept import Actor, Kept
 from services.catalog_service.domain.session import Session
+from services.catalog_service.domain.skills import Alignment
 from shared.auth.caller import Caller
 from shared.auth.visibility import is_cluster_wide
 from shared.errors import Forbidden
 from shared.http.door import Call, Reply
 from shared.storage.work import UnitOfWork
+from shared.versioned import Versioned
 
 WRITE, REVIEW = "catalog:write", "catalog:review"
 _STAFF = frozenset({WRITE, REVIEW, "teaching:write"})
@@ -23,10 +27,13 @@ _LISTS = ("job_roles", "prerequisites", "audience", "trainer_ids", "eligible_clu
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`writing` makes the actions of a unit of work, `reading` those of a fresh one."""
+    """`writing` makes the actions of a unit of work, `reading` those of a fresh one; `skills` those of vocabularies,
+    `searches` those of the index."""
 
     writing: Callable[[UnitOfWork], Actions]
     reading: Callable[[], Actions]
+    skills: Callable[[], SkillsDesk]
+    searches: Callable[[], SearchDesk]
 
 
 def actor_of(call: Call) -> Actor:
@@ -66,6 +73,8 @@ def content_facts(body: Mapping[str, Any]) -> dict[str, Any]:
     facts = _tuples(body)
     if "outcomes" in facts:
         facts["outcomes"] = tuple(Outcome(**outcome) for outcome in facts["outcomes"])
+    if "alignments" in facts:
+        facts["alignments"] = tuple(Alignment(**alignment) for alignment in facts["alignments"])
     if "isced_f" in facts:
         facts["isced_f"] = facts["isced_f"] or FIELD_UNKNOWN
     return facts
@@ -158,7 +167,7 @@ def _content(content: Content) -> dict[str, Any]:
     return {**asdict(content), "skill_category": content.skill_category}
 
 
-def _meta(thing: Kept, path: str) -> dict[str, Any]:
+def _meta(thing: Versioned, path: str) -> dict[str, Any]:
     return {
         "id": thing.id,
         "version": thing.version,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.catalog_service.domain.languages import broken_tag, broken_texts
+from services.catalog_service.domain.skills import DIGCOMP, ESCO, GREENCOMP, Alignment
 from shared.errors import Violation
 
 TYPES: Final = ("course", "workshop", "coaching", "mentoring", "study_visit", "e_learning")
@@ -28,7 +29,8 @@ FIELD_UNKNOWN: Final = "9999"
 """ISCED-F 2013's own code for an unknown field."""
 
 _ESCO = "http://data.europa.eu/esco/"
-_DIGCOMP = re.compile(r"[1-5](\.[1-6])?")
+# Areas and competences of DigComp 2.1 to 3.0, which share their codes.
+_DIGCOMP = re.compile(r"[1-5]|1\.[1-3]|2\.[1-6]|[345]\.[1-4]")
 _GREENCOMP = re.compile(r"[1-4](\.[1-3])?")
 _ISCED_F = re.compile(r"[0-9]{2,4}")
 # Council Recommendation on micro-credentials (2022), Annex I: what must be there; the rest comes with issuing.
@@ -68,6 +70,7 @@ class Content:
     homepage: str | None = None
     isced_f: str = FIELD_UNKNOWN
     outcomes: tuple[Outcome, ...] = ()
+    alignments: tuple[Alignment, ...] = ()
     stated_skill_category: str | None = None
     pillar: str | None = None
     job_roles: tuple[str, ...] = ()
@@ -84,13 +87,28 @@ class Content:
     @property
     def skill_category(self) -> str:
         """As stated, else by the frameworks that the outcomes name."""
-        return self.stated_skill_category or derived_category(self.outcomes)
+        return self.stated_skill_category or derived_category(self.named)
+
+    @property
+    def named(self) -> tuple[Alignment, ...]:
+        """All codes of frameworks that it names, as a whole or by an outcome."""
+        codes = [
+            (framework, code)
+            for outcome in self.outcomes
+            for framework, code in (
+                (ESCO, outcome.esco_uri),
+                (DIGCOMP, outcome.digcomp_code),
+                (GREENCOMP, outcome.greencomp_code),
+            )
+            if code
+        ]
+        return (*self.alignments, *(Alignment(framework=framework, code=code) for framework, code in codes))
 
 
-def derived_category(outcomes: tuple[Outcome, ...]) -> str:
+def derived_category(named: tuple[Alignment, ...]) -> str:
     """Digital by DigComp, green by GreenComp, both by both."""
-    digital = any(outcome.digcomp_code for outcome in outcomes)
-    green = any(outcome.greencomp_code for outcome in outcomes)
+    frameworks = {one.framework for one in named}
+    digital, green = DIGCOMP in frameworks, GREENCOMP in frameworks
     return {(True, True): "both", (True, False): "digital", (False, True): "green"}.get((digital, green), "other")
 
 
@@ -144,7 +162,7 @@ def _broken_outcome(path: str, outcome: Outcome) -> Iterator[Violation]:
         yield _odd(f"{path}.esco_uri", "ESCO_UNKNOWN", "This is no concept of ESCO.", outcome.esco_uri, f"{_ESCO}...")
     if outcome.digcomp_code is not None and not _DIGCOMP.fullmatch(outcome.digcomp_code):
         message = "This is no competence of DigComp."
-        yield _odd(f"{path}.digcomp_code", "DIGCOMP_UNKNOWN", message, outcome.digcomp_code, "1 to 5, or 1.1 to 5.6")
+        yield _odd(f"{path}.digcomp_code", "DIGCOMP_UNKNOWN", message, outcome.digcomp_code, "1 to 5, or 1.1 to 5.4")
     if outcome.greencomp_code is not None and not _GREENCOMP.fullmatch(outcome.greencomp_code):
         message = "This is no competence of GreenComp."
         yield _odd(

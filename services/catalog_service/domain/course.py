@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.content import Content, malformed, missing
-from services.catalog_service.domain.kept import Actor, Kept
 from services.catalog_service.domain.naming import refuse_course
 from shared.errors import Conflict, Forbidden, IllegalTransition, Violation
 from shared.schemas import catalog as events
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
 DRAFT, IN_REVIEW, PUBLISHED, RETIRED = "draft", "in_review", "published", "retired"
 STATUSES: Final = (DRAFT, IN_REVIEW, PUBLISHED, RETIRED)
@@ -23,7 +24,7 @@ Fitness = Callable[[Content], Iterable[Violation]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course(Kept):
+class Course(Versioned):
     """A course. `published_version` counts published versions (0: none yet); `content` is the present one.
 
     `draft` is what is being written: the first version, or a revision. `draft_status` is its state: draft, in_review.
@@ -59,14 +60,19 @@ class Course(Kept):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CourseVersion(Kept):
-    """A published version, kept for ever. `id` is the course's id and the number."""
+class CourseVersion(Versioned):
+    """A published version, kept permanently. `id` is the course's id and the number."""
 
     course_id: str
     number: int
     content: Content
     published_at: datetime
     published_by: str
+
+    @classmethod
+    def word(cls) -> str:
+        """A course's version is one among others."""
+        return "version"
 
 
 def version_id(course_id: str, number: int) -> str:
@@ -189,7 +195,7 @@ def _require_other_eyes(course: Course, actor: Actor) -> None:
 
 def _unmet(course: Course, draft: Content, unknown: Iterable[str]) -> Iterator[Violation]:
     for course_id in unknown:
-        message = "This prerequisite is no published course."
+        message = "A prerequisite must be a published course."
         yield Violation(field="prerequisites", code="PREREQUISITE_UNKNOWN", message=message, actual=course_id)
     if course.id in draft.prerequisites:
         message = "A course cannot be its own prerequisite."
@@ -213,6 +219,6 @@ def _told(content: Content) -> dict[str, Any]:
     """The content in the event's words."""
     fields = asdict(content)
     outcomes = [events.Outcome(**outcome) for outcome in fields.pop("outcomes")]
-    del fields["stated_skill_category"], fields["provider_id"]
+    del fields["stated_skill_category"], fields["provider_id"], fields["alignments"]
     lists = {name: list(fields.pop(name)) for name in ("job_roles", "prerequisites", "audience")}
     return {**fields, **lists, "outcomes": outcomes, "skill_category": content.skill_category}

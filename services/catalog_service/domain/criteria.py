@@ -1,23 +1,7 @@
-"""Which courses and sessions a list asks for. Without a value everything matches."""
+"""Which sessions a list asks for. Without a value everything matches."""
 
 from dataclasses import dataclass
 from datetime import datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CourseCriteria:
-    """Published courses. `q` are words or their beginnings; a `skill` without a framework of its own may have one."""
-
-    q: str | None = None
-    skill: str | None = None
-    framework: str | None = None
-    category: str | None = None
-    pillar: str | None = None
-    language: str | None = None
-    mode: str | None = None
-    eqf: int | None = None
-    provider: str | None = None
-    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def well_formed(tag: str) -> bool:
 def broken_tag(field: str, tag: str) -> Iterator[Violation]:
     """A tag that is none."""
     if not well_formed(tag):
-        message = "This is no language tag of BCP 47."
+        message = "Unknown language tag (BCP 47), e.g. de or pt-BR."
         yield Violation(
             field=field, code="LANGUAGE_UNKNOWN", message=message, actual=tag, required="de, sr-Latn, pt-BR"
         )
@@ -35,4 +35,4 @@ def broken_texts(field: str, texts: Mapping[str, str]) -> Iterator[Violation]:
     for tag, text in texts.items():
         yield from broken_tag(f"{field}.{tag}", tag)
         if not text.strip():
-            yield Violation(field=f"{field}.{tag}", code="BLANK", message="It holds nothing but space.", actual=text)
+            yield Violation(field=f"{field}.{tag}", code="BLANK", message="It must not be blank.", actual=text)

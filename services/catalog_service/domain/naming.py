@@ -29,8 +29,8 @@ def unfit(content: Content, provider: Named, body: Named | None) -> Iterator[Vio
         yield from _broken("awarding_body_id", content.awarding_body_id, body, message)
 
 
-def refuse_course(violations: Iterable[Violation]) -> None:
-    """Raise Invalid with everything that is wrong at once, if anything is.
+def refuse_course(violations: Iterable[Violation], what: str = "This course breaks") -> None:
+    """Raise Invalid with everything that is wrong at once, if anything is. `what` begins its sentence.
 
     Where nothing is wrong but that an organisation or a grant is not known here, its event may be on its way: then
     NotYetKnown, with the refusal as what to say when nothing comes.
@@ -38,7 +38,7 @@ def refuse_course(violations: Iterable[Violation]) -> None:
     found = list(violations)
     if not found:
         return
-    refusal = Invalid(f"This course breaks {len(found)} rule(s): {found[0].message}", violations=found)
+    refusal = Invalid(f"{what} {len(found)} rule(s): {found[0].message}", violations=found)
     if any(violation.code not in _MAY_COME for violation in found):
         raise refusal
     unknown = [violation.actual for violation in found if violation.code == UNKNOWN]

@@ -1,6 +1,6 @@
 """Sessions: one run of a course, from plan to completion. Seats belong to the enrolment service once it is open."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -8,11 +8,12 @@ from typing import Any, Final
 from zoneinfo import available_timezones
 
 from services.catalog_service.domain.course import Course, require_published
-from services.catalog_service.domain.kept import Kept, refuse
 from services.catalog_service.domain.languages import broken_tag
-from shared.errors import Conflict, IllegalTransition, Violation
+from services.catalog_service.domain.naming import refuse_course
+from shared.errors import Conflict, IllegalTransition, Violation, refuse
 from shared.schemas import catalog as events
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
 PLANNED, OPEN, CLOSED, RUNNING = "planned", "open", "closed", "running"
 COMPLETED, CANCELLED = "completed", "cancelled"
@@ -27,7 +28,6 @@ ARROWS: Final[dict[str, frozenset[str]]] = {
 }
 _DATES: Final = frozenset({"starts_at", "ends_at", "application_deadline", "timezone"})
 _SEATS: Final = frozenset({"capacity", "waitlist_limit", "quotas"})
-_NOT_TOLD: Final = ("place", "url")
 Decided = tuple["Session", list[Event]]
 
 
@@ -60,7 +60,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session(Kept):
+class Session(Versioned):
     """One run of a course in the version that was published when it was planned. `cluster_id` is the host."""
 
     course_id: str
@@ -103,11 +103,13 @@ def change(session: Session, changes: dict[str, Any]) -> Decided:
     return changed, [events.SessionChanged(**_told(changed))]
 
 
-def open_enrolment(session: Session, course: Course, now: datetime) -> Decided:
-    """People can enrol from now on."""
+def open_enrolment(session: Session, course: Course, now: datetime, unfit: Iterable[Violation]) -> Decided:
+    """People can enrol from now on. `unfit` speaks against the organisations that its version of the course names: a
+    seal that is lent no longer would withhold every certificate."""
     opened = _to(session, OPEN)
     require_published(course)
     refuse("session", _too_late(session.terms, now))
+    refuse_course(unfit, "The course of this session breaks")
     return opened, [events.SessionOpened(**_told(opened))]
 
 
@@ -167,7 +169,9 @@ def broken(terms: Terms) -> Iterator[Violation]:
 
 def _broken_dates(terms: Terms) -> Iterator[Violation]:
     if terms.timezone not in _timezones():
-        yield _odd("timezone", "TIMEZONE_UNKNOWN", "This is no time zone of IANA.", terms.timezone, "Europe/Berlin")
+        yield _odd(
+            "timezone", "TIMEZONE_UNKNOWN", "Unknown time zone, e.g. Europe/Berlin.", terms.timezone, "Europe/Berlin"
+        )
     if (terms.starts_at is None) != (terms.ends_at is None):
         missing = "ends_at" if terms.ends_at is None else "starts_at"
         yield Violation(field=missing, code="REQUIRED", message="Give both start and end, or neither if self-paced.")
@@ -238,8 +242,6 @@ def _head(session: Session) -> dict[str, Any]:
 
 def _told(session: Session) -> dict[str, Any]:
     terms = asdict(session.terms)
-    for name in _NOT_TOLD:
-        del terms[name]
     lists = {name: list(terms[name]) for name in ("eligible_clusters", "trainer_ids")}
     return {**_head(session), "provider_id": session.provider_id, **terms, **lists}
 

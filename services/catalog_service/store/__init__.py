@@ -1,133 +1,103 @@
 """The catalogue's documents: the only place that knows fields and indexes."""
 
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import msgspec
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING
 
-from services.catalog_service.domain.content import Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion, version_id
-from services.catalog_service.domain.criteria import CourseCriteria, SessionCriteria
-from services.catalog_service.domain.kept import Kept
+from services.catalog_service.domain.criteria import SessionCriteria
 from services.catalog_service.domain.session import OPEN, PLANNED, Session
-from services.catalog_service.store.copies import COPIES, ORGANISATIONS, PORTALS, Copies
-from shared.bus.generations import ReadModel
+from services.catalog_service.manifest import MANIFEST
+from services.catalog_service.store import skills
+from services.catalog_service.store.copies import ORGANISATIONS, PORTALS, Copies
+from services.catalog_service.store.offers import SEATS
+from services.catalog_service.store.skills import Skills
 from shared.criteria import asked_for
-from shared.errors import NotFound
-from shared.schemas.event import Event
 from shared.storage import seals
-from shared.storage.mongo import Document
-from shared.storage.work import Absent, UnitOfWork
+from shared.storage.documents import Documents, K, index
+from shared.storage.migrations import Migration
+from shared.storage.mongo import Document, MongoDatabase
+from shared.storage.work import UnitOfWork
+from shared.versioned import Versioned
 from shared.wiring.house import Service
 
-K = TypeVar("K", bound=Kept)
-
-_COLLECTIONS: Mapping[type[Kept], str] = {Course: "courses", CourseVersion: "course_versions", Session: "sessions"}
-_WORDS: Final = {Course: "course", CourseVersion: "version", Session: "session"}
+_COLLECTIONS: Mapping[type[Versioned], str] = {Course: "courses", CourseVersion: "course_versions", Session: "sessions"}
 _SELF_PACED: Final = 2**53 - 1
 """Sorts sessions without dates behind all others."""
-COURSE_SORTS: Final = {"newest": "search.newest", "title": "search.title", "workload": "search.workload"}
 
 
-def _index(*fields: str, name: str, unique: bool = False, only: Document | None = None) -> IndexModel:
-    partial = {"partialFilterExpression": only} if only else {}
-    return IndexModel([(field, ASCENDING) for field in fields], name=name, unique=unique, **partial)
+def _drop_search_indexes(database: MongoDatabase) -> None:
+    """Searches have an index of their own in each process."""
+    there = database["courses"].index_information()
+    for name in ("by_newest", "by_title", "by_workload", "words", "skills"):
+        if name in there:
+            database["courses"].drop_index(name)
 
 
 _LISTED = {"search.listed": True}
+_TEXT = {"$type": "string"}
+"""MongoDB uses a partial index only for a query that says what the index says."""
 PARTICIPANTS: Final = "participants"
 SERVICE = Service(
-    name="catalog",
-    read_models=(COPIES, ReadModel("participants", (PARTICIPANTS,))),
+    manifest=MANIFEST,
+    migrations=[Migration(1, "words_out_of_the_database", _drop_search_indexes)],
     indexes={
         ORGANISATIONS: [],
         PORTALS: [],
         seals.GRANTS: seals.INDEXES,
         "courses": [
-            _index("cluster_id", "_id", name="cluster"),
+            index("cluster_id", "_id", name="cluster"),
             # A second request of the same number is decided again and finds the first one's course.
-            _index(
+            index(
                 "cluster_id",
                 "provider_id",
                 "external_id",
                 name="external_id",
                 unique=True,
-                only={"external_id": {"$type": "string"}},
+                only={"external_id": _TEXT},
             ),
-            *(_index(field, "_id", name=f"by_{sort}", only=_LISTED) for sort, field in COURSE_SORTS.items()),
-            _index("search.words", name="words", only=_LISTED),
-            _index("search.skills", name="skills", only=_LISTED),
-            _index("provider_id", "_id", name="provider", only=_LISTED),
+            index("published_at", name="listed", only=_LISTED),
+            index("provider_id", "_id", name="provider", only=_LISTED),
         ],
-        "course_versions": [_index("course_id", "number", name="course", unique=True)],
+        **skills.INDEXES,
+        "course_versions": [index("course_id", "number", name="course", unique=True)],
         "sessions": [
-            _index("course_id", "order", "_id", name="course"),
-            _index("cluster_id", "order", "_id", name="cluster"),
-            _index("status", "order", "_id", name="status"),
-            _index("closes_at", name="due", only={"status": OPEN}),
+            index("course_id", "order", "_id", name="course"),
+            index("cluster_id", "order", "_id", name="cluster"),
+            index("status", "order", "_id", name="status"),
+            index("closes_at", name="due", only={"status": OPEN}),
         ],
+        SEATS: [],
         PARTICIPANTS: [
-            _index("person_id", "session_id", name="person"),
-            _index("cluster_id", "session_id", name="cluster"),
+            index("person_id", "session_id", name="person"),
+            index("cluster_id", "session_id", name="cluster"),
         ],
     },
 )
 
 
-class Store:
+class Store(Documents):
     """The catalogue as one unit of work sees it."""
 
     def __init__(self, work: UnitOfWork) -> None:
-        self._work = work
+        super().__init__(work, _COLLECTIONS)
         self.copies = Copies(work)
-
-    def get(self, kind: type[K], thing_id: str) -> K:
-        """The thing with this id. Raises NotFound."""
-        try:
-            return _thing(kind, self._work.get(_COLLECTIONS[kind], thing_id))
-        except Absent as error:
-            raise not_found(kind, thing_id) from error
-
-    def named(self, kind: type[K], ids: Sequence[str]) -> list[K]:
-        """Those of the ids that are there, in their order, by one query."""
-        collection = _COLLECTIONS[kind]
-        self._work.preload(collection, ids)
-        found = (self._work.peek(collection, thing_id) for thing_id in ids)
-        return [_thing(kind, row) for row in found if row is not None]
-
-    def save(self, thing: K, events: Iterable[Event] = ()) -> K:
-        """Keep it with what happened; returns it as stored."""
-        document = msgspec.to_builtins(thing, builtin_types=(datetime,))
-        for field in ("version", "created_at", "updated_at"):
-            del document[field]
-        document = {"_id": document.pop("id"), **document, **_derived(thing)}
-        return _thing(type(thing), self._work.save(_COLLECTIONS[type(thing)], document, events))
+        self.skills = Skills(work.database)
 
     # -- courses
 
     def courses_with_number(self, cluster_id: str, provider_id: str, external_id: str) -> list[Course]:
         """None, or the one that the provider knows by this number."""
-        query = {"cluster_id": cluster_id, "provider_id": provider_id, "external_id": external_id}
-        return self._find(Course, query)
+        number = {"$eq": external_id, **_TEXT}
+        return self._find(Course, {"cluster_id": cluster_id, "provider_id": provider_id, "external_id": number})
 
     def unknown_courses(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that are no published course."""
         wanted = list(dict.fromkeys(ids))
         self._work.preload("courses", wanted)
         return [i for i in wanted if not (self._work.peek("courses", i) or {}).get("published_version")]
-
-    def search(self, criteria: CourseCriteria, sort: str, after: Any, limit: int) -> list[Course]:
-        """Published courses that match, in the order of `sort`, after a position of `course_position`."""
-        query = {"$and": [_LISTED, *_conditions(asked_for(criteria))]}
-        return self._page(Course, query, COURSE_SORTS[sort], after, limit)
-
-    def course_position(self, course: Course, sort: str) -> list[Any]:
-        """Where a course stands in that order."""
-        return [_search(course)[sort], course.id]
 
     def own_courses(self, cluster_id: str, after: str | None, limit: int) -> list[Course]:
         """All courses of a cluster that are not retired, drafts too, by id."""
@@ -172,13 +142,26 @@ class Store:
 
     def let_in(self, enrolment_id: str, session_id: str, person_id: str, cluster_id: str) -> None:
         """Somebody of this cluster has a seat."""
+        if self._work.peek(PARTICIPANTS, enrolment_id) is None:
+            self._count(session_id, 1)
         seat = {"_id": enrolment_id, "cluster_id": cluster_id, "person_id": person_id, "session_id": session_id}
-        self._work.peek(PARTICIPANTS, enrolment_id)
         self._work.save(PARTICIPANTS, seat)
 
     def let_out(self, enrolment_id: str) -> None:
         """They have none any more."""
-        self._work.delete(PARTICIPANTS, enrolment_id)
+        seat = self._work.peek(PARTICIPANTS, enrolment_id)
+        if seat is not None:
+            self._count(seat["session_id"], -1)
+            self._work.delete(PARTICIPANTS, enrolment_id)
+
+    def tell_seats(self, session_id: str, **said: int | str) -> None:
+        """What the enrolment service said of a session's seats: `capacity`, `availability`."""
+        known = self._work.peek(SEATS, session_id) or {"_id": session_id, "confirmed": 0}
+        self._work.save(SEATS, {**known, **said})
+
+    def _count(self, session_id: str, more: int) -> None:
+        known = self._work.peek(SEATS, session_id) or {}
+        self.tell_seats(session_id, confirmed=known.get("confirmed", 0) + more)
 
     def attended(self, session_ids: Iterable[str], field: str, value: str) -> set[str]:
         """In which of the sessions somebody has a seat whose `field` (person_id, cluster_id) has this value."""
@@ -193,23 +176,14 @@ class Store:
             query = {"$and": [query, {"$or": [{field: {"$gt": value}}, {field: value, "_id": {"$gt": last}}]}]}
         return self._find(kind, query, sort=[(field, ASCENDING), ("_id", ASCENDING)], limit=limit)
 
-    def _find(self, kind: type[K], query: Document, **options: Any) -> list[K]:
-        return [_thing(kind, row) for row in self._work.find(_COLLECTIONS[kind], query, **options)]
+    def _beside(self, thing: Versioned) -> Document:
+        return _derived(thing)
 
 
-def not_found(kind: type[Kept], thing_id: str) -> NotFound:
-    """The same words whether it does not exist or is not for this caller."""
-    return NotFound(f"No {_WORDS[kind]} {thing_id}.")
-
-
-def _thing(kind: type[K], row: Document) -> K:
-    return msgspec.convert({**row, "id": row["_id"]}, kind)
-
-
-def _derived(thing: Kept) -> Document:
+def _derived(thing: Versioned) -> Document:
     """What is stored beside, for queries only."""
     if isinstance(thing, Course):
-        return {"search": _search(thing)}
+        return {"search": {"listed": thing.content is not None and not thing.retired}}
     if isinstance(thing, Session):
         return {"order": _order(thing), "closes_at": thing.terms.closes_at}
     return {}
@@ -242,85 +216,3 @@ def _session_conditions(wanted: Mapping[str, Any]) -> Iterator[Document]:
             yield {"terms.starts_at": {"$lt": value}}
         else:
             yield {_SESSION_FIELDS[name]: value}
-
-
-# -- search
-
-
-def _search(course: Course) -> Document:
-    content = course.content
-    if content is None or course.retired or course.published_at is None:
-        return {"listed": False}
-    return {
-        "listed": True,
-        "newest": -_milliseconds(course.published_at),
-        "title": _folded(content.titles[content.default_language]),
-        "workload": content.workload_hours,
-        "words": sorted(set(_words(_texts(content)))),
-        "skills": sorted({skill for outcome in content.outcomes for skill in _skills(outcome)}),
-        "frameworks": sorted({name for outcome in content.outcomes for name in _frameworks(outcome)}),
-        "languages": sorted(tag.casefold() for tag in content.titles),
-        "category": content.skill_category,
-    }
-
-
-def _conditions(wanted: Mapping[str, Any]) -> Iterator[Document]:
-    for name, value in wanted.items():
-        if name == "q":
-            yield from ({"search.words": {"$regex": f"^{re.escape(word)}"}} for word in dict.fromkeys(_words([value])))
-        elif name == "skill":
-            framework = wanted.get("framework")
-            yield {
-                "search.skills": _folded(f"{framework}:{value}" if framework in _CODED and ":" not in value else value)
-            }
-        elif name == "category":
-            yield {"search.category": {"$in": [value, "both"]}}
-        elif name == "language":
-            tag = re.escape(value.casefold())
-            yield {"search.languages": {"$regex": f"^{tag}(-|$)"}}
-        else:
-            yield {_FIELDS[name]: value}
-
-
-_CODED: Final = frozenset({"digcomp", "greencomp"})
-_FIELDS: Final = {
-    "framework": "search.frameworks",
-    "pillar": "content.pillar",
-    "mode": "content.mode",
-    "eqf": "content.eqf_level",
-    "provider": "content.provider_id",
-    "cluster": "cluster_id",
-}
-
-
-def _texts(content: Content) -> Iterator[str]:
-    yield from content.titles.values()
-    yield from content.descriptions.values()
-    yield from content.job_roles
-    for outcome in content.outcomes:
-        yield from outcome.title.values()
-        yield outcome.esco_title or ""
-
-
-def _words(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield from re.findall(r"\w+", _folded(text))
-
-
-def _folded(text: str) -> str:
-    """Without case and accents, in any script."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-
-
-def _skills(outcome: Outcome) -> Iterator[str]:
-    """What a skill can be searched by: its URI, its title, its code alone and with its framework."""
-    yield from (_folded(text) for text in (outcome.esco_uri, outcome.esco_title) if text)
-    for framework, code in (("digcomp", outcome.digcomp_code), ("greencomp", outcome.greencomp_code)):
-        if code:
-            yield from (code, f"{framework}:{code}")
-
-
-def _frameworks(outcome: Outcome) -> Iterator[str]:
-    named = {"esco": outcome.esco_uri, "digcomp": outcome.digcomp_code, "greencomp": outcome.greencomp_code}
-    yield from (name for name, value in named.items() if value)

@@ -1,18 +1,19 @@
-"""Local copies of organisations, their grants and clusters' settings, built from the directory's events alone, rebuilt at any time."""
+"""Local copies of organisations, grants and clusters' settings, built from the directory's events alone, rebuilt at any
+time."""
 
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.naming import Named
+from services.catalog_service.manifest import MANIFEST
 from shared.auth import seals
 from shared.auth.seals import Party
-from shared.bus.generations import ReadModel
 from shared.schemas import directory
 from shared.storage.mongo import Document
-from shared.storage.seals import GRANTS, Grants
+from shared.storage.seals import Grants
 from shared.storage.work import UnitOfWork
 
 ORGANISATIONS = "organisations"
 PORTALS = "portals"
-COPIES = ReadModel("copies", (ORGANISATIONS, GRANTS, PORTALS))
+COPIES = MANIFEST.read_model("copies")
 
 
 class Copies:
@@ -60,12 +61,14 @@ class Copies:
     def put_organisation(self, event: directory.OrganisationFacts) -> None:
         """It is known, or its facts changed."""
         suspended = event.status == "suspended"
-        self._put({"_id": event.organisation_id, "cluster_id": event.cluster_id, "suspended": suspended})
+        known = {"cluster_id": event.cluster_id, "suspended": suspended, "country": event.country}
+        self._put({"_id": event.organisation_id, **known})
 
     def suspend_organisation(self, event: directory.OrganisationSuspended) -> None:
         """It may do nothing for now."""
         known = self._work.peek(ORGANISATIONS, event.organisation_id) or {"cluster_id": None}
-        self._put({"_id": event.organisation_id, "cluster_id": known["cluster_id"], "suspended": True})
+        facts = {name: known.get(name) for name in ("cluster_id", "country")}
+        self._put({"_id": event.organisation_id, **facts, "suspended": True})
 
     def grant(self, event: directory.AwardingGranted) -> None:
         """A seal or a name is lent."""

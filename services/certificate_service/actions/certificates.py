@@ -10,20 +10,22 @@ from typing import Final
 
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
-from services.certificate_service.adapters.names import Named
-from services.certificate_service.domain import Certificate, Holder, Person, Place, Withheld
-from services.certificate_service.store import Store, Stored
+from services.certificate_service.domain import Certificate, Holder, StatusBit, Withheld
+from services.certificate_service.store import Store
 from services.certificate_service.store.certificates import Sealed
 from services.certificate_service.store.feed import Filters, Scope
 from services.certificate_service.store.shares import Share
 from shared.auth.caller import Caller
 from shared.auth.visibility import Facts, acting_employers, is_cluster_wide, sees_whole
 from shared.clock import Clock, Ids
-from shared.errors import Forbidden, NotFound, NotYetKnown, Stale, Transient
+from shared.errors import Forbidden, NotFound, NotYetKnown, Transient
+from shared.people.names import Named
+from shared.people.person import Person
 from shared.schemas.event import Event
 from shared.storage.pages import Rows, fill
+from shared.versioned import require_version
 
-__all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewPlace", "Shown"]
+__all__ = ["Certificates", "FeedPage", "Filters", "NameOf", "NewStatusBit", "Shown"]
 
 _SECRET_BYTES: Final = 16
 _MANAGE: Final = "certificate:manage"
@@ -42,7 +44,7 @@ class NameOf:
 
 
 @dataclass(frozen=True, slots=True)
-class NewPlace:
+class NewStatusBit:
     """A question for a place in a list of this issuer. `token` tells two questions apart."""
 
     issuer_id: str
@@ -56,7 +58,7 @@ class Shown:
     `withheld` are fields of it that are none of this caller's business.
     """
 
-    stored: Stored
+    stored: Certificate
     visible: bool = True
     reason: str | None = None
     withheld: frozenset[str] = frozenset()
@@ -82,10 +84,10 @@ class Certificates:
     def get(self, caller: Caller, certificate_id: str) -> Shown:
         """The certificate with the reason of its last change, or NotFound for who may not see it."""
         stored = self._store.certificates.get(certificate_id)
-        whole = self._sees(caller, stored.value)
-        if not whole and not _awards(caller, stored.value):
+        whole = self._sees(caller, stored)
+        if not whole and not _awards(caller, stored):
             raise _unknown(certificate_id)
-        return Shown(stored, reason=self._reason(stored.value), withheld=_NOTHING if whole else NOT_THE_AWARDERS)
+        return Shown(stored, reason=self._reason(stored), withheld=_NOTHING if whole else NOT_THE_AWARDERS)
 
     def page(self, caller: Caller, filters: Filters, after: int, limit: int) -> FeedPage:
         """What the caller may see after a position of the feed, in its order."""
@@ -106,15 +108,15 @@ class Certificates:
         """Completions of the caller's courses, or under the caller's seal, that are not certified now; since when."""
         return self._store.withheld.page(self._awarding(caller), after, limit)
 
-    def credential(self, caller: Caller | None, certificate_id: str, secret: str | None) -> bytes | Stored:
+    def credential(self, caller: Caller | None, certificate_id: str, secret: str | None) -> bytes | Certificate:
         """The signed credential for who may have it, else the certificate whose status anybody may know."""
         stored = self._store.certificates.get(certificate_id)
-        if stored.value.erased:
+        if stored.erased:
             return stored
         entitled = (secret is not None and self.opens(certificate_id, secret)) or (
-            caller is not None and "certificate:read" in caller.scopes and self._sees(caller, stored.value)
+            caller is not None and "certificate:read" in caller.scopes and self._sees(caller, stored)
         )
-        return self.signed(stored.value) if entitled else stored
+        return self.signed(stored) if entitled else stored
 
     def whole(self, caller: Caller, certificate_id: str) -> bytes:
         """The signed credential, or NotFound for who may not have it."""
@@ -150,12 +152,14 @@ class Certificates:
 
     def reissue(self, caller: Caller, certificate_id: str, seen: int | None) -> Shown:
         """The holder's name was corrected in the directory: sign again with the present one."""
-        known = self._for_change(caller, certificate_id, seen).value
+        known = self._for_change(caller, certificate_id, seen)
         now = self._now()
         draft, happened = domain.reissue(known, known.place, caller.subject, now)
         holder = self._store.holders.resolve(known.person_id or "")
         named: Named = self._store.work.ask(NameOf(holder.person_id))
-        place: Place = self._store.work.ask(NewPlace(known.awarding_body_id, f"{certificate_id}/{known.valid_from}"))
+        place: StatusBit = self._store.work.ask(
+            NewStatusBit(known.awarding_body_id, f"{certificate_id}/{known.valid_from}")
+        )
         if named.name is None:
             raise NotYetKnown("person", holder.person_id)
         renewed = replace(draft, place=place)
@@ -206,7 +210,7 @@ class Certificates:
         return self._store.shares.opens(certificate_id, secret, self._now())
 
     def _own(self, caller: Caller, certificate_id: str) -> None:
-        certificate = self._store.certificates.get(certificate_id).value
+        certificate = self._store.certificates.get(certificate_id)
         if certificate.person_id is None or self._as_known(caller).person_id != certificate.person_id:
             raise _unknown(certificate_id)
 
@@ -240,15 +244,14 @@ class Certificates:
         return Scope(awarding_cluster_id=cluster, awarding_body_ids=caller.organisation_ids)
 
     def _shown(
-        self, caller: Caller, row: Stored, people: dict[str, Person], filters: Filters, *, again: bool
+        self, caller: Caller, certificate: Certificate, people: dict[str, Person], filters: Filters, *, again: bool
     ) -> Shown | None:
-        certificate = row.value
         person = people.get(certificate.person_id or "", Person(id=""))
         if sees_whole(caller, _facts(certificate, may=self._may_see(certificate, person))):
-            return Shown(row)
+            return Shown(certificate)
         if filters.employer is None and _awards(caller, certificate):
-            return Shown(row, withheld=NOT_THE_AWARDERS)
-        return Shown(row, visible=False) if again and not filters.any else None
+            return Shown(certificate, withheld=NOT_THE_AWARDERS)
+        return Shown(certificate, visible=False) if again and not filters.any else None
 
     def _may_see(self, certificate: Certificate, person: Person) -> bool:
         """As recorded, in the order of the feed, and as of today: an employment may have ended by its date."""
@@ -259,20 +262,19 @@ class Certificates:
 
     # -- inside
 
-    def _for_change(self, caller: Caller, certificate_id: str, seen: int | None) -> Stored:
+    def _for_change(self, caller: Caller, certificate_id: str, seen: int | None) -> Certificate:
         stored = self._store.certificates.get(certificate_id)
-        if not _awards(caller, stored.value):
-            if self._sees(caller, stored.value):
+        if not _awards(caller, stored):
+            if self._sees(caller, stored):
                 raise Forbidden("Only the awarding body changes a certificate.", code="NOT_THE_AWARDING_BODY")
             raise _unknown(certificate_id)
-        if seen is not None and seen != stored.version:
-            raise Stale(f"It is at version {stored.version} now, not {seen}; load it again.")
+        require_version(stored, seen)
         return stored
 
     def _change(
         self, caller: Caller, certificate_id: str, change: Change, reason: str | None, seen: int | None
     ) -> Shown:
-        known = self._for_change(caller, certificate_id, seen).value
+        known = self._for_change(caller, certificate_id, seen)
         stored = self._store.certificates.save(*change(known, caller.subject, self._now()))
         locked = self._locked(known)
         # Erased since the certificate was read? Its save above is refused for that, and all of this decided again.
@@ -280,9 +282,9 @@ class Certificates:
             self._store.certificates.seal(self._pen.with_reason(*locked, reason))
         return self._changed(caller, stored)
 
-    def _changed(self, caller: Caller, stored: Stored) -> Shown:
+    def _changed(self, caller: Caller, stored: Certificate) -> Shown:
         """As who awarded it sees it, unless it is also of their own cluster's people."""
-        whole = sees_whole(self._as_known(caller), _facts(stored.value, may=False))
+        whole = sees_whole(self._as_known(caller), _facts(stored, may=False))
         return Shown(stored, withheld=_NOTHING if whole else NOT_THE_AWARDERS)
 
     def _reason(self, certificate: Certificate) -> str | None:

@@ -51,24 +51,24 @@ class Copying:
 
     def erased(self, event: PersonErased, store: Store) -> None:
         """Nothing is left to know."""
-        store.copies.erase_person(event)
+        store.copies.people.erase(event)
 
     def employment_started(self, event: EmploymentStarted, store: Store) -> None:
         """The employer may see results, given consent."""
-        store.copies.start_employment(event)
+        store.copies.people.start_employment(event)
         self._visibility.follow(event.person_id, store)
 
     def employment_ended(self, event: EmploymentEnded, store: Store) -> None:
         """The former employer may not, from the day after on."""
-        store.copies.end_employment(event)
+        store.copies.people.end_employment(event)
         self._visibility.follow(event.person_id, store)
 
     def consent_given(self, event: ConsentGiven, store: Store) -> None:
         """The employer may see results while employed there."""
-        store.copies.give_consent(event)
+        store.copies.people.give_consent(event)
         self._visibility.follow(event.person_id, store)
 
     def consent_withdrawn(self, event: ConsentWithdrawn, store: Store) -> None:
         """The employer may see nothing, at once."""
-        store.copies.withdraw_consent(event)
+        store.copies.people.withdraw_consent(event)
         self._visibility.follow(event.person_id, store)

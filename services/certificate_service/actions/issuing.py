@@ -5,7 +5,7 @@ decide on what the transaction will check: the certificate, and the holder, whom
 """
 
 from collections import Counter as Counted
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,18 +14,19 @@ from prometheus_client import Counter
 
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Contents, Pen
-from services.certificate_service.adapters.names import Named, Names
 from services.certificate_service.adapters.plain_json import BadDocument
-from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, Place, Withheld
+from services.certificate_service.domain import Award, Certificate, Course, Holder, Organisation, StatusBit, Withheld
 from services.certificate_service.store import Reservation, Store
+from services.certificate_service.store.withheld import Waiting
 from shared.clock import Clock
 from shared.errors import NotYetKnown, ServiceError
 from shared.logs import get_logger
+from shared.people.names import Named, Names
 from shared.schemas.codec import encode_data
 from shared.schemas.directory import PersonErased, PersonMerged
 from shared.schemas.enrolment import EnrolmentCompleted, EnrolmentResultCorrected
 from shared.schemas.event import Envelope, Event
-from shared.storage.work import UnitOfWork
+from shared.storage.work import Slot
 
 __all__ = ["ISSUED", "Issuing", "Store"]
 
@@ -35,8 +36,6 @@ _AT_ONCE = 200
 
 log = get_logger(__name__)
 
-Decide = Callable[[Callable[[UnitOfWork], int]], int]
-"""Runs an action in a transaction of its own, again when somebody was faster."""
 Passed = EnrolmentCompleted | EnrolmentResultCorrected
 
 
@@ -45,7 +44,7 @@ class Draft:
     """A signed credential that waits for its transaction."""
 
     certificate_id: str
-    place: Place
+    place: StatusBit
     credential: bytes
     course: Course
     body: Organisation
@@ -80,9 +79,9 @@ class Issuing:
         reserved = store.issuers.reservations(_enrolments(happened))
         store.certificates.preload(r.certificate_id for r in reserved.values())
         store.withheld.preload(_enrolments(happened))
-        store.work.memo[_RESERVED] = dict(reserved)
+        store.work.slot(_RESERVED).update(reserved)
         # After the holders: whoever changes these facts meanwhile has saved the holder, and then this is decided again.
-        store.copies.preload_people(store.holders.resolve(i).person_id for i in _people(happened))
+        store.copies.people.preload(store.holders.resolve(i).person_id for i in _people(happened))
         tasks = self._tasks([event for event in happened if isinstance(event, Passed)], store)
         if tasks:
             self._write(tasks, store)
@@ -104,10 +103,10 @@ class Issuing:
                 # What stands is corrected under the seal that it has.
                 reason = None if again else store.copies.hindrance(course, body)
             except NotYetKnown as missing:
-                store.work.memo[_key(event)] = missing
+                store.work.slot(_DRAFTS)[id(event)] = missing
                 continue
             if reason is not None:
-                store.work.memo[_key(event)] = _withheld(event, course, body, reason)
+                store.work.slot(_DRAFTS)[id(event)] = _withheld(event, course, body, reason)
                 continue
             store.issuers.ensure(body.id, lambda body=body: self._pen.new_issuer_key(body.id, self._now()))  # type: ignore[misc]
             tasks.append(_Task(event=event, holder=holder, course=course, body=body, again=again))
@@ -120,9 +119,11 @@ class Issuing:
         for task in tasks:
             nobody = Named(None, erased=False, known=False)
             try:
-                store.work.memo[_key(task.event)] = self._draft(task, named.get(task.holder.person_id, nobody), store)
+                store.work.slot(_DRAFTS)[id(task.event)] = self._draft(
+                    task, named.get(task.holder.person_id, nobody), store
+                )
             except (ServiceError, BadDocument, ValueError) as error:
-                store.work.memo[_key(task.event)] = error
+                store.work.slot(_DRAFTS)[id(task.event)] = error
 
     def _reserve(self, tasks: list[_Task], store: Store) -> None:
         """Ids and places for enrolments that have none. The same on every retry, so that none is wasted."""
@@ -134,7 +135,6 @@ class Issuing:
         for body_id, enrolments in by_body.items():
             numbers = store.issuers.take_numbers(body_id, len(enrolments))
             reserved |= store.issuers.reserve(map(self._pen.reservation, enrolments, numbers))
-        store.work.memo[_RESERVED] = reserved
         store.certificates.preload(r.certificate_id for r in reserved.values())
 
     def _draft(self, task: _Task, named: Named, store: Store) -> Draft | None:
@@ -167,7 +167,7 @@ class Issuing:
             signed_at=now,
         )
 
-    def _place(self, task: _Task, reservation: Reservation, store: Store) -> Place:
+    def _place(self, task: _Task, reservation: Reservation, store: Store) -> StatusBit:
         if task.again:
             return self._pen.place(*store.issuers.take_numbers(task.body.id, 1)[0])
         return self._pen.place(reservation.list_id, reservation.counter)
@@ -198,22 +198,19 @@ class Issuing:
 
     # -- what waits for a grant
 
-    def give_out(self, new_work: Callable[[], UnitOfWork], decide: Decide) -> int:
-        """Issue what was held back and may carry its seal now. Returns how many; the rest of a long list comes next."""
-        store, given = Store(new_work()), 0
-        for course_id, version in store.withheld.courses():
-            if self._may_be_given(course_id, version, store):
-                waiting = store.withheld.of_course(course_id, version, _AT_ONCE)
-                given += sum(self._give_alone(enrolment_id, decide) for enrolment_id in waiting)
-        return given
-
-    def _give_alone(self, enrolment_id: str, decide: Decide) -> int:
-        """One that fails holds up no other; it is tried again the next time."""
-        try:
-            return decide(lambda work: self._give(enrolment_id, Store(work)))
-        except ServiceError as error:
-            log.warning("withheld_award_failed", enrolment_id=enrolment_id, code=error.error_code)
-            return 0
+    def ripe(self, store: Store, after: str) -> Iterator[tuple[str, str | None]]:
+        """Behind a position, each enrolment whose award was held back and may carry its seal now. Courses for which
+        that is not so are passed over as a whole."""
+        place = Waiting.of(after)
+        while waiting := store.withheld.behind(place, _AT_ONCE):
+            end = waiting[0].end_of_course()
+            if self._may_be_given(waiting[0].course_id, waiting[0].version, store):
+                of_course = [one for one in waiting if one < end]
+                yield from ((str(one), one.enrolment_id) for one in of_course)
+                place = of_course[-1]
+            else:
+                yield str(end), None
+                place = end
 
     def _may_be_given(self, course_id: str, version: int, store: Store) -> bool:
         try:
@@ -222,7 +219,8 @@ class Issuing:
         except NotYetKnown:
             return False
 
-    def _give(self, enrolment_id: str, store: Store) -> int:
+    def give(self, enrolment_id: str, store: Store) -> int:
+        """Issue what was held back of this enrolment, unless that was done. Returns how many were issued."""
         event = store.withheld.event(enrolment_id)
         if event is None:
             return 0
@@ -235,15 +233,14 @@ class Issuing:
 
     def _draft_or_keep(self, event: Passed, store: Store) -> Draft | None:
         """The draft for this event; None where the holder was erased, or when the award is held back."""
-        found = store.work.memo.get(_key(event))
+        found = store.work.slot(_DRAFTS).get(id(event))
         if isinstance(found, Exception):
             raise found
         if isinstance(found, Withheld):
             self._hold_back(found, event.person_id, store)
             return None
         store.withheld.drop(event.enrolment_id)
-        draft: Draft | None = found
-        return draft
+        return found
 
     def _hold_back(self, award: Withheld, person_id: str, store: Store) -> None:
         """Saving the holder makes sure that nobody erases or merges them at the same time and misses this."""
@@ -305,7 +302,7 @@ class Issuing:
             if winner.erased:
                 _erase_certificate(certificate_id, store)
                 continue
-            certificate = domain.hand_over(store.certificates.get(certificate_id).value, winner.person_id)
+            certificate = domain.hand_over(store.certificates.get(certificate_id), winner.person_id)
             sees = person.shows_results_to(certificate.employer_id, self._now().date())
             store.certificates.save(domain.show_to_employer(certificate, sees))
         for enrolment_id in loser.withheld if winner.erased else ():
@@ -315,17 +312,13 @@ class Issuing:
         store.holders.save(domain.erase_holder(kept) if winner.erased else kept)
 
 
-_RESERVED = "reservations"
+_RESERVED: Slot[str, Reservation] = Slot("reservations")
+_DRAFTS: Slot[int, Draft | Withheld | Exception | None] = Slot("drafts")
+"""By the `id()` of the event: two equal corrections are two."""
 
 
 def _reserved(store: Store) -> dict[str, Reservation]:
-    found: dict[str, Reservation] = store.work.memo[_RESERVED]
-    return found
-
-
-def _key(event: Passed) -> tuple[str, int]:
-    """Of this very event: two equal corrections are two."""
-    return ("draft", id(event))
+    return store.work.slot(_RESERVED)
 
 
 def _withheld(event: Passed, course: Course, body: Organisation, reason: str) -> Withheld:
@@ -356,7 +349,7 @@ def _needs_another(event: Passed, store: Store) -> bool:
 
 
 def _erase_certificate(certificate_id: str, store: Store) -> None:
-    store.certificates.save(domain.erase(store.certificates.get(certificate_id).value))
+    store.certificates.save(domain.erase(store.certificates.get(certificate_id)))
     store.certificates.destroy(certificate_id)
 
 

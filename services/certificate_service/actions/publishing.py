@@ -48,7 +48,7 @@ class Publishing:
         return did_document(keys[0].did, keys)
 
     def status_list(self, list_id: str) -> Published:
-        """The signed list as it is now. NotFound for none of ours."""
+        """The signed list as it is now. Raises NotFound if the list is not ours."""
         store = self._store()
         facts = store.issuers.list_facts(list_id)
         with self._signing:

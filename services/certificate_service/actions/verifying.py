@@ -57,7 +57,7 @@ class Verifying:
             return Verdict(_nothing("OTHER_SITE", "This is not the address of a certificate of this site."), None)
         certificate_id, secret = found
         store, certificates = self._certificates()
-        certificate = store.certificates.get(certificate_id).value
+        certificate = store.certificates.get(certificate_id)
         if certificate.erased:
             return self._without_document(certificate)
         verdict = self._judge(verify(certificates.signed(certificate), self, self._now()))

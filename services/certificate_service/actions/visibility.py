@@ -7,13 +7,14 @@ from typing import Any
 
 from services.certificate_service import domain
 from services.certificate_service.actions.writing import Pen
-from services.certificate_service.store import Store
+from services.certificate_service.store import Reconciled, Store
 from shared.clock import Clock
+from shared.people.person import Person
 from shared.schemas.directory import ConsentEvent, EmploymentEvent
 from shared.schemas.event import Envelope
-from shared.storage.work import UnitOfWork
+from shared.storage.work import Slot, UnitOfWork
 
-_IN_USE = "copies in use"
+_IN_USE: Slot[None, bool] = Slot("whether the copies are in use")
 
 
 class Visibility:
@@ -21,11 +22,11 @@ class Visibility:
 
     def __init__(self, pen: Pen, now: Clock) -> None:
         self._pen, self._now = pen, now
-        self._faultless: dict[str, Any] | None = None
+        self._faultless: Reconciled | None = None
 
     def prepare(self, envelopes: Sequence[Envelope], store: Store) -> None:
         """Load what the batch names. A rebuild only makes copies: nobody reads those yet."""
-        in_use = store.work.memo[_IN_USE] = store.copies.in_use()
+        in_use = store.work.slot(_IN_USE)[None] = store.copies.in_use()
         if in_use:
             people = _people(envelope.event for envelope in envelopes)
             store.holders.ensure(people, self._pen.new_holder_key)
@@ -33,7 +34,7 @@ class Visibility:
 
     def follow(self, person_id: str, store: Store) -> None:
         """An employment or a consent of this person changed in this unit of work."""
-        if not store.work.memo[_IN_USE]:
+        if not store.work.slot(_IN_USE)[None]:
             return
         with _real_time(store.work, self._now):
             self._refresh(person_id, store.holders.get(person_id).certificates, store)
@@ -45,7 +46,7 @@ class Visibility:
         Nothing any more once they were gone through on this day, with these copies, without finding any.
         """
         store = Store(work)
-        state = {"day": self._now().date().isoformat(), "copies": store.copies.generation()}
+        state = Reconciled(day=self._now().date(), copies=store.copies.generation())
         if store.feed.reconciled() == state:
             return
         self._faultless = self._faultless if after else state
@@ -69,8 +70,8 @@ class Visibility:
         return changed
 
 
-def _show(certificate_id: str, person: domain.Person, today: date, store: Store) -> bool:
-    certificate = store.certificates.get(certificate_id).value
+def _show(certificate_id: str, person: Person, today: date, store: Store) -> bool:
+    certificate = store.certificates.get(certificate_id)
     sees = not certificate.erased and person.shows_results_to(certificate.employer_id, today)
     if certificate.employer_sees == sees:
         return False

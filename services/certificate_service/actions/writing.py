@@ -13,7 +13,7 @@ from services.certificate_service.adapters.frameworks import Outcome
 from services.certificate_service.adapters.keys import IssuerKey, create_issuer_key, open_issuer_key
 from services.certificate_service.adapters.signing import sign
 from services.certificate_service.adapters.site import Site
-from services.certificate_service.domain import Course, Holder, Organisation, Place, in_language, valid_until
+from services.certificate_service.domain import Course, Holder, Organisation, StatusBit, in_language, valid_until
 from services.certificate_service.store import Reservation, Sealed
 from shared import sealing
 from shared.clock import Ids
@@ -27,7 +27,7 @@ class Contents:
 
     certificate_id: str
     subject_id: str
-    place: Place
+    place: StatusBit
     holder_name: str
     course: Course
     body: Organisation
@@ -53,10 +53,10 @@ class Pen:
         key = person_keys.create_person_key(self.master, self.random_id())
         return key.key_id, key.wrapped
 
-    def place(self, list_id: str, counter: int) -> Place:
-        """The place of the so-and-so-many-th certificate in a list."""
+    def place(self, list_id: str, counter: int) -> StatusBit:
+        """Map a list's counter to its bit position."""
         key = self.master.derive(f"status places:{list_id}")
-        return Place(list_id=list_id, number=status_list.place_for(counter, key))
+        return StatusBit(list_id=list_id, number=status_list.place_for(counter, key))
 
     def reservation(self, enrolment_id: str, number: tuple[str, int]) -> Reservation:
         """What to reserve for an enrolment, with ids that are random."""

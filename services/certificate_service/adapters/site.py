@@ -43,12 +43,12 @@ class Site:
         return did.removeprefix(start) if did.startswith(start) and "#" not in did else None
 
     def list_of(self, url: str) -> str | None:
-        """The status list at this address; None when it is none of ours."""
+        """The status list at this address; None if it is not ours."""
         start = f"{self.https}/status/"
         return url.removeprefix(start) if url.startswith(start) else None
 
     def certificate_at(self, url: str) -> tuple[str, str | None] | None:
-        """The certificate at this address or with this page, and the secret in it; None when it is none of ours.
+        """The certificate at this address or with this page, and the secret in it; None if it is not ours.
 
         Host and number count in upper case, too: some scanners and keyboards write them so.
         """

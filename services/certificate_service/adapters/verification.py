@@ -107,7 +107,7 @@ class _Failed(Exception):
 def verify(data: bytes | str | Mapping[str, Any], sources: Sources, now: datetime) -> Verification:
     """Check a credential as presented. Never raises for what the data or the sources hold."""
     lines: dict[CheckName, Check] = {}
-    credential = _line(lines, "context", "Every term is defined by contexts we hold.", lambda: _readable(data))
+    credential = _line(lines, "context", "The content is in a recognised format.", lambda: _readable(data))
     if credential is None:
         return _result(lines, None)
     issuer = _line(lines, "schema", "It is an Open Badges 3.0 credential.", lambda: _shape(credential))

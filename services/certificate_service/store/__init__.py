@@ -2,23 +2,24 @@
 
 from pymongo import ASCENDING, IndexModel
 
+from services.certificate_service.manifest import MANIFEST
 from services.certificate_service.store import certificates, issuers, withheld
-from services.certificate_service.store.certificates import Certificates, Sealed, Stored
-from services.certificate_service.store.copies import COPIES, Copies
-from services.certificate_service.store.feed import STATE, Feed, stamp
+from services.certificate_service.store.certificates import Certificates, Sealed
+from services.certificate_service.store.copies import Copies
+from services.certificate_service.store.feed import STATE, Feed, Reconciled, stamp
 from services.certificate_service.store.holders import HOLDERS, Holders
 from services.certificate_service.store.issuers import Issuers, Reservation
 from services.certificate_service.store.shares import SHARES, Shares
 from services.certificate_service.store.withheld import WITHHELD, WithheldAwards
 from shared.storage import seals
+from shared.storage.migrations import Migration
 from shared.storage.work import UnitOfWork
 from shared.wiring.house import Service
 
-__all__ = ["SERVICE", "Copies", "Feed", "Reservation", "Sealed", "Store", "Stored", "stamp"]
+__all__ = ["SERVICE", "Copies", "Feed", "Reconciled", "Reservation", "Sealed", "Store", "stamp"]
 
 SERVICE = Service(
-    name="certificate",
-    read_models=(COPIES,),
+    manifest=MANIFEST,
     indexes={
         **certificates.INDEXES,
         **issuers.INDEXES,
@@ -32,6 +33,9 @@ SERVICE = Service(
         "consumer_progress": [],
         STATE: [],
     },
+    migrations=(
+        Migration(1, "the place of a withheld award is its course, version and enrolment", withheld.MIGRATION),
+    ),
 )
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import msgspec
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
-from services.certificate_service.domain import REVOKED, Certificate, Place
+from services.certificate_service.domain import REVOKED, Certificate, StatusBit
 from services.certificate_service.store.issuers import LISTS
 from shared.errors import NotFound
 from shared.schemas.event import Event
+from shared.storage.documents import document_of, thing_of
 from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
 
@@ -35,20 +35,6 @@ INDEXES = {
 }
 
 
-class Stored:
-    """A certificate with its version and times, as a door shows it. `position` is its place in the feed."""
-
-    __slots__ = ("changed_at", "created_at", "position", "updated_at", "value", "version")
-
-    def __init__(self, document: Document) -> None:
-        self.value = certificate_of(document)
-        self.version: int = document["version"]
-        self.created_at: datetime = document["created_at"]
-        self.updated_at: datetime = document["updated_at"]
-        self.position: int | None = document["position"]
-        self.changed_at: datetime | None = document["changed_at"]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
     """What only the holder's key opens: the signed credential, and the reason of the last change of status."""
@@ -69,25 +55,24 @@ class Certificates:
         """Load many in one query."""
         self._work.preload(CERTIFICATES, certificate_ids)
 
-    def get(self, certificate_id: str) -> Stored:
+    def get(self, certificate_id: str) -> Certificate:
         """The certificate, or NotFound."""
         document = self._work.peek(CERTIFICATES, certificate_id)
         if document is None:
             raise NotFound(f"No certificate {certificate_id}.")
-        return Stored(document)
+        return certificate_of(document)
 
     def find(self, certificate_id: str) -> Certificate | None:
         """As `get`, for those to whom none is an answer."""
         document = self._work.peek(CERTIFICATES, certificate_id)
         return None if document is None else certificate_of(document)
 
-    def save(self, certificate: Certificate, events: Sequence[Event] = ()) -> Stored:
+    def save(self, certificate: Certificate, events: Sequence[Event] = ()) -> Certificate:
         """Store it with its events. It goes to the end of the feed as soon as the relay has given it a position."""
-        document = msgspec.to_builtins(certificate, builtin_types=(datetime,))
-        document["_id"] = document.pop("id")
+        document = document_of(certificate)
         document |= {"unstamped": True, "position": None, "changed_at": None}
         self._note_revoked(certificate)
-        return Stored(self._work.save(CERTIFICATES, document, events))
+        return certificate_of(self._work.save(CERTIFICATES, document, events))
 
     def _note_revoked(self, certificate: Certificate) -> None:
         """Set the bits that the certificate's new state sets and its old state did not."""
@@ -122,9 +107,9 @@ class Certificates:
 
 def certificate_of(document: Document) -> Certificate:
     """The certificate in a document."""
-    return msgspec.convert({**document, "id": document["_id"]}, Certificate, builtin_types=(datetime,))
+    return thing_of(Certificate, document)
 
 
-def _revoked(certificate: Certificate) -> list[Place]:
+def _revoked(certificate: Certificate) -> list[StatusBit]:
     present = [certificate.place] if certificate.status == REVOKED else []
     return [*certificate.past_places, *present]

@@ -1,23 +1,22 @@
 """Local copies of what other services own, built from their events alone and rebuilt from zero at any time."""
 
-from collections.abc import Iterable
-from typing import Any
-
 import msgspec
 
-from services.certificate_service.domain import SHARE_RESULTS, Course, Organisation, Person
+from services.certificate_service.domain import Course, Organisation
+from services.certificate_service.manifest import MANIFEST
 from shared.auth import seals
 from shared.auth.seals import Party
 from shared.bus.generations import COLLECTION as GENERATIONS
-from shared.bus.generations import ReadModel
 from shared.errors import NotYetKnown
+from shared.people.person import Person
+from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, directory
 from shared.storage.mongo import Document
-from shared.storage.seals import GRANTS, Grants
+from shared.storage.seals import Grants
 from shared.storage.work import Absent, UnitOfWork
 
-COURSES, ORGANISATIONS, PEOPLE = "courses", "organisations", "people"
-COPIES = ReadModel("copies", (COURSES, ORGANISATIONS, PEOPLE, GRANTS))
+COURSES, ORGANISATIONS = "courses", "organisations"
+COPIES = MANIFEST.read_model("copies")
 _CONTENT = (
     *("default_language", "titles", "descriptions", "workload_hours", "eqf_level", "ects", "mode", "homepage"),
     *(
@@ -41,6 +40,7 @@ class Copies:
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
         self._grants = Grants(work)
+        self.people = People(work)
 
     # -- reading
 
@@ -76,7 +76,7 @@ class Copies:
 
     def person(self, person_id: str) -> Person:
         """The person's employments and consents; of somebody unknown there are none."""
-        document = self._work.peek(PEOPLE, person_id)
+        document = self.people.find(person_id)
         return Person(id=person_id) if document is None else person_of(document)
 
     def in_use(self) -> bool:
@@ -87,10 +87,6 @@ class Copies:
         """Which generation of the copies is in use."""
         row = self._work.database[GENERATIONS].find_one({"_id": COPIES.consumer})
         return 1 if row is None else int(row["generation"])
-
-    def preload_people(self, person_ids: Iterable[str]) -> None:
-        """Load many in one query."""
-        self._work.preload(PEOPLE, person_ids)
 
     # -- catalog
 
@@ -129,47 +125,6 @@ class Copies:
     def withdraw(self, event: directory.AwardingWithdrawn) -> None:
         """It is lent no longer."""
         self._grants.put(event, holds=False)
-
-    def erase_person(self, event: directory.PersonErased) -> None:
-        """Nothing is left to know but that there was somebody, whatever else is said of them."""
-        self._change(event.person_id, erased=True, employments={}, consents={})
-
-    def start_employment(self, event: directory.EmploymentStarted) -> None:
-        """They work there from this day."""
-        employment = {"organisation_id": event.organisation_id, "valid_from": event.valid_from.isoformat()}
-        self._put_in(event.person_id, "employments", event.employment_id, employment)
-
-    def end_employment(self, event: directory.EmploymentEnded) -> None:
-        """They worked there until this day."""
-        known = self._raw_person(event.person_id)["employments"].get(event.employment_id, {})
-        employment = {"organisation_id": event.organisation_id, "valid_from": event.valid_until.isoformat(), **known}
-        employment["valid_until"] = event.valid_until.isoformat()
-        self._put_in(event.person_id, "employments", event.employment_id, employment)
-
-    def give_consent(self, event: directory.ConsentGiven) -> None:
-        """They share results with an organisation."""
-        given = event.purpose == SHARE_RESULTS
-        self._put_in(event.person_id, "consents", event.consent_id, event.organisation_id if given else None)
-
-    def withdraw_consent(self, event: directory.ConsentWithdrawn) -> None:
-        """They no longer do."""
-        self._put_in(event.person_id, "consents", event.consent_id, None)
-
-    # -- inside
-
-    def _change(self, person_id: str, **fields: Any) -> None:
-        self._work.save(PEOPLE, _ordered({**self._raw_person(person_id), **fields}))
-
-    def _put_in(self, person_id: str, part: str, key: str, value: Any) -> None:
-        """Set one entry, or with None take it out. Of somebody erased nothing is kept."""
-        person = self._raw_person(person_id)
-        entries = {**person[part], key: value}
-        kept = {name: entries[name] for name in sorted(entries) if entries[name] is not None and not person["erased"]}
-        self._change(person_id, **{part: kept})
-
-    def _raw_person(self, person_id: str) -> Document:
-        empty: Document = {"_id": person_id, "employments": {}, "consents": {}, "erased": False}
-        return self._work.peek(PEOPLE, person_id) or empty
 
 
 def person_of(document: Document) -> Person:

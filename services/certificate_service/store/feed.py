@@ -8,14 +8,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import msgspec
 from pymongo import ASCENDING, UpdateOne
 from pymongo.client_session import ClientSession
 
-from services.certificate_service.domain import ISSUED, Person
-from services.certificate_service.store.certificates import CERTIFICATES, Stored
-from services.certificate_service.store.copies import COPIES, PEOPLE, person_of
+from services.certificate_service.domain import ISSUED, Certificate
+from services.certificate_service.store.certificates import CERTIFICATES, certificate_of
+from services.certificate_service.store.copies import COPIES, person_of
 from shared.bus.worker import require_fresh
 from shared.clock import Clock
+from shared.people.person import Person
+from shared.people.projection import PEOPLE
 from shared.storage.lease import COLLECTION as LEASES
 from shared.storage.lease import Lease
 from shared.storage.mongo import Document, Mongo, MongoDatabase
@@ -44,7 +47,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which certificates of those."""
+    """Optional filters within the caller's scope."""
 
     employer: str | None = None
     worker: str | None = None
@@ -66,11 +69,19 @@ class Filters:
         return any((self.worker, self.course, self.issued_since, self.status, self.expiring_before))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """As of which day, and by which generation of the copies, what employers see was put right."""
+
+    day: date
+    copies: int
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Certificates, their holders' employments and consents, how far was looked, and whether some may follow."""
 
-    rows: list[Stored]
+    rows: list[Certificate]
     people: dict[str, Person]
     position: int
     more: bool
@@ -99,8 +110,8 @@ class Feed:
             positions = {"$gt": after} if until is None else {"$gt": after, "$lte": until}
             query = {"$and": [{"position": positions}, {"$or": who}, *narrowed]}
             rows = self._work.collection(CERTIFICATES).find(query, session=session).sort("position", ASCENDING)
-            found = [Stored(row) for row in rows.limit(limit)]
-            people = self._people({f.value.person_id for f in found if f.value.person_id}, session)
+            found = [certificate_of(row) for row in rows.limit(limit)]
+            people = self._people({f.person_id for f in found if f.person_id}, session)
         full = len(found) == limit
         end = until if until is not None and not full else (found[-1].position or after if found else after)
         return Part(found, people, end, more=full or until is not None)
@@ -133,7 +144,9 @@ class Feed:
         """By id, certificates behind one, each with its holder wherever what is recorded of the employer's sight is not
         what holds on this day."""
         query = {"employer_id": {"$ne": None}, "person_id": {"$ne": None}, "_id": {"$gt": after}}
-        rows = self._work.collection(CERTIFICATES).find(query, _SIGHT, sort=[("_id", ASCENDING)], batch_size=_BATCH)
+        rows = self._work.collection(CERTIFICATES).find(
+            query, _SIGHT, sort=[("_id", ASCENDING)], batch_size=_BATCH, hint="_id_"
+        )
         for some in _chunks(rows):
             people = self._people({row["person_id"] for row in some}, None)
             for row in some:
@@ -141,13 +154,14 @@ class Feed:
                 right = row["employer_sees"] == person.shows_results_to(row["employer_id"], day)
                 yield row["_id"], None if right else row["person_id"]
 
-    def reconciled(self) -> Document | None:
+    def reconciled(self) -> Reconciled | None:
         """For which day and copies that was done last."""
-        return self._work.collection(STATE).find_one({"_id": "visibility"}, {"_id": 0})
+        found = self._work.collection(STATE).find_one({"_id": "visibility"}, {"_id": 0})
+        return None if found is None else msgspec.convert(found, Reconciled)
 
-    def note_reconciled(self, state: Document) -> None:
+    def note_reconciled(self, state: Reconciled) -> None:
         """It is done for this day and these copies."""
-        self._work.collection(STATE).replace_one({"_id": "visibility"}, state, upsert=True)
+        self._work.collection(STATE).replace_one({"_id": "visibility"}, msgspec.to_builtins(state), upsert=True)
 
     def _people(self, ids: Iterable[str], session: ClientSession | None) -> dict[str, Person]:
         rows = self._work.collection(PEOPLE).find({"_id": {"$in": list(ids)}}, session=session)

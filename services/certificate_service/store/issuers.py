@@ -91,7 +91,7 @@ class Issuers:
         lists.update_one({"_id": f"{issuer_id}-{number}"}, {"$setOnInsert": fresh}, upsert=True)
 
     def list_facts(self, list_id: str) -> ListFacts:
-        """Whose list it is and how often it changed; NotFound for none of ours."""
+        """Whose list it is and how often it changed. Raises NotFound if the list is not ours."""
         document = self._work.collection(LISTS).find_one({"_id": list_id})
         if document is None:
             raise NotFound(f"No status list {list_id}.")

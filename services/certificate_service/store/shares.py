@@ -37,12 +37,12 @@ class Shares:
         """All links of a certificate, the newest first."""
         return [_share(one) for one in self._work.find(SHARES, {"certificate_id": certificate_id}, sort=[("_id", -1)])]
 
-    def end(self, share_id: str, certificate_id: str, now: datetime) -> Document:
+    def end(self, share_id: str, certificate_id: str, now: datetime) -> Share:
         """The link opens nothing from now on; ending it again changes nothing. NotFound for another certificate's."""
         document = self._work.peek(SHARES, share_id)
         if document is None or document["certificate_id"] != certificate_id:
             raise NotFound(f"No share link {share_id}.")
-        return document if document["ended_at"] else self._work.save(SHARES, {**document, "ended_at": now})
+        return _share(document if document["ended_at"] else self._work.save(SHARES, {**document, "ended_at": now}))
 
     def opens(self, certificate_id: str, secret: str, now: datetime) -> bool:
         """Whether this secret is that of a link that is neither ended nor over. Links of old do not expire."""

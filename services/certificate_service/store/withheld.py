@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 from pymongo import ASCENDING, IndexModel
@@ -10,16 +11,41 @@ from services.certificate_service.domain import Withheld
 from services.certificate_service.store.feed import Scope
 from shared.schemas.codec import decode_data
 from shared.schemas.event import Event
+from shared.storage.migrations import drop_index
 from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
 
 WITHHELD = "withheld_awards"
+MIGRATION = drop_index(WITHHELD, IndexModel([("course_id", ASCENDING), ("course_version", ASCENDING)], name="course"))
+"""It stood for `waiting` before."""
+_WAITING = "waiting"
 INDEXES = [
-    IndexModel([("course_id", ASCENDING), ("course_version", ASCENDING)], name="course"),
+    IndexModel([("course_id", ASCENDING), ("course_version", ASCENDING), ("_id", ASCENDING)], name=_WAITING),
     IndexModel([("awarding_cluster_id", ASCENDING), ("_id", ASCENDING)], name="awarding_cluster"),
     IndexModel([("body_cluster_id", ASCENDING), ("_id", ASCENDING)], name="body_cluster"),
     IndexModel([("awarding_body_id", ASCENDING), ("_id", ASCENDING)], name="body"),
 ]
+
+
+class Waiting(NamedTuple):
+    """An award that waits, by its place among the others."""
+
+    course_id: str = ""
+    version: int = 0
+    enrolment_id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.course_id}/{self.version}/{self.enrolment_id}"
+
+    @classmethod
+    def of(cls, written: str) -> "Waiting":
+        """The place that `str` wrote down; of nothing, the one before all."""
+        course_id, version, enrolment_id = written.rsplit("/", 2) if written else cls()
+        return cls(course_id, int(version), enrolment_id)
+
+    def end_of_course(self) -> "Waiting":
+        """Behind all of the same version of the course."""
+        return Waiting(self.course_id, self.version + 1)
 
 
 class WithheldAwards:
@@ -47,18 +73,17 @@ class WithheldAwards:
         row = self._work.peek(WITHHELD, enrolment_id)
         return None if row is None else decode_data(*row["event"])
 
-    def courses(self) -> list[tuple[str, int]]:
-        """Versions of courses for which something waits."""
-        found = self._work.collection(WITHHELD).aggregate(
-            [{"$group": {"_id": {"course": "$course_id", "version": "$course_version"}}}]
-        )
-        return sorted((row["_id"]["course"], row["_id"]["version"]) for row in found)
-
-    def of_course(self, course_id: str, version: int, limit: int) -> list[str]:
-        """Enrolments whose award waits, of one version of a course, the oldest first."""
-        query = {"course_id": course_id, "course_version": version}
-        rows = self._work.collection(WITHHELD).find(query, {"_id": 1}).sort("created_at", ASCENDING).limit(limit)
-        return [row["_id"] for row in rows]
+    def behind(self, place: Waiting, limit: int) -> list[Waiting]:
+        """What waits behind a place, by version of a course and enrolment."""
+        fields = ("course_id", "course_version", "_id")
+        rows = self._work.collection(WITHHELD).find(projection=dict.fromkeys(fields, 1), hint=_WAITING, limit=limit + 1)
+        first: list[tuple[str, Any]] = [
+            ("course_id", place.course_id),
+            ("course_version", place.version),
+            ("_id", place.enrolment_id),
+        ]
+        found = [Waiting(*(row[name] for name in fields)) for row in rows.min(first)]
+        return [one for one in found if one != place][:limit]
 
     def page(self, scope: Scope, after: str | None, limit: int) -> list[tuple[Withheld, datetime]]:
         """What waits and since when, of those who award or offered the course, by enrolment."""

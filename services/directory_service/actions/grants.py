@@ -7,8 +7,9 @@ from services.directory_service.domain import access, grant
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import GrantCriteria
 from services.directory_service.domain.grant import Grant
-from services.directory_service.domain.kept import refuse, require_version
-from services.directory_service.store import not_found
+from shared.errors import refuse
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 
 class Grants(Shelf):

@@ -9,12 +9,11 @@ from marshmallow import ValidationError
 
 from services.directory_service.domain import access, person, relations
 from services.directory_service.domain.access import Actor
-from services.directory_service.domain.kept import refuse
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment
 from services.directory_service.schemas import PersonBody
 from services.directory_service.store import Store
-from shared.errors import Forbidden, Invalid, Violation
+from shared.errors import Forbidden, Invalid, Violation, refuse
 from shared.jobs.job import Item, Job
 from shared.jobs.rows import RowReader, each_row
 from shared.jobs.store import Jobs

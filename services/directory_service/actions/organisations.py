@@ -6,10 +6,11 @@ from typing import Any
 from services.directory_service.domain import access, organisation
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import OrganisationCriteria
-from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.organisation import Organisation
-from services.directory_service.store import Store, not_found
-from shared.errors import Violation
+from services.directory_service.store import Store
+from shared.errors import Violation, refuse
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 _Decide = Callable[[Organisation], tuple[Organisation, list[Any]]]
 
@@ -35,9 +36,9 @@ class Organisations:
         """One organisation, for every caller."""
         return self._store.get(Organisation, organisation_id)
 
-    def page(self, actor: Actor, criteria: OrganisationCriteria, after: str | None, limit: int) -> list[Organisation]:
+    def page(self, criteria: OrganisationCriteria, after: str | None, limit: int) -> list[Organisation]:
         """Organisations by id."""
-        return self._store.page(Organisation, criteria, actor, after, limit)
+        return self._store.page(Organisation, criteria, None, after, limit)
 
     def change(self, actor: Actor, organisation_id: str, changes: dict[str, Any], seen: int | None) -> Organisation:
         """Change its facts."""

@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from services.directory_service.domain import access, person, relations
+from services.directory_service.actions.shelf import Ask
+from services.directory_service.domain import access, invitation, person, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import PersonCriteria
-from services.directory_service.domain.kept import refuse, require_version
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment
-from services.directory_service.store import Store, not_found
-from shared.errors import Conflict, Forbidden, Violation
+from services.directory_service.store import Store
+from shared.errors import Conflict, Forbidden, Violation, refuse
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,25 @@ class Me:
     consents: list[Consent]
 
 
+@dataclass(frozen=True, slots=True)
+class EndLogins:
+    """Asks that a person can sign in no more."""
+
+    person_id: str
+
+
 class People:
     """Register, put by the partner's number, read, name, change, merge, erase."""
 
     def __init__(
-        self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str], refs: Callable[[str, str], str]
+        self,
+        store: Store,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        refs: Callable[[str, str], str],
+        ask: Ask,
     ) -> None:
-        self._store, self._now, self._new_id, self._refs = store, now, new_id, refs
+        self._store, self._now, self._new_id, self._refs, self._ask = store, now, new_id, refs, ask
 
     def register(self, actor: Actor, facts: dict[str, Any]) -> Person:
         """Register a person of the caller's cluster."""
@@ -55,16 +69,27 @@ class People:
         return self._visible(actor, self._follow(self._store.get(Person, person_id)), person_id)
 
     def page(self, actor: Actor, criteria: PersonCriteria, after: str | None, limit: int) -> list[Person]:
-        """People whom the caller may see, by id."""
-        cluster_id = criteria.cluster or (None if actor.reach == "platform" else actor.cluster_id)
-        if actor.reach == "self" or (actor.reach != "platform" and not actor.of_cluster(cluster_id)):
+        """People whom the caller may see, by id; with `q` by name, the most alike first and no further page."""
+        cluster_id = criteria.cluster or (actor.cluster_id if actor.reach == "cluster" else None)
+        if actor.reach == "self" or (actor.reach == "cluster" and not actor.of_cluster(cluster_id)):
             return []
         if criteria.external_id is not None:
-            return self._with_number(actor, cluster_id, criteria.external_id, after)
+            return self._with_number(actor, cluster_id or actor.cluster_id, criteria.external_id, after)
         employers = self._employers(actor, criteria.organisation)
+        if criteria.q is not None:
+            if after is not None:
+                return []
+            return self._store.people_like(criteria.q, cluster_id, employers, self._now().date(), limit)
         if employers is None:
-            return self._store.page(Person, PersonCriteria(cluster=cluster_id), actor, after, limit)
+            return self._store.page(Person, PersonCriteria(cluster=cluster_id), None, after, limit)
         return self._store.employees_page(employers, cluster_id, self._now().date(), after, limit)
+
+    def index_names(self, most: int) -> int:
+        """Let people be found by name who were registered before there was a search; returns how many."""
+        found = self._store.index_names(most)
+        for one in found:
+            self._store.save(one)
+        return len(found)
 
     def names(self, person_ids: Iterable[str]) -> list[tuple[str, Person | None]]:
         """For each id the person who answers for it now; None for an unknown one."""
@@ -91,14 +116,24 @@ class People:
             return Me(me, self._store.employments_of(me.id), self._store.consents_of(me.id))
         return Me(None, [], [])
 
+    def records_of(self, actor: Actor) -> list[str]:
+        """Ids of the caller's records, those that were merged too."""
+        me = self.me(actor).person
+        return [] if me is None else [me.id, *(other.id for other in self._store.merged_into(me.id))]
+
     def erase_me(self, actor: Actor) -> Person:
         """Destroy the caller's personal data, in records that were merged too, and end what held."""
         if actor.person_id is None:
             raise Forbidden("This token names no person.", code="NO_PERSON")
-        me = self._follow(self._store.get(Person, actor.person_id))
-        for other in self._store.merged_into(me.id):
-            self._erase(other)
-        return self._erase(me)
+        return self._erase_all(self._follow(self._store.get(Person, actor.person_id)))
+
+    def erase(self, actor: Actor, person_id: str, seen: int | None) -> Person:
+        """Destroy the data of somebody without a login, who asked their cluster for it. A key may not."""
+        found = self._of_desk(actor, person_id)
+        if actor.person_id is None and actor.reach != "platform":
+            raise Forbidden("A cluster's manager erases people, not a program.", code="NOT_YOURS")
+        require_version(found, seen)
+        return self._erase_all(self._follow(found))
 
     # -- inside
 
@@ -111,6 +146,8 @@ class People:
 
     def _change(self, actor: Actor, found: Person, changes: dict[str, Any], seen: int | None) -> Person:
         self._visible(actor, found, found.id)
+        if not access.may_change_person(actor, found):
+            raise Forbidden("The person's own cluster changes this.", code="NOT_YOURS")
         require_version(found, seen)
         changed, events = person.change(found, changes)
         return found if changed == found else self._store.save(changed, events)
@@ -161,9 +198,20 @@ class People:
             if (consent.organisation_id, consent.purpose) not in given:
                 self._store.save(*relations.give_consent(begun_consent, winner, ()))
 
+    def _erase_all(self, found: Person) -> Person:
+        """Also what was merged into it, invitations that are open, and logins at the identity provider."""
+        for other in self._store.merged_into(found.id):
+            self._erase(other)
+        for standing in self._store.invitations_of(found.id):
+            self._store.save(invitation.expire(standing))
+        erased = self._erase(found)
+        self._ask(EndLogins(found.id))
+        return erased
+
     def _erase(self, found: Person) -> Person:
         self._end_jobs(found)
         self._withdraw_consents(found, "erasure")
+        self._store.forget_facts(found.id)
         return self._store.save(*person.erase(found))
 
     def _end_jobs(self, found: Person) -> list[Employment]:

@@ -5,11 +5,12 @@ from typing import Any
 
 from services.directory_service.domain import access, portal
 from services.directory_service.domain.access import Actor
-from services.directory_service.domain.kept import refuse, require_version
+from services.directory_service.domain.criteria import OrganisationCriteria
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.portal import Portal
 from services.directory_service.store import Store
-from shared.errors import Forbidden, NotFound, Violation
+from shared.errors import Forbidden, NotFound, Violation, refuse
+from shared.versioned import require_version
 
 
 class Portals:
@@ -25,7 +26,7 @@ class Portals:
 
     def page(self, after: str | None, limit: int) -> list[tuple[Portal, Organisation]]:
         """Of all clusters, by id."""
-        clusters = self._store.page(Organisation, {"type": "cluster"}, after, limit)
+        clusters = self._store.page(Organisation, OrganisationCriteria(type="cluster"), None, after, limit)
         portals = self._store.known(Portal, [cluster.id for cluster in clusters])
         return [(portals.get(cluster.id) or Portal(id=cluster.id), cluster) for cluster in clusters]
 

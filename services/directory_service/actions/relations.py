@@ -7,11 +7,11 @@ from services.directory_service.actions.shelf import Shelf, refuse_person, unkno
 from services.directory_service.domain import access, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import MembershipCriteria, RelationCriteria
-from services.directory_service.domain.kept import refuse, require_version
-from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.relations import Consent, Employment, Membership
-from services.directory_service.store import not_found
+from shared.errors import refuse
+from shared.storage.documents import not_found
+from shared.versioned import require_version
 
 
 class Memberships(Shelf):
@@ -78,7 +78,7 @@ class Employments(Shelf):
             refuse_person(facts["person_id"])
         employer = self._organisation(employment.organisation_id, "organisation_id")
         self._store.require_new(Employment, employment.id)
-        at_home = self._at_home(employer, person.cluster_id, employment.valid_from)
+        at_home = self._is_partner(employer, person.cluster_id, employment.valid_from)
         standing = self._store.employments_of(person.id, employer.id)
         return self._store.save(*relations.start_employment(employment, person, at_home, standing))
 
@@ -100,12 +100,6 @@ class Employments(Shelf):
             raise not_found(Employment, employment_id)
         require_version(found, seen)
         return self._store.save(*relations.end_employment(found, valid_until))
-
-    def _at_home(self, employer: Organisation, cluster_id: str, day: date) -> bool:
-        """Whether the employer is of the cluster: registered by it, or its member then."""
-        if cluster_id in {employer.id, employer.cluster_id}:
-            return True
-        return any(found.counts(day) for found in self._store.memberships_of(employer.id, cluster_id))
 
 
 class Consents(Shelf):

@@ -1,13 +1,16 @@
 """What the actions on relations have in common: the day, and finding what a request names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime
+from typing import Any
 
-from services.directory_service.domain.kept import refuse
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.store import Store
-from shared.errors import NotFound, Violation
+from shared.errors import NotFound, Violation, refuse
+
+Ask = Callable[[Hashable], Any]
+"""Puts a question that is answered outside of the database, before the commit."""
 
 
 class Shelf:
@@ -25,6 +28,27 @@ class Shelf:
         except NotFound as error:
             refuse("request", [unknown(field, organisation_id, error.detail)])
             raise
+
+    def _of_cluster(self, cluster_id: str, organisation_ids: Iterable[str]) -> set[str]:
+        """Those of them that are the cluster, were registered by it, or are members today."""
+        known = self._store.known(Organisation, organisation_ids)
+        return {one.id for one in known.values() if self._at_home(one, cluster_id, self._today())}
+
+    def _at_home(self, organisation: Organisation, cluster_id: str, day: date) -> bool:
+        """Whether an organisation is of the cluster: registered by it, or its member then."""
+        if cluster_id in {organisation.id, organisation.cluster_id}:
+            return True
+        return any(found.counts(day) for found in self._store.memberships_of(organisation.id, cluster_id))
+
+    def _is_partner(self, organisation: Organisation, cluster_id: str, day: date) -> bool:
+        """Whether it is of the cluster, or of another cluster in one of its partnerships."""
+        if self._at_home(organisation, cluster_id, day):
+            return True
+        home = organisation.cluster_id
+        return home is not None and not self._groups(home, day).isdisjoint(self._groups(cluster_id, day))
+
+    def _groups(self, cluster_id: str, day: date) -> set[str]:
+        return {found.group_id for found in self._store.memberships_of(cluster_id) if found.counts(day)}
 
     def _person(self, person_id: str) -> Person:
         try:

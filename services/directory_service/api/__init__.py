@@ -1,6 +1,6 @@
 """The directory's HTTP door."""
 
-from services.directory_service.api import imports, organisations, people, portals, relations
+from services.directory_service.api import imports, invitations, organisations, people, portals, programs, relations
 from services.directory_service.api.parts import Parts
 from shared.http.door import Door
 
@@ -15,4 +15,6 @@ def make_door(parts: Parts) -> Door:
     relations.add(door, parts)
     imports.add(door, parts)
     portals.add(door, parts)
+    invitations.add(door, parts)
+    programs.add(door, parts)
     return door

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.directory_service.api.parts import ANYBODY, Parts, actor_of, page, reply
+from services.directory_service.api.parts import Parts, actor_of, page, reply
 from services.directory_service.domain import access
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import GrantCriteria, MembershipCriteria, OrganisationCriteria
@@ -22,6 +22,7 @@ from services.directory_service.schemas import (
     OrganisationView,
 )
 from shared.http.door import Call, Door, Reply
+from shared.http.scopes import ANYBODY
 
 _READ, _WRITE = "directory:read", "directory:write"
 _FIGURES = ("registration_id", "headcount", "turnover_eur", "balance_sheet_eur", "group_linked")
@@ -46,7 +47,7 @@ def _add_organisations(door: Door, parts: Parts) -> None:
     def list_organisations(call: Call) -> Reply:
         """Organisations. What is not public is shown to who is of them or of their cluster."""
         criteria, actor = OrganisationCriteria(**call.query), actor_of(call)
-        found = parts.reading().organisations.page(actor, criteria, call.after, call.limit)
+        found = parts.reading().organisations.page(criteria, call.after, call.limit)
         return Reply(page(call, "organisations", found, lambda one: _shown(one, actor)))
 
     @door.get("/v1/organisations/<organisation_id>", scope=ANYBODY, returns=OrganisationView)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.directory_service.actions.people import Me
-from services.directory_service.api.parts import ANYBODY, Parts, actor_of, page, reply, show
+from services.directory_service.api.parts import Parts, actor_of, page, reply, show
 from services.directory_service.domain.criteria import PersonCriteria
 from services.directory_service.domain.person import Person
 from services.directory_service.schemas import (
@@ -20,7 +20,11 @@ from services.directory_service.schemas import (
 )
 from shared.auth.caller import Caller
 from shared.http.door import Call, Door, Reply
+from shared.http.scopes import ANYBODY
+from shared.wiring.reads import PersonalReadView, reads_reply
 
+ZIP = "application/zip"
+_MOST_READS = 10_000
 _READ, _WRITE = "directory:read", "directory:write"
 
 
@@ -28,21 +32,33 @@ def add(door: Door, parts: Parts) -> None:
     """Declare them."""
     _add_reading(door, parts)
     _add_writing(door, parts)
+    _add_erasing(door, parts)
     _add_me(door, parts)
 
 
 def _add_reading(door: Door, parts: Parts) -> None:
-    @door.get("/v1/people", scope=_READ, query=PersonQuery, returns=PersonView, paged=True)
+    @door.get("/v1/people", scope=_READ, query=PersonQuery, returns=PersonView, paged=True, personal="id")
     def list_people(call: Call) -> Reply:
+        """People by id; with `q` by name, the most alike first, in one page. Accents and small errors are forgiven."""
         found = parts.reading().people.page(actor_of(call), PersonCriteria(**call.query), call.after, call.limit)
+        if "q" in call.query:
+            return Reply(call.page([show("people", person) for person in found]))
         return Reply(page(call, "people", found))
 
-    @door.get("/v1/people/<person_id>", scope=_READ, returns=PersonView)
+    @door.get("/v1/people/<person_id>", scope=_READ, returns=PersonView, personal="id")
     def get_person(call: Call, person_id: str) -> Reply:
         """One person; the id of a merged record answers with the person it was merged into."""
         return reply("people", parts.reading().people.get(actor_of(call), person_id))
 
-    @door.post("/v1/people/names", scope="directory:names", body=NamesBody, returns=NamesView, status=200, plain=True)
+    @door.post(
+        "/v1/people/names",
+        scope="directory:names",
+        body=NamesBody,
+        returns=NamesView,
+        status=200,
+        plain=True,
+        personal="person_id",
+    )
     def read_names(call: Call) -> Reply:
         """Names for ids, for our own workers. An erased or unknown person is an answer, not an error."""
         return Reply({"items": [_name(*pair) for pair in parts.reading().people.names(call.body["person_ids"])]})
@@ -78,10 +94,43 @@ def _add_writing(door: Door, parts: Parts) -> None:
         return reply("people", people.merge(actor_of(call), person_id, call.body["into_person_id"]))
 
 
+def _add_erasing(door: Door, parts: Parts) -> None:
+    @door.post(
+        "/v1/people/<person_id>/erase",
+        scope=_WRITE,
+        returns=PersonReceipt,
+        status=200,
+        if_match="honoured",
+        errors=(403, 503),
+    )
+    def erase_person(call: Call, person_id: str) -> Reply:
+        """Destroy the data of a person who asked for it and has no login. For managers; this cannot be undone."""
+        people = parts.writing(call.uow).people
+        return reply("people", people.erase(actor_of(call), person_id, call.if_match))
+
+
 def _add_me(door: Door, parts: Parts) -> None:
     @door.get("/v1/me", scope=ANYBODY, returns=MeView)
     def read_me(call: Call) -> Reply:
         return Reply(_me(call.who, parts.reading().people.me(actor_of(call))))
+
+    @door.get("/v1/me/export", scope=ANYBODY, produces=(ZIP,))
+    def export_me(call: Call) -> Reply:
+        """All that the platform holds of the caller, of every service, as one ZIP with a receipt."""
+        actions, actor = parts.reading(), actor_of(call)
+        records, shown = actions.people.records_of(actor), _me(call.who, actions.people.me(actor))
+        reads = [PersonalReadView().dump(row) for row in parts.reads.of(records, None, _MOST_READS)]
+        archive = actions.exports.archive(records, shown, reads)
+        name = {"Content-Disposition": 'attachment; filename="my-data.zip"', "Cache-Control": "no-store"}
+        return Reply(archive, media_type=ZIP, headers=name)
+
+    @door.get("/v1/me/audit", scope=ANYBODY, returns=PersonalReadView, paged=True)
+    def read_my_audit(call: Call) -> Reply:
+        """Who read the caller's personal data in the directory, the newest first.
+
+        Each service has the same list of its own: `GET /v1/{service}/personal-reads`.
+        """
+        return reads_reply(call, parts.reads, parts.reading().people.records_of(actor_of(call)))
 
     @door.post("/v1/me/erase", scope=ANYBODY, returns=PersonReceipt, status=200)
     def erase_me(call: Call) -> Reply:

@@ -29,13 +29,20 @@ def _add_employments(door: Door, parts: Parts) -> None:
         made = parts.writing(call.uow).employments.start(actor_of(call), call.body)
         return reply("employments", made, made=True)
 
-    @door.get("/v1/employments", scope=_READ, query=PersonAtOrganisationQuery, returns=EmploymentView, paged=True)
+    @door.get(
+        "/v1/employments",
+        scope=_READ,
+        query=PersonAtOrganisationQuery,
+        returns=EmploymentView,
+        paged=True,
+        personal="person_id",
+    )
     def list_employments(call: Call) -> Reply:
         criteria = RelationCriteria(**call.query)
         found = parts.reading().employments.page(actor_of(call), criteria, call.after, call.limit)
         return Reply(page(call, "employments", found))
 
-    @door.get("/v1/employments/<employment_id>", scope=_READ, returns=EmploymentView)
+    @door.get("/v1/employments/<employment_id>", scope=_READ, returns=EmploymentView, personal="person_id")
     def get_employment(call: Call, employment_id: str) -> Reply:
         return reply("employments", parts.reading().employments.get(actor_of(call), employment_id))
 
@@ -52,13 +59,20 @@ def _add_consents(door: Door, parts: Parts) -> None:
         """A worker lets an organisation see the results; the cluster's portal may pass this on, an employer may not."""
         return reply("consents", parts.writing(call.uow).consents.give(actor_of(call), call.body), made=True)
 
-    @door.get("/v1/consents", scope=_WORKER_READS, query=PersonAtOrganisationQuery, returns=ConsentView, paged=True)
+    @door.get(
+        "/v1/consents",
+        scope=_WORKER_READS,
+        query=PersonAtOrganisationQuery,
+        returns=ConsentView,
+        paged=True,
+        personal="person_id",
+    )
     def list_consents(call: Call) -> Reply:
         criteria = RelationCriteria(**call.query)
         found = parts.reading().consents.page(actor_of(call), criteria, call.after, call.limit)
         return Reply(page(call, "consents", found))
 
-    @door.get("/v1/consents/<consent_id>", scope=_WORKER_READS, returns=ConsentView)
+    @door.get("/v1/consents/<consent_id>", scope=_WORKER_READS, returns=ConsentView, personal="person_id")
     def get_consent(call: Call, consent_id: str) -> Reply:
         return reply("consents", parts.reading().consents.get(actor_of(call), consent_id))
 

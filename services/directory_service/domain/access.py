@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.directory_service.domain.grant import Grant
+from services.directory_service.domain.invitation import ROLES
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
+from services.directory_service.domain.program import Program
 from services.directory_service.domain.relations import GROUP, ORGANISATION, Consent, Employment, Membership
 from shared.errors import Forbidden
 
@@ -70,6 +72,27 @@ def may_change_portal(actor: Actor, cluster_id: str) -> bool:
     return sees_portal(actor, cluster_id) and (actor.reach == "platform" or actor.person_id is not None)
 
 
+def may_manage_program(actor: Actor, program: Program) -> bool:
+    """A cluster's managers, HR of the provider that a key is for, and the platform. No key makes or sees keys."""
+    if actor.reach == "platform":
+        return True
+    if actor.person_id is None or not actor.of_cluster(program.cluster_id):
+        return False
+    named = set(program.organisation_ids)
+    return actor.reach == "cluster" or (actor.reach == "employer" and bool(named) and named <= actor.organisation_ids)
+
+
+def may_invite(actor: Actor, cluster_id: str, role: str, organisation_ids: Collection[str]) -> bool:
+    """Who may let somebody sign in as what: the platform and a cluster's managers to all roles, HR to those of the own
+    organisations, a portal's key workers. Operators are made at the identity provider only."""
+    if role not in ROLES or not actor.of_cluster(cluster_id):
+        return False
+    if actor.reach == "employer":
+        named = set(organisation_ids)
+        return role in {"worker", "trainer", "hr"} and bool(named) and named <= actor.organisation_ids
+    return actor.desk and (actor.reach == "platform" or actor.person_id is not None or role == "worker")
+
+
 def speaks_for_organisation(actor: Actor, organisation_id: str, home_id: str | None) -> bool:
     """Its own people (HR), or the cluster that registered it (`home_id`), which also speaks for one without logins."""
     if actor.reach == "employer":
@@ -99,8 +122,13 @@ def sees_person(actor: Actor, person: Person, employers: Iterable[str]) -> bool:
     if actor.person_id == person.id:
         return True
     if actor.reach == "employer":
-        return actor.of_cluster(person.cluster_id) and not actor.organisation_ids.isdisjoint(employers)
+        return not actor.organisation_ids.isdisjoint(employers)
     return actor.desk and actor.of_cluster(person.cluster_id)
+
+
+def may_change_person(actor: Actor, person: Person) -> bool:
+    """Whoever sees the person, of the person's own cluster: an employer elsewhere in a partnership only reads."""
+    return actor.person_id == person.id or actor.of_cluster(person.cluster_id)
 
 
 def sees_membership(actor: Actor, membership: Membership) -> bool:
@@ -122,6 +150,8 @@ def sides_of(actor: Actor, membership: Membership) -> frozenset[str]:
 
 def sees_employment(actor: Actor, employment: Employment) -> bool:
     """The person, the employer, and the person's cluster."""
+    if actor.reach == "employer" and employment.organisation_id in actor.organisation_ids:
+        return True
     return actor.person_id == employment.person_id or may_change_employment(actor, employment)
 
 

@@ -32,11 +32,31 @@ class GrantCriteria:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonCriteria:
-    """People; `organisation` employs them today, `external_id` is their cluster's own number."""
+    """People; `organisation` employs them today, `external_id` is their cluster's own number, `q` a name."""
 
     cluster: str | None = None
     organisation: str | None = None
     external_id: str | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramCriteria:
+    """Keys of programs."""
+
+    cluster: str | None = None
+    organisation: str | None = None
+    kind: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvitationCriteria:
+    """Invitations; `status` is the one by the clock."""
+
+    person: str | None = None
+    role: str | None = None
+    status: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

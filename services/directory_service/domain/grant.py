@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from services.directory_service.domain.kept import Kept, refuse
 from services.directory_service.domain.organisation import Organisation
-from shared.errors import Conflict, IllegalTransition, Violation
+from shared.errors import Conflict, IllegalTransition, Violation, refuse
 from shared.schemas.directory import AwardingGranted, AwardingWithdrawn
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
 PURPOSES: Final = ("award", "provide")
 GIVEN, WITHDRAWN = "given", "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant(Kept):
+class Grant(Versioned):
     """An organisation lends its seal (`purpose` award) or its name as provider (provide).
 
     To an organisation (`grantee_id`: a provider, or a cluster for all of its courses) or to one course (`course_id`).
@@ -45,7 +45,7 @@ def give(grant: Grant, owner: Organisation, standing: Collection[Grant]) -> tupl
     """From now on the seal may be used. `standing` are the owner's other grants."""
     refuse("grant", _broken(grant, owner))
     if any(other.status == GIVEN and other.to == grant.to for other in standing):
-        raise Conflict("This grant holds already.", code="DUPLICATE_GRANT")
+        raise Conflict("This grant has already been given.", code="DUPLICATE_GRANT")
     return grant, [AwardingGranted(**_facts(grant))]
 
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from services.directory_service.domain.checks import blank
 from services.directory_service.domain.countries import CODES, nuts_prefix
-from services.directory_service.domain.kept import Kept, blank, refuse
-from shared.errors import IllegalTransition, Violation
+from shared.errors import IllegalTransition, Violation, refuse
 from shared.schemas.directory import OrganisationChanged, OrganisationRegistered, OrganisationSuspended
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
 TYPES: Final = (
     "cluster",
@@ -31,7 +32,7 @@ _CEILINGS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Organisation(Kept):
+class Organisation(Versioned):
     """A legal entity. `cluster_id` registered it (its own id when it is a cluster, None for a partnership).
 
     Figures of an organisation in a group (`group_linked`) are those of the group: the recommendation aggregates them.
@@ -117,6 +118,7 @@ def _facts(organisation: Organisation) -> dict[str, Any]:
         "homepage": organisation.homepage,
         "cluster_id": organisation.cluster_id,
         "status": organisation.status,
+        "headcount": organisation.headcount,
     }
 
 
@@ -139,7 +141,7 @@ def _broken_place(organisation: Organisation) -> Iterator[Violation]:
     country, nuts2 = organisation.country, organisation.nuts2
     if country not in CODES:
         yield Violation(
-            field="country", code="COUNTRY_UNKNOWN", message="This is no country of ISO 3166-1.", actual=country
+            field="country", code="COUNTRY_UNKNOWN", message="Unknown country code (ISO 3166-1).", actual=country
         )
     elif nuts2 is not None and not nuts2.startswith(nuts_prefix(country)):
         yield Violation(

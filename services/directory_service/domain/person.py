@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.directory_service.domain.kept import Kept, blank, refuse
-from shared.errors import Conflict, IllegalTransition, Violation
+from services.directory_service.domain.checks import blank
+from shared.errors import Conflict, IllegalTransition, Violation, refuse
 from shared.schemas.directory import PersonErased, PersonMerged, PersonRegistered
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person(Kept):
+class Person(Versioned):
     """Somebody who learns or teaches. `external_ref` is a keyed hash of the partner's own number.
 
     `status`: registered, merged (`merged_into` answers for it) or erased; only the first has personal data.

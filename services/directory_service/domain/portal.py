@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
 
-from services.directory_service.domain.kept import Kept, refuse
 from services.directory_service.domain.relations import PURPOSES
-from shared.errors import Violation
+from shared.errors import Violation, refuse
 from shared.schemas import directory as events
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
 APPROVAL: Final = ("session", "always")
 """Who decides whether an application needs approval: the session says; or it always does."""
@@ -83,7 +83,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Portal(Kept):
+class Portal(Versioned):
     """The settings of a cluster; `id` is the cluster's. What was never set is as the defaults say."""
 
     brand: Brand = Brand()
@@ -183,6 +183,8 @@ def _broken_label(label: Label, profile: Profile) -> Iterator[Violation]:
 
 def _after(day: date, years: int) -> date:
     """The same day, years later; 1 March for 29 February."""
+    if day.year + years > date.max.year:
+        return date.max
     try:
         return day.replace(year=day.year + years)
     except ValueError:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
-from services.directory_service.domain.kept import Kept, out_of_order, refuse
+from services.directory_service.domain.checks import out_of_order
 from services.directory_service.domain.organisation import GROUPS, Organisation
 from services.directory_service.domain.person import Person
-from shared.errors import Conflict, Forbidden, IllegalTransition, Violation
+from shared.errors import Conflict, Forbidden, IllegalTransition, Violation, refuse
 from shared.schemas.directory import (
     ConsentGiven,
     ConsentWithdrawn,
@@ -19,6 +19,7 @@ from shared.schemas.directory import (
     MembershipStarted,
 )
 from shared.schemas.event import Event
+from shared.versioned import Versioned
 
 PURPOSES: Final = ("share_results",)
 GROUP, ORGANISATION = "group", "organisation"
@@ -27,7 +28,7 @@ ASKED, STARTED, DECLINED = "asked", "started", "declined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Period(Kept):
+class Period(Versioned):
     """Holds from a day on, up to and including another day if there is one."""
 
     valid_from: date
@@ -71,7 +72,7 @@ class Employment(Period):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent(Kept):
+class Consent(Versioned):
     """A person lets an organisation see something. `cluster_id` is the person's; subjects say who recorded it.
 
     `how` the person said so (on paper, in a portal), on which day, and to which version of the text, where that is known.
@@ -166,7 +167,7 @@ def give_consent(consent: Consent, person: Person, standing: Collection[Consent]
     if person.status != "registered":
         raise IllegalTransition("person", person.status, "consenting", set())
     if any(other.status == "given" for other in standing):
-        raise Conflict("This consent holds already.", code="DUPLICATE_CONSENT")
+        raise Conflict("Consent has already been given.", code="DUPLICATE_CONSENT")
     given = ConsentGiven(
         consent_id=consent.id,
         person_id=consent.person_id,
@@ -220,7 +221,7 @@ def _misfits(organisation: Organisation, group: Organisation) -> Iterator[Violat
 
 def _strangers(employment: Employment, employer_in_cluster: bool) -> Iterator[Violation]:
     if not employer_in_cluster:
-        message = "The employer is not of the person's cluster."
+        message = "The employer does not belong to the person's cluster."
         yield Violation(
             field="organisation_id", code="NOT_CLUSTER_MEMBER", message=message, actual=employment.organisation_id
         )

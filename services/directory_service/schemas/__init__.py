@@ -196,6 +196,7 @@ class PersonQuery(Schema):
     cluster = _text(64)
     organisation = _text(64, metadata={"description": "Who works there today"})
     external_id = _text(128)
+    q = fields.String(validate=validate.Length(2, 200), metadata={"description": "A name, or the beginning of one"})
 
 
 class MergeBody(Schema):

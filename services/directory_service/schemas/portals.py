@@ -23,8 +23,8 @@ class BrandPart(Schema):
     """How the cluster's pages look."""
 
     name = text(200, allow_none=True)
-    colour = pattern(
-        r"^#[0-9a-fA-F]{6}$",
+    colour = fields.String(
+        validate=[validate.Regexp(r"^#[0-9a-fA-F]{6}$"), validate.Length(equal=7)],
         metadata={"description": "White text on it must have a contrast of at least 4.5", "example": "#1f4e79"},
     )
     logo_url = url(allow_none=True)

@@ -4,36 +4,37 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.enrolment_service import domain
-from services.enrolment_service.domain import Enrolment, Person
-from services.enrolment_service.store import Store, Stored
+from services.enrolment_service.domain import Enrolment, Worker
+from services.enrolment_service.store import Store
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.auth.visibility import Facts
-from shared.errors import NotFound, Stale
+from shared.errors import NotFound
 from shared.schemas.event import Event
+from shared.versioned import require_version
 
 Decision = tuple[Enrolment, list[Event]]
 
 
 class Base:
-    """Actions on one unit of work."""
+    """One subject of the actions, on one unit of work."""
 
     def __init__(self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
         self.store = store
+        self.copies = store.copies
         self.now = now
         self.new_id = new_id
 
-    def _leave(self, enrolment: Enrolment, decision: Decision) -> Stored:
+    def _leave(self, enrolment: Enrolment, decision: Decision) -> Enrolment:
         if enrolment.status in domain.HOLDS_SEAT | {domain.WAITLISTED}:
             self.store.seats.release(enrolment)
         return self.store.save(*decision)
 
-    def _own(self, caller: Caller, enrolment_id: str, if_match: int | None) -> Enrolment:
-        stored = self.store.get(enrolment_id)
-        enrolment: Enrolment = stored.value
+    def _own(self, caller: Caller, enrolment_id: str, seen: int | None) -> Enrolment:
+        enrolment = self.store.get(enrolment_id)
         if not self._sees(caller, enrolment):
             raise NotFound(f"No enrolment {enrolment_id}.")
-        check_version(stored.version, if_match)
+        require_version(enrolment, seen)
         return enrolment
 
     def _require_fresh(self, caller: Caller) -> None:
@@ -41,15 +42,15 @@ class Base:
         if visibility.acting_employers(caller):
             self.store.require_fresh(self.now())
 
-    def _merged_into(self, person: Person) -> list[str]:
+    def _merged_into(self, person: Worker) -> list[str]:
         """Other records of theirs. Most people have none, and nothing is read for them."""
-        return self.store.copies.records_of(person.id)[1:] if person.merged_from else []
+        return self.copies.people.records_of(person.id)[1:] if person.merged_from else []
 
     def _is_theirs(self, caller: Caller, enrolment: Enrolment) -> bool:
         """Whether the caller is the worker, be it under another record that was merged."""
         if caller.person_id is None or caller.person_id == enrolment.person_id:
             return caller.person_id is not None
-        known_as = self.store.copies.known_as
+        known_as = self.copies.people.known_as
         return known_as(caller.person_id) == known_as(enrolment.person_id)
 
     def _sees(self, caller: Caller, enrolment: Enrolment) -> bool:
@@ -66,9 +67,3 @@ class Base:
             employer_id=employer,
             employer_may_see=may_see,
         )
-
-
-def check_version(version: int, if_match: int | None) -> None:
-    """Stale when the caller decided on another version than the present one."""
-    if if_match is not None and if_match != version:
-        raise Stale(f"It is at version {version} by now; read it again.")

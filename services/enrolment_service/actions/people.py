@@ -9,7 +9,7 @@ class People(Base):
 
     def merge(self, person_id: str, into_person_id: str) -> None:
         """Two records are one worker, who keeps both histories; of two enrolments in one session one ends."""
-        records = [into_person_id, *self.store.copies.records_of(person_id)]
+        records = [into_person_id, *self.copies.people.records_of(person_id)]
         for enrolment in domain.surplus(self.store.active_of(records), into_person_id):
             self._leave(enrolment, domain.cancel(enrolment, "merged", None, "directory", self.now()))
 
@@ -20,7 +20,7 @@ class People(Base):
     def end_of_erased(self, person_id: str, chunk: int = 50) -> int:
         """Cancel some of what is open of an erased person, in records that were merged too; what it held comes free.
         Then forget some of what was written about them."""
-        records = self.store.copies.records_of(person_id)
+        records = self.copies.people.records_of(person_id)
         some = self.store.open_of(records, limit=chunk)
         for enrolment in some:
             self._leave(enrolment, domain.cancel(enrolment, "erased", None, "directory", self.now()))

@@ -7,11 +7,9 @@ from typing import Any
 from services.enrolment_service import domain
 from services.enrolment_service.actions.base import Base, Decision
 from services.enrolment_service.domain import Enrolment
-from services.enrolment_service.store import Stored
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.errors import BadRow, Conflict, NotFound, NotYetKnown, ServiceError
-
 
 Given = dict[str, Any] | BadRow
 """A row as it came in: read, or not readable."""
@@ -23,7 +21,7 @@ class Row:
 
     number: int
     enrolment_id: str
-    stored: Stored | None
+    stored: Enrolment | None
     error: ServiceError | None
 
 
@@ -96,7 +94,7 @@ class Rosters(Base):
         enrolment_id = row["enrolment_id"]
         try:
             with self.store.work.savepoint():
-                enrolment: Enrolment = self.store.get(enrolment_id).value
+                enrolment = self.store.get(enrolment_id)
                 if enrolment.session_id != session_id:
                     raise NotFound(f"Enrolment {enrolment_id} is not in this session.")
                 stored = self.store.save(*decide(enrolment, row))

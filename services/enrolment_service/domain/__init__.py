@@ -12,7 +12,7 @@ from services.enrolment_service.domain.deciding import (
 )
 from services.enrolment_service.domain.eligibility import Application, reasons_against
 from services.enrolment_service.domain.enrolment import Enrolment, Reason, Step
-from services.enrolment_service.domain.known import OVER, PLANNED, SHARE_RESULTS, Employment, Person, Session
+from services.enrolment_service.domain.known import OVER, PLANNED, Employer, Session, Worker
 from services.enrolment_service.domain.leaving import cancel, surplus, without_words
 from services.enrolment_service.domain.offers import OFFER_HOURS, accept_offer, decline_offer, expire_offer, offer
 from services.enrolment_service.domain.results import (
@@ -22,7 +22,19 @@ from services.enrolment_service.domain.results import (
     record_result,
     roster_completed,
 )
-from services.enrolment_service.domain.seats import Claim, Ledger, Seat, check_capacity
+from services.enrolment_service.domain.seats import (
+    ACCEPTS,
+    OFFERS,
+    Claim,
+    Counts,
+    Ledger,
+    Seat,
+    announce,
+    call_off,
+    close,
+    held_by,
+    resize,
+)
 from services.enrolment_service.domain.states import (
     APPLIED,
     ARROWS,
@@ -48,6 +60,7 @@ from services.enrolment_service.domain.states import (
 )
 
 __all__ = [
+    "ACCEPTS",
     "APPLIED",
     "ARROWS",
     "ATTENDING",
@@ -63,34 +76,38 @@ __all__ = [
     "LAPSED",
     "NO_SHOW",
     "OFFERED",
+    "OFFERS",
     "OFFER_HOURS",
     "ON_ROSTER",
     "OPEN",
     "OVER",
     "PLANNED",
     "REJECTED",
-    "SHARE_RESULTS",
     "TAKES_TIME",
     "WAITLISTED",
     "WITH_OUTCOME",
     "Application",
     "Claim",
-    "Employment",
+    "Counts",
+    "Employer",
     "Enrolment",
     "Ledger",
-    "Person",
     "Reason",
     "Seat",
     "Session",
     "Step",
+    "Worker",
     "accept_offer",
     "admit",
+    "announce",
     "approve",
     "await_approval",
+    "call_off",
     "cancel",
-    "check_capacity",
+    "close",
     "decline_offer",
     "expire_offer",
+    "held_by",
     "lapse",
     "must_await_decision",
     "must_be_complete",
@@ -101,6 +118,7 @@ __all__ = [
     "record_result",
     "refuse",
     "reject",
+    "resize",
     "roster_completed",
     "seat_taken",
     "surplus",

@@ -80,6 +80,8 @@ def _begin(application: Application, status: str, by: str, now: datetime) -> Enr
         cluster_id=application.person.cluster_id or "",
         host_cluster_id=session.cluster_id,
         employer_id=application.employer_id,
+        employer=application.employer,
+        cost=session.price,
         status=status,
         history=[Step(status=status, at=now, by=by)],
     )

@@ -6,19 +6,23 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from services.enrolment_service.domain.enrolment import Reason
-from services.enrolment_service.domain.known import SHARE_RESULTS, Person, Session
+from services.enrolment_service.domain.known import Employer, Session, Worker
+from shared.people.person import SHARE_RESULTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """Who asks for what. `busy` are the sessions that take the worker's time already."""
+    """Who asks for what. `busy` are the sessions that take the worker's time already, `suspended` those of
+    provider and employer that may do nothing for now."""
 
     enrolment_id: str
     session: Session
-    person: Person
+    person: Worker
     employer_id: str | None
     prerequisites: list[str]
+    employer: Employer = field(default_factory=Employer)
     busy: list[Session] = field(default_factory=list)
+    suspended: frozenset[str] = frozenset()
 
 
 def reasons_against(application: Application, now: datetime, *, by_employer: bool = False) -> list[Reason]:
@@ -28,7 +32,7 @@ def reasons_against(application: Application, now: datetime, *, by_employer: boo
     where they are busy, belong and what they hold is none of their business.
     """
     session, employer = (
-        list(_session_reasons(application.session, now)),
+        [*_session_reasons(application.session, now), *_suspension_reasons(application)],
         list(_employer_reasons(application, now.date())),
     )
     if by_employer and employer:
@@ -59,6 +63,19 @@ def _session_reasons(session: Session, now: datetime) -> Iterable[Reason]:
             actual=now.isoformat(),
             required=session.application_deadline.isoformat(),
         )
+
+
+def _suspension_reasons(application: Application) -> Iterable[Reason]:
+    named = {"session_id": application.session.provider_id, "employer_id": application.employer_id}
+    for field_name, organisation_id in named.items():
+        if organisation_id in application.suspended:
+            yield Reason(
+                code="ORGANISATION_SUSPENDED",
+                field=field_name,
+                message="This organisation is suspended; nobody can enrol with it for now.",
+                actual=organisation_id,
+                required="active",
+            )
 
 
 def _clash_reasons(session: Session, busy: Iterable[Session]) -> Iterable[Reason]:

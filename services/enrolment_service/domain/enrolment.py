@@ -4,8 +4,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from services.enrolment_service.domain.known import Employer
 from services.enrolment_service.domain.states import APPLIED, ARROWS, INACTIVE
 from shared.errors import IllegalTransition
+from shared.versioned import Versioned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +31,12 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Enrolment:
+class Enrolment(Versioned):
     """One worker's way through one session. Attendance in percent, score in points of 100.
 
-    `claim` is the one by which it got its seat or ticket.
+    `employer` and `cost` are as they were when the worker applied. `claim` is the one by which it got its seat or ticket.
     """
 
-    id: str
     session_id: str
     course_id: str
     course_version: int
@@ -43,6 +44,8 @@ class Enrolment:
     cluster_id: str
     host_cluster_id: str
     employer_id: str | None
+    employer: Employer = field(default_factory=Employer)
+    cost: str | None = None
     status: str
     history: list[Step] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
@@ -79,7 +82,7 @@ def move(enrolment: Enrolment, target: str, by: str, now: datetime) -> Enrolment
 
 
 def illegal(enrolment: Enrolment, target: str) -> IllegalTransition:
-    """The error for who tries."""
+    """Build the error for a transition that is not allowed."""
     return IllegalTransition("enrolment", enrolment.status, target, ARROWS.get(enrolment.status, frozenset()))
 
 
@@ -94,4 +97,8 @@ def facts(enrolment: Enrolment) -> dict[str, Any]:
         "cluster_id": enrolment.cluster_id,
         "host_cluster_id": enrolment.host_cluster_id,
         "employer_id": enrolment.employer_id,
+        "employer_size_class": enrolment.employer.size_class,
+        "employer_nuts2": enrolment.employer.nuts2,
+        "employer_region_category": enrolment.employer.region_category,
+        "cost": enrolment.cost,
     }

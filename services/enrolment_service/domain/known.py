@@ -1,10 +1,11 @@
 """What this service knows of sessions and people, from the events of those who own them."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
-SHARE_RESULTS: Final = "share_results"
+from shared.people.person import Person
+
 PLANNED, RUNNING = "planned", "running"
 TO_COME: Final = frozenset({"open", "closed"})
 OVER: Final = frozenset({"completed", "cancelled"})
@@ -29,6 +30,8 @@ class Session:
     approval_needed: bool = False
     eligible_clusters: list[str] = field(default_factory=list)
     minimum_attendance: int = 0
+    provider_id: str | None = None
+    price: str | None = None
 
     @property
     def closes_at(self) -> datetime | None:
@@ -58,40 +61,25 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Employment:
-    """When somebody works for an employer."""
+class Employer:
+    """What statistics ask of an employer, from the directory's events. None where it is not known.
 
-    organisation_id: str
-    valid_from: date
-    valid_until: date | None = None
+    `suspended`: it may do nothing for now.
+    """
 
-    def holds(self, day: date) -> bool:
-        """Whether it is in force on this day."""
-        return self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
+    size_class: str | None = None
+    nuts2: str | None = None
+    region_category: str | None = None
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """What this service knows of a worker: no name. `certified` are course ids by certificate id, `certified_until` when
-    those expire that do, `merged_from` records of theirs that became part of this one."""
+class Worker(Person):
+    """A person with what they hold: `certified` are course ids by certificate id, `certified_until` when those expire
+    that do."""
 
-    id: str
-    cluster_id: str | None = None
-    merged_into: str | None = None
-    merged_from: list[str] = field(default_factory=list)
-    erased: bool = False
-    employments: dict[str, Employment] = field(default_factory=dict)
-    consents: dict[str, str] = field(default_factory=dict)
     certified: dict[str, str] = field(default_factory=dict)
     certified_until: dict[str, datetime] = field(default_factory=dict)
-
-    def works_for(self, organisation_id: str, day: date) -> bool:
-        """Whether some employment there holds on this day."""
-        return any(e.organisation_id == organisation_id and e.holds(day) for e in self.employments.values())
-
-    def shares_with(self, organisation_id: str) -> bool:
-        """Whether they let this organisation see their results."""
-        return organisation_id in self.consents.values()
 
     def holds(self, now: datetime) -> set[str]:
         """Courses of which they have a certificate that has not expired."""

@@ -1,39 +1,38 @@
 """Documents <-> rules of enrolment: the only place that knows fields and indexes."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
-from typing import Any, TypeVar
+from datetime import datetime
 
-import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.enrolment_service.domain import APPLIED, OPEN, WAITLISTED, Enrolment
 from services.enrolment_service.domain.criteria import EnrolmentCriteria, Scope
+from services.enrolment_service.manifest import MANIFEST
 from services.enrolment_service.store.calendar import BUSY, Calendar, busy
 from services.enrolment_service.store.calendar import INDEX as BUSY_INDEX
-from services.enrolment_service.store.copies import COPIES, PEOPLE, Copies
+from services.enrolment_service.store.copies import COPIES, Copies
+from services.enrolment_service.store.desk import SEATS, duplicate_enrolment, slot
 from services.enrolment_service.store.erasures import ERASURES, Erasures
 from services.enrolment_service.store.erasures import INDEXES as ERASURE_INDEXES
-from services.enrolment_service.store.seats import SEATS, Seats, duplicate_enrolment, slot
+from services.enrolment_service.store.seats import Seats
 from shared.bus.worker import require_fresh
 from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
+from shared.people.projection import PEOPLE
 from shared.schemas.event import Event
+from shared.storage.documents import document_of, thing_of
 from shared.storage.mongo import Document
-from shared.storage.work import Absent, UnitOfWork
-from shared.storage.writes import Hint
+from shared.storage.work import Absent, Hint, UnitOfWork
 from shared.wiring.house import Service
 
-__all__ = ["SERVICE", "Store", "Stored"]
+__all__ = ["SERVICE", "Store"]
 
 ENROLMENTS = "enrolments"
 ROSTERS = "rosters"
 _AT_ONCE = 200
-T = TypeVar("T")
 
 SERVICE = Service(
-    name="enrolment",
-    read_models=(COPIES,),
+    manifest=MANIFEST,
     indexes={
         ENROLMENTS: [
             # One active enrolment per worker and session: the slot is there only while it is active.
@@ -62,23 +61,12 @@ SERVICE = Service(
         "sessions": [],
         "people": [],
         "courses": [],
+        "organisations": [],
         ROSTERS: [],
         ERASURES: ERASURE_INDEXES,
     },
     duplicates={"one_active": lambda: duplicate_enrolment(None)},
 )
-
-
-class Stored:
-    """An aggregate with its version and times, as a door shows it."""
-
-    __slots__ = ("created_at", "updated_at", "value", "version")
-
-    def __init__(self, value: Any, document: Document) -> None:
-        self.value = value
-        self.version: int = document["version"]
-        self.created_at: datetime = document["created_at"]
-        self.updated_at: datetime = document["updated_at"]
 
 
 class Store:
@@ -91,9 +79,11 @@ class Store:
         self.erasures = Erasures(work)
         self.calendar = Calendar(work)
 
-    def hints(self, session_id: str, person_id: str | None, ref: tuple[str, str] | None) -> Iterator[Hint]:
+    def hints(
+        self, session_id: str, person_id: str | None, ref: tuple[str, str] | None, employer_id: str | None
+    ) -> Iterator[Hint]:
         """What an application reads, as far as it is known by now: a group of them loads it in one query."""
-        for hint in self.copies.hints(session_id, person_id, ref):
+        for hint in self.copies.hints(session_id, person_id, ref, employer_id):
             yield hint
             if hint[0] == PEOPLE:
                 yield ENROLMENTS, "slot", slot(session_id, hint[2])
@@ -101,7 +91,7 @@ class Store:
 
     # -- enrolments
 
-    def get(self, enrolment_id: str) -> Stored:
+    def get(self, enrolment_id: str) -> Enrolment:
         """The enrolment, or NotFound."""
         try:
             document = self.work.get(ENROLMENTS, enrolment_id)
@@ -109,18 +99,17 @@ class Store:
             raise _unknown(enrolment_id) from absent
         if "tombstone" in document:
             raise _unknown(enrolment_id)
-        return Stored(_enrolment(document), document)
+        return _enrolment(document)
 
-    def save(self, enrolment: Enrolment, events: Sequence[Event]) -> Stored:
-        """Store it with its events."""
-        document = msgspec.to_builtins(enrolment, builtin_types=(datetime,))
-        document["_id"] = document.pop("id")
+    def save(self, enrolment: Enrolment, events: Sequence[Event]) -> Enrolment:
+        """Store it with its events; returns it as stored."""
+        document = document_of(enrolment)
         if enrolment.active:
             document["slot"] = slot(enrolment.session_id, enrolment.person_id)
         document |= busy(enrolment)
-        return Stored(enrolment, self.work.save(ENROLMENTS, document, events))
+        return _enrolment(self.work.save(ENROLMENTS, document, events))
 
-    def search(self, criteria: EnrolmentCriteria, scope: Scope, *, after: str | None, limit: int) -> list[Stored]:
+    def search(self, criteria: EnrolmentCriteria, scope: Scope, *, after: str | None, limit: int) -> list[Enrolment]:
         """Enrolments of the scope that match, newest first. A person stands for all records that were merged."""
         asked = asked_for(criteria)
         if criteria.person_id is not None:
@@ -129,7 +118,7 @@ class Store:
         if after is not None:
             query["_id"] = {"$lt": after}
         rows = self.work.find(ENROLMENTS, query, sort=[("_id", DESCENDING)], limit=limit)
-        return [Stored(_enrolment(row), row) for row in rows]
+        return [_enrolment(row) for row in rows]
 
     def of_session(self, session_id: str, statuses: Sequence[str], limit: int = 0) -> list[Enrolment]:
         """Enrolments of a session in these statuses."""
@@ -149,7 +138,7 @@ class Store:
     def active_of(self, person_ids: Sequence[str]) -> list[Enrolment]:
         """Enrolments of these that stand in the way of another application to their session."""
         query = {"person_id": {"$in": list(person_ids)}, "slot": {"$exists": True}}
-        found = [_enrolment(row) for row in self.work.find(ENROLMENTS, query)]
+        found = [_enrolment(row) for row in self.work.find(ENROLMENTS, query, hint="by_person")]
         return [enrolment for enrolment in found if enrolment.active]  # some may have ended in this unit of work
 
     def next_waiting(self, session_id: str) -> Enrolment | None:
@@ -202,7 +191,7 @@ class Store:
 
     def _of_person(self, person_id: str) -> Document:
         """All records of the person who answers for this id."""
-        return {"$in": self.copies.records_of(self.copies.known_as(person_id))}
+        return {"$in": self.copies.people.records_of(self.copies.people.known_as(person_id))}
 
     def _undecided(self, after: str, limit: int) -> list[str]:
         """By id, sessions in which somebody waits for a decision: a look into the index for each, however many wait."""
@@ -231,11 +220,7 @@ class Store:
 
 
 def _enrolment(document: Document) -> Enrolment:
-    return _convert({**document, "id": document["_id"]}, Enrolment)
-
-
-def _convert(document: Document, kind: type[T]) -> T:
-    return msgspec.convert(document, kind, builtin_types=(datetime, date))
+    return thing_of(Enrolment, document)
 
 
 def _unknown(enrolment_id: str) -> NotFound:

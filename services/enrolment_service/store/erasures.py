@@ -24,7 +24,7 @@ class Erasures:
         self._work = work
 
     def begin(self, person_id: str, now: datetime) -> None:
-        """Somebody was erased. Once is enough."""
+        """Schedule clean-up for an erased person; idempotent."""
         if self._work.peek(ERASURES, person_id) is None:
             self._work.save(ERASURES, {"_id": person_id, "since": now, "look_at": now})
 

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, render_template, request
 
 from services.portal import asking, states
 from services.portal.forms import Form, Mistake, refused
-from services.portal.languages import _, _l
+from services.portal.languages import _, _l, best_text
 from services.portal.platform import Refused
 from services.portal.visitors import require, visitor
 from shared.http.app import public
@@ -32,7 +32,16 @@ MODES = (
     ("Project based", _l("Project based")),
     ("Workbased", _l("At work")),
 )
-_FILTERS = ("q", "category", "pillar", "mode", "language", "eqf", "sort")
+_FILTERS = ("q", "skill", "category", "pillar", "mode", "language", "eqf", "country", "free_seats", "sort")
+_ORDERS = (
+    ("relevance", _l("Best match")),
+    ("newest", _l("Newest first")),
+    ("date", _l("Starts soonest")),
+    ("free_seats", _l("Most free seats")),
+    ("workload", _l("Shortest first")),
+    ("title", _l("Title")),
+)
+_MOST_SKILLS = 8
 
 
 @pages.get("/courses")
@@ -43,19 +52,25 @@ def courses() -> Response:
     wanted = {name: text for name, text in query.items() if text}
     form = Form(query)
     try:
-        found = asking.get("catalog", "courses", limit=_PAGE, cursor=request.args.get("cursor", ""), **wanted)
+        cursor = request.args.get("cursor", "")
+        found = asking.get("catalog", "courses", limit=_PAGE, cursor=cursor, facets="true", **wanted)
     except Refused as error:
         found, form = {"items": [], "next": None}, refused(query, error)
+    facets = found.get("facets") or {}
     page = render_template(
         "courses.html",
         form=form,
         query=wanted,
         items=found["items"],
         cursor=found["next"],
+        total=found.get("total"),
+        meant=found.get("did_you_mean"),
         categories=CATEGORIES,
-        pillars=PILLARS,
         modes=MODES,
-        shown=_shown(wanted),
+        choices=_choices(facets),
+        orders=[one for one in _ORDERS if one[0] != "relevance" or "q" in wanted],
+        skills=_skills(facets, wanted),
+        shown=_shown(wanted, facets),
     )
     return Response(page, 422 if form.has_mistakes else 200)
 
@@ -107,10 +122,48 @@ def _availability(session: Any, seats: Any) -> states.State:
     return states.show(states.SESSION, session["status"])
 
 
-def _shown(wanted: dict[str, str]) -> list[tuple[str, str]]:
+def _choices(facets: Any) -> dict[str, list[tuple[str, str]]]:
+    """What there is to choose from, each with how many courses there would be."""
+    named = {"category": CATEGORIES, "pillar": PILLARS, "mode": MODES}
+    found = {name: _counts(facets, name) for name in (*named, "language", "country", "eqf")}
+    choices = {
+        name: [(value, _counted(str(label), found[name].get(value))) for value, label in labels]
+        for name, labels in named.items()
+    }
+    for name in ("language", "country", "eqf"):
+        choices[name] = [(value, _counted(value.upper(), count)) for value, count in sorted(found[name].items())]
+    return choices
+
+
+def _skills(facets: Any, wanted: dict[str, str]) -> list[tuple[str, str, int]]:
+    """The skills that most of what is found teaches: value, label, how many."""
+    there = [one for one in facets.get("skill", ()) if one.get("labels") and one["value"] != wanted.get("skill")]
+    return [(one["value"], _label(one), one["count"]) for one in there[:_MOST_SKILLS]]
+
+
+def _label(one: Any) -> str:
+    return best_text(one["labels"])
+
+
+def _counts(facets: Any, name: str) -> dict[str, int]:
+    return {one["value"]: one["count"] for one in facets.get(name, ())}
+
+
+def _counted(label: str, count: int | None) -> str:
+    return label if count is None else f"{label} ({count})"
+
+
+def _shown(wanted: dict[str, str], facets: Any) -> list[tuple[str, str]]:
     """The filters in use as words, each with the query that is left without it."""
-    labels = {"category": dict(CATEGORIES), "pillar": dict(PILLARS), "mode": dict(MODES)}
-    words = {"q": _("Search: %(text)s"), "language": _("Language: %(text)s"), "eqf": _("EQF level %(text)s")}
+    skills = {one["value"]: _label(one) for one in facets.get("skill", ()) if one.get("labels")}
+    labels = {"category": dict(CATEGORIES), "pillar": dict(PILLARS), "mode": dict(MODES), "skill": skills}
+    words = {
+        "q": _("Search: %(text)s"),
+        "language": _("Language: %(text)s"),
+        "eqf": _("EQF level %(text)s"),
+        "country": _("Country: %(text)s"),
+        "free_seats": _("Free seats: %(text)s or more"),
+    }
     return [
         (name, words[name] % {"text": value} if name in words else str(labels.get(name, {}).get(value, value)))
         for name, value in wanted.items()

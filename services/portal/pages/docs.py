@@ -1,4 +1,4 @@
-"""For programs: the API's description as a page and as documents."""
+"""For developers: the API's description as a page and as documents."""
 
 from flask import Blueprint, Response, render_template
 

@@ -6,7 +6,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from deploy.local.engines import Engines
-from tests.chaos import lost_log, scenarios
+from tests.chaos import lost_log, rebuilding, scenarios
 from tests.chaos.arena import Arena, play, revive
 
 SHORT = (
@@ -36,6 +36,7 @@ LONG = (
     (scenarios.kafka_is_killed, 1.0),
     (scenarios.consumer_dies_in_its_transaction, 1.0),
     (scenarios.worker_is_stopped_while_kafka_is_away, 2.0),
+    (rebuilding.rebuild_is_killed, 10.0),
 )
 _PAUSE = 0.03
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bson import encode
 
 from shared.bus.consumer import _incoming
 from shared.bus.generations import Building, Generations
@@ -21,9 +20,9 @@ from shared.storage.mongo import Mongo, MongoDatabase
 from tests.chaos.arena import Arena, read_topic, wait_for
 from tests.chaos.member import MODEL
 from tests.chaos.probe import CONSUMER, EFFECTS, counting
+from tests.chaos.rebuilding import STEPS, image
 from tests.shared.bus.flow import effects_of, happen, relay_all
 
-STEPS = ["remove", "remove_rows", "index", "read", "discard", "switch", "end"]
 Build = Callable[..., int]
 
 
@@ -45,11 +44,6 @@ def consume(client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic:
     return inbox
 
 
-def image(database: MongoDatabase, generation: int) -> list[bytes]:
-    """The read model, byte for byte."""
-    return [encode(row) for row in database[MODEL.aliases(generation)[EFFECTS]].find().sort("_id", 1)]
-
-
 def test_a_kill_in_every_step_leaves_a_rebuild_that_the_next_one_ends(arena: Arena) -> None:
     generations = Generations(arena.database, [MODEL])
     arena.write(arena.keys * 5)
@@ -61,7 +55,7 @@ def test_a_kill_in_every_step_leaves_a_rebuild_that_the_next_one_ends(arena: Are
     arena.database["generation_numbers"].insert_one({"_id": CONSUMER, "n": 5})
     arena.database["inbox"].insert_one({"_id": f"{CONSUMER}.g4/left/over"})
 
-    for step in STEPS:
+    for step in dict.fromkeys(STEPS):
         died = arena.spawn("rebuild", event_time=True, dies_before=step, lease_seconds=1.0)
         died.join(120)
         assert died.exitcode == -9, f"{step}: {arena.last_words()}"

@@ -7,6 +7,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -21,8 +23,8 @@ from shared.errors import Unavailable
 from shared.storage.mongo import Mongo, MongoDatabase
 from tests.chaos.arena import wait_for
 from tests.chaos.member import MODEL
-from tests.chaos.probe import CONSUMER, counting
-from tests.shared.bus.flow import switch_to
+from tests.chaos.probe import CONSUMER, EFFECTS, counting
+from tests.shared.bus.flow import effects_of, happen, switch_to
 
 
 @pytest.fixture
@@ -58,6 +60,60 @@ def test_a_worker_works_until_sigterm_and_ends_in_time(plan: Plan) -> None:
     Worker(plan).run()
 
     assert time.monotonic() - asked[0] < 10
+
+
+def test_a_read_model_whose_version_rose_is_built_anew_and_comes_out_the_same(
+    plan: Plan, client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str
+) -> None:
+    plan = replace(plan, subscriptions=[counting(topic, event_time=True)])
+    newer = replace(MODEL, version=2)
+    happen(client, database, topic, "a", "b", "a")
+    with at_work(plan):
+        assert wait_for(lambda: len(effects_of(database, f"{topic}/a")) == 2 and effects_of(database, f"{topic}/b"), 60)
+    before = list(database[EFFECTS].find(sort=[("_id", 1)]))
+
+    with at_work(replace(plan, read_models=[newer])):
+        assert wait_for(lambda: Generations(database, [newer]).version(CONSUMER) == 2, 60)
+        generation = Generations(database, [newer]).present(CONSUMER)
+        assert generation == 2
+        assert list(database[newer.aliases(generation)[EFFECTS]].find(sort=[("_id", 1)])) == before
+        happen(client, database, topic, "b")
+        assert wait_for(lambda: len(effects_of(database, f"{topic}/b", newer.aliases(2)[EFFECTS])) == 2, 60)
+
+
+def test_what_was_never_built_is_of_our_version_and_what_said_nothing_is_of_the_first(database: MongoDatabase) -> None:
+    newer = replace(MODEL, version=3)
+    assert Generations(database, [newer]).version(CONSUMER) == 3
+
+    database["generations"].delete_many({})
+    database["inbox"].insert_one({"_id": f"{CONSUMER}.g1/course/x/1"})
+    assert Generations(database, [newer]).version(CONSUMER) == 1
+
+
+def test_an_older_process_leaves_alone_what_a_newer_one_built(
+    plan: Plan, client: Mongo, database: MongoDatabase, topic: str
+) -> None:
+    database["generations"].insert_one({"_id": CONSUMER, "generation": 1, "version": 2})
+    happen(client, database, topic, "a")
+    with at_work(plan) as worker:
+        assert wait_for(lambda: worker.relay.backlog() == (0, 0.0), 60)
+        time.sleep(1)
+        assert effects_of(database, f"{topic}/a") == []
+        database["generations"].update_one({"_id": CONSUMER}, {"$set": {"version": 1}})
+        assert wait_for(lambda: effects_of(database, f"{topic}/a"), 60)
+
+
+@contextmanager
+def at_work(plan: Plan) -> Iterator[Worker]:
+    worker = Worker(plan)
+    threads = worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        for thread in threads:
+            thread.join(10)
+        assert not any(thread.is_alive() for thread in threads)
 
 
 def test_a_worker_survives_a_database_that_is_away_at_its_start(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

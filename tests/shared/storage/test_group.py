@@ -1,4 +1,4 @@
-"""Group commit and idempotency keys: everybody keeps their own outcome."""
+"""Group commit: everybody keeps their own outcome."""
 
 from __future__ import annotations
 
@@ -6,106 +6,25 @@ import multiprocessing
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from deploy.local.engines import Engines
-from shared.errors import Conflict, Invalid, KeyReused, Unavailable
-from shared.storage.gathering import Gathering
+from shared.errors import Conflict, Invalid, Unavailable
+from shared.storage.gathering import Gathering, gather
 from shared.storage.group import GroupCommit, _Waiting
-from shared.storage.mongo import Mongo, MongoDatabase, connect, translate
-from shared.storage.work import UnitOfWork
-from shared.storage.writes import REPLAYED, Answer, Hint, IdempotencyKey, Write
+from shared.storage.mongo import MongoDatabase, connect, translate
+from shared.storage.work import Hint, UnitOfWork
+from shared.storage.writes import Answer, Write
 from tests.chaos.probe import happen
-
-OK = Answer(200, b"{}")
-
-
-@pytest.fixture
-def group(client: Mongo, database: MongoDatabase) -> Iterator[GroupCommit]:
-    database["things"].create_index("place", unique=True, name="one_place", sparse=True)
-    group = GroupCommit(
-        client,
-        database,
-        "/probe",
-        duplicates={"one_place": lambda: Conflict("Taken.", code="TAKEN")},
-        resolvers={Seat: _seats},
-        apart={Name: _slow_name},
-    )
-    yield group
-    group.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """The question for a seat."""
-
-    person: str
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A question to somebody else, who takes his time."""
-
-    of: str
-    asked: threading.Event
-    answered: threading.Event
-
-
-def _slow_name(question: Name) -> str:
-    question.asked.set()
-    if not question.answered.wait(10):
-        raise Unavailable("Nobody answers.")
-    return f"the name of {question.of}"
-
-
-def _seats(work: UnitOfWork, questions: Sequence[Seat]) -> Mapping[Any, Any]:
-    return {seat: (len(questions), seat.person) for seat in questions}
-
-
-def _key(fingerprint: str = "f") -> IdempotencyKey:
-    return IdempotencyKey(uuid.uuid4().hex, fingerprint)
-
-
-def _put(**fields: Any) -> Callable[[UnitOfWork], Answer]:
-    def act(work: UnitOfWork) -> Answer:
-        work.save("things", {"_id": uuid.uuid4().hex, **fields})
-        return OK
-
-    return act
-
-
-def _together(group: GroupCommit, writes: Sequence[Write]) -> list[Answer | Exception]:
-    """Run these in one group: the one thread is held up until all of them wait."""
-    gate, held = threading.Event(), threading.Event()
-
-    def hold(_work: UnitOfWork) -> Answer:
-        held.set()
-        gate.wait(10)
-        return OK
-
-    def run(write: Write) -> Answer | Exception:
-        try:
-            return group.run(write)
-        except Exception as error:  # noqa: BLE001 (the outcome is what is looked at)
-            return error
-
-    with ThreadPoolExecutor(len(writes) + 1) as pool:
-        pool.submit(run, Write(hold))
-        assert held.wait(5)
-        waiting = [pool.submit(run, write) for write in writes]
-        while group._queue.qsize() + sum(each.done() for each in waiting) < len(writes):
-            time.sleep(0.005)
-        gate.set()
-        return [each.result(10) for each in waiting]
+from tests.shared.storage.writing import OK, Name, Seat, new_key, put, together
 
 
 def test_a_write_alone_is_committed(group: GroupCommit, database: MongoDatabase) -> None:
-    assert group.run(Write(_put(colour="red"))) == OK
+    assert group.run(Write(put(colour="red"))) == OK
     assert database["things"].count_documents({"colour": "red"}) == 1
 
 
@@ -126,8 +45,8 @@ def test_a_row_that_fails_fails_alone(group: GroupCommit, database: MongoDatabas
         work.save("things", {"_id": "x", "what": object()})
         return OK
 
-    writes = [Write(act) for act in (_put(place=1), _put(place="taken"), broken, unstorable, _put(place=2))]
-    first, taken, refused, wrong, last = _together(group, writes)
+    writes = [Write(act) for act in (put(place=1), put(place="taken"), broken, unstorable, put(place=2))]
+    first, taken, refused, wrong, last = together(group, writes)
 
     assert (first, last) == (OK, OK)
     assert isinstance(taken, Conflict)
@@ -150,7 +69,7 @@ def test_nobody_is_refused_because_of_a_row_that_was_not_written(group: GroupCom
 
         return act
 
-    loser, winner = _together(group, [Write(last_one("taken")), Write(last_one("free"))])
+    loser, winner = together(group, [Write(last_one("taken")), Write(last_one("free"))])
 
     assert isinstance(loser, Conflict)
     assert loser.error_code == "TAKEN"
@@ -162,7 +81,7 @@ def test_hints_are_loaded_together(group: GroupCommit, database: MongoDatabase, 
         return lambda _work: [("probes", "_id", f"{topic}/k{number}")]
 
     writes = [Write(happen(topic, [f"k{i}"]), hints=hints(i)) for i in range(10)]
-    assert _together(group, writes) == [Answer(200, b"{}")] * 10
+    assert together(group, writes) == [Answer(200, b"{}")] * 10
 
 
 def test_hints_may_follow_from_what_they_led_to(group: GroupCommit, database: MongoDatabase) -> None:
@@ -191,7 +110,7 @@ def test_questions_of_one_kind_are_answered_together(group: GroupCommit) -> None
 
         return ask
 
-    assert _together(group, [Write(act("a")), Write(act("b"))]) == [OK, OK]
+    assert together(group, [Write(act("a")), Write(act("b"))]) == [OK, OK]
     assert sorted(seen) == [(2, "a"), (2, "b")]
 
 
@@ -216,95 +135,6 @@ def test_a_write_that_loses_every_race_is_told_to_try_again(group: GroupCommit, 
 
 
 # -- idempotency keys
-
-
-def test_the_same_key_gives_the_kept_answer(group: GroupCommit, database: MongoDatabase) -> None:
-    write = Write(_put(), _key())
-    first, again = group.run(write), group.run(write)
-
-    assert again == Answer(first.status, first.body, (*first.headers, REPLAYED))
-    assert database["things"].count_documents({}) == 1
-
-
-def test_a_key_with_another_request_is_refused(group: GroupCommit, database: MongoDatabase) -> None:
-    key = _key("this")
-    group.run(Write(_put(), key))
-
-    with pytest.raises(KeyReused):
-        group.run(Write(_put(), IdempotencyKey(key.record_id, "that")))
-
-
-def test_a_key_in_flight_is_refused_once_and_in_the_same_group(group: GroupCommit, database: MongoDatabase) -> None:
-    write = Write(_put(), _key())
-    outcomes = _together(group, [write, write])
-
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Answer", "InFlight"]
-    assert database["things"].count_documents({}) == 1
-
-
-def test_a_failed_request_gives_its_key_back(group: GroupCommit, database: MongoDatabase) -> None:
-    key = _key()
-
-    def broken(_work: UnitOfWork) -> Answer:
-        raise Invalid("rule")
-
-    with pytest.raises(Invalid):
-        group.run(Write(broken, key))
-    assert group.run(Write(_put(), key)) == OK
-
-
-def test_the_same_key_in_two_processes_takes_effect_once(
-    client: Mongo, database: MongoDatabase, group: GroupCommit
-) -> None:
-    """A process froze before its commit; the client tries again at another one; then the first wakes up."""
-    other = GroupCommit(client, database, "/probe", duplicates={"one_place": lambda: Conflict("Taken.", code="TAKEN")})
-    key, frozen, wake = _key(), threading.Event(), threading.Event()
-
-    def slow(work: UnitOfWork) -> Answer:
-        work.save("things", {"_id": uuid.uuid4().hex, "by": "first", "place": "here"})
-        frozen.set()
-        wake.wait(10)
-        return OK
-
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(group.run, Write(slow, key))
-        assert frozen.wait(5)
-        assert other.run(Write(_put(by="second", place="here"), key)) == OK
-        wake.set()
-        late = first.result(10)
-    other.close()
-
-    assert late == Answer(OK.status, OK.body, (*OK.headers, REPLAYED))
-    assert [row["by"] for row in database["things"].find()] == ["second"]
-
-
-def test_a_key_whose_other_request_was_faster_elsewhere_is_refused(
-    client: Mongo, database: MongoDatabase, group: GroupCommit
-) -> None:
-    other, key = GroupCommit(client, database, "/probe"), _key("this")
-    begun, go = threading.Event(), threading.Event()
-
-    def slow(work: UnitOfWork) -> Answer:
-        work.save("things", {"_id": uuid.uuid4().hex, "place": "here"})
-        begun.set()
-        go.wait(10)
-        return OK
-
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(group.run, Write(slow, key))
-        assert begun.wait(5)
-        other.run(Write(_put(place="here"), IdempotencyKey(key.record_id, "that")))
-        go.set()
-        with pytest.raises(KeyReused):
-            first.result(10)
-    other.close()
-
-
-def test_a_key_in_flight_with_another_request_is_refused(group: GroupCommit) -> None:
-    key = _key("this")
-    outcomes = _together(group, [Write(_put(), key), Write(_put(), IdempotencyKey(key.record_id, "that"))])
-
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Answer", "KeyReused"]
 
 
 def test_other_errors_are_no_outage() -> None:
@@ -337,7 +167,7 @@ def test_an_instance_made_before_a_fork_works_in_every_child(breakable: Engines,
 
 def _write_in_child(url: str, name: str, results: Any) -> None:
     with connect(url) as client:
-        results.put(GroupCommit(client, client[name], "/probe").run(Write(_put())).status)
+        results.put(GroupCommit(client, client[name], "/probe").run(Write(put())).status)
 
 
 def test_nobody_waits_for_what_is_asked_apart(group: GroupCommit, database: MongoDatabase) -> None:
@@ -349,9 +179,9 @@ def test_nobody_waits_for_what_is_asked_apart(group: GroupCommit, database: Mong
         return OK
 
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(group.run, Write(act, _key()))
+        slow = pool.submit(group.run, Write(act, new_key()))
         assert question.asked.wait(10)
-        assert group.run(Write(_put(n=1))) == OK  # while the other one is still being answered
+        assert group.run(Write(put(n=1))) == OK  # while the other one is still being answered
         assert not slow.done()
         question.answered.set()
         assert slow.result(10) == OK
@@ -364,8 +194,8 @@ def test_an_answer_that_cannot_be_had_is_told_to_who_asked(
     question = Name("p", threading.Event(), threading.Event())
     monkeypatch.setattr(question.answered, "wait", lambda _seconds: False)
     with pytest.raises(Unavailable):
-        group.run(Write(lambda work: Answer(200, work.ask(question).encode()), _key()))
-    assert group.run(Write(_put(n=2))) == OK
+        group.run(Write(lambda work: Answer(200, work.ask(question).encode()), new_key()))
+    assert group.run(Write(put(n=2))) == OK
 
 
 def test_whatever_an_act_raises_the_next_one_is_served(group: GroupCommit) -> None:
@@ -377,7 +207,7 @@ def test_whatever_an_act_raises_the_next_one_is_served(group: GroupCommit) -> No
 
     with pytest.raises(RuntimeError, match="Panic"):
         group.run(Write(act))
-    assert group.run(Write(_put(n=3))) == OK
+    assert group.run(Write(put(n=3))) == OK
 
 
 def test_a_thread_that_could_not_be_started_is_started_by_the_next_write(
@@ -386,8 +216,8 @@ def test_a_thread_that_could_not_be_started_is_started_by_the_next_write(
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", _no_more_threads)
         with pytest.raises(RuntimeError, match="no more threads"):
-            group.run(Write(_put(n=4)))
-    assert group.run(Write(_put(n=5))) == OK
+            group.run(Write(put(n=4)))
+    assert group.run(Write(put(n=5))) == OK
 
 
 def _no_more_threads(_thread: threading.Thread) -> None:
@@ -410,7 +240,7 @@ def test_what_was_asked_before_a_refusal_is_not_asked_of_the_second_decision(
 
     place = uuid.uuid4().hex
     database["things"].insert_one({"_id": uuid.uuid4().hex, "place": place})
-    answers = _together(group, [Write(asks_once), Write(_put(place=place))])
+    answers = together(group, [Write(asks_once), Write(put(place=place))])
 
     assert answers[0] == OK
     assert isinstance(answers[1], Conflict)
@@ -428,7 +258,7 @@ def test_who_comes_again_and_again_shares_a_group(group: GroupCommit, monkeypatc
 
     monkeypatch.setattr(GroupCommit, "_run_group", count)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: [group.run(Write(_put())) for _ in range(20)], range(4)))
+        list(pool.map(lambda _: [group.run(Write(put())) for _ in range(20)], range(4)))
 
     assert sum(sizes) == 80
     assert len(sizes) <= 32  # 20 and some at the start and the end; by twos and twos it would be 40
@@ -439,16 +269,16 @@ def test_a_group_waits_for_those_who_are_expected_and_not_for_long(group: GroupC
     late = threading.Timer(0.05, lambda: group._queue.put(second))
 
     group._queue.put(alone := _waiting())
-    assert group._next_group(1, 60.0) == [alone]
+    assert gather(group._queue, 32, 1, 60.0) == [alone]
     group._queue.put(first)
     late.start()
-    assert group._next_group(2, 60.0) == [first, second]
+    assert gather(group._queue, 32, 2, 60.0) == [first, second]
     group._queue.put(last := _waiting())
-    assert group._next_group(2, 0.05) == [last]
+    assert gather(group._queue, 32, 2, 0.05) == [last]
 
 
 def _waiting() -> _Waiting:
-    return _Waiting(Write(_put()), time.monotonic() + 60)
+    return _Waiting(Write(put()), time.monotonic() + 60)
 
 
 def test_after_waits_in_vain_more_and_more_groups_do_not_wait() -> None:

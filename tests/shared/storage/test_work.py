@@ -147,7 +147,7 @@ def test_a_question_is_put_once_and_then_answered(database: MongoDatabase) -> No
     with pytest.raises(Asked) as asked:
         work.ask("seat?")
     assert asked.value.question == "seat?"
-    work.memo["seat?"] = 7
+    work.answers["seat?"] = 7
     assert work.ask("seat?") == 7
 
 

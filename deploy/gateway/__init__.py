@@ -1,0 +1,1 @@
+"""The gateway: its configuration, and the routes in it that are made from the manifests."""

@@ -1,0 +1,1 @@
+"""What the directory speaks to outside: the identity provider."""

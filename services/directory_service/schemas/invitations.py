@@ -1,0 +1,76 @@
+"""Bodies and answers of invitations."""
+
+from marshmallow import Schema, fields, validate
+
+from services.directory_service.domain.invitation import ACCEPTED, EXPIRED, INVITED, ROLES, WITHDRAWN
+from services.directory_service.schemas.parts import LANGUAGE, DirectoryResource, Id, one_of, pattern, text
+
+
+class InvitationBody(Schema):
+    """Whom to invite: somebody known, by `person_id`; or somebody new, by name and mail address."""
+
+    id = Id(metadata={"description": "Your choice, for repeatable seeds"})
+    person_id = text(64)
+    given_name = text(200)
+    family_name = text(200)
+    email = fields.Email(validate=validate.Length(1, 254))
+    language = pattern(LANGUAGE, metadata={"description": "BCP 47"})
+    role = one_of(ROLES, required=True)
+    cluster_id = text(64, metadata={"description": "Only the platform's operator needs to name one"})
+    organisation_ids = fields.List(
+        text(64),
+        load_default=list,
+        validate=validate.Length(0, 20),
+        metadata={"description": "For whom they act; hr and trainer need one"},
+    )
+
+
+class InvitationView(DirectoryResource):
+    """An invitation, without personal data."""
+
+    cluster_id = fields.String(required=True)
+    person_id = fields.String(required=True)
+    role = fields.String(required=True)
+    organisation_ids = fields.List(fields.String(), required=True)
+    status = fields.String(required=True, metadata={"description": "invited, accepted, withdrawn or expired"})
+    expires_at = fields.AwareDateTime(required=True)
+    accepted_at = fields.AwareDateTime(required=True, allow_none=True)
+    withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
+    link = fields.String(
+        allow_none=True, metadata={"description": "Give it to the person and to nobody else; null once it is closed"}
+    )
+
+
+class InvitationQuery(Schema):
+    """Which invitations."""
+
+    person = text(64)
+    role = one_of(ROLES)
+    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED))
+
+
+class SecretBody(Schema):
+    """What the link holds."""
+
+    secret = text(100, required=True)
+
+
+class AcceptBody(SecretBody):
+    """What the link holds, and the password to sign in with."""
+
+    password = fields.String(required=True, metadata={"description": "12 characters at least", "format": "password"})
+
+
+class OfferView(Schema):
+    """What somebody is invited to."""
+
+    id = fields.String(required=True)
+    role = fields.String(required=True)
+    status = fields.String(required=True)
+    cluster_id = fields.String(required=True)
+    cluster_name = fields.String(required=True)
+    organisations = fields.List(fields.String(), required=True, metadata={"description": "Their legal names"})
+    given_name = fields.String(required=True, allow_none=True)
+    family_name = fields.String(required=True, allow_none=True)
+    username = fields.String(required=True, allow_none=True, metadata={"description": "What they will sign in as"})
+    expires_at = fields.AwareDateTime(required=True)

@@ -1,0 +1,76 @@
+"""Bodies and answers of programs' keys."""
+
+from marshmallow import Schema, fields, validate
+
+from services.directory_service.domain.program import ACTIVE, ENDED, KINDS
+from services.directory_service.schemas.parts import DirectoryResource, one_of, text
+
+
+class ProgramBody(Schema):
+    """A new key."""
+
+    name = text(100, required=True, metadata={"description": "For people: which program it is"})
+    kind = one_of(
+        tuple(KINDS),
+        required=True,
+        metadata={
+            "description": "portal: a partner portal; provider: a provider's course system; quality: reviews courses"
+        },
+    )
+    cluster_id = text(64, metadata={"description": "Only the platform's operator needs to name one"})
+    organisation_ids = fields.List(
+        text(64), validate=validate.Length(0, 20), load_default=list, metadata={"description": "Of a provider's key"}
+    )
+    scopes = fields.List(
+        text(64),
+        validate=validate.Length(0, 20),
+        load_default=list,
+        metadata={"description": "All of the kind if absent"},
+    )
+
+
+class ProgramView(DirectoryResource):
+    """A key. `secret` is there in the answer that made or rotated it, and never again."""
+
+    client_id = fields.String(required=True)
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    cluster_id = fields.String(required=True)
+    organisation_ids = fields.List(fields.String(), required=True)
+    scopes = fields.List(fields.String(), required=True)
+    status = fields.String(required=True, metadata={"description": "active or ended"})
+    made_by = fields.String(required=True, metadata={"description": "The login that made it"})
+    rotated_at = fields.AwareDateTime(required=True, allow_none=True)
+    ended_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class ProgramDetail(ProgramView):
+    """A key and when it was used."""
+
+    last_used_at = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "When it last got a token; null: not in 30 days"}
+    )
+
+
+class ProgramSecret(ProgramView):
+    """A key with its secret, shown in this answer only (and to the same request sent again with its Idempotency-Key)."""
+
+    secret = fields.String(metadata={"description": "Keep it: it is never shown again"})
+    token_url = fields.String(metadata={"description": "Where it gets tokens (client credentials)"})
+
+
+class EndedProgram(ProgramView):
+    """A key that was ended."""
+
+    tokens_end_at = fields.AwareDateTime(
+        required=True, metadata={"description": "Until then tokens that it got before may still be used"}
+    )
+
+
+class ProgramQuery(Schema):
+    """Which keys."""
+
+    cluster = text(64)
+    organisation = text(64)
+    kind = one_of(tuple(KINDS))
+    status = one_of((ACTIVE, ENDED))

@@ -1,0 +1,19 @@
+"""What enrolment is made of."""
+
+from services.enrolment_service.settings import EnrolmentSettings
+from shared.bus.read_model import ReadModel
+from shared.wiring.manifest import IdentityClient, Manifest
+
+MANIFEST = Manifest(
+    name="enrolment",
+    package="services.enrolment_service",
+    segments=(
+        *("enrolments", "enrolment-imports", "enrolment-decisions", "enrolment-changes", "approval-delegates"),
+        *("seats", "quotas", "assignments", "check-ins", "rosters"),
+    ),
+    subscriptions=("copies", "reactions"),
+    timers=("care", "sweep", "expire", "lapse", "queues", "forget"),
+    read_models=(ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations")),),
+    settings=(EnrolmentSettings,),
+    clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),
+)

@@ -1,0 +1,110 @@
+"""One shape for every service's `app.py`: what it wires becomes its HTTP application, its worker, its command line."""
+
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.bus.inbox import Subscription
+from shared.bus.timers import Timer
+from shared.bus.worker import Plan
+from shared.clock import Clock, Ids, new_id, utc_now
+from shared.http.app import ServiceApp
+from shared.http.door import Door
+from shared.jobs.job import Kind
+from shared.jobs.runner import Runner
+from shared.storage.group import Resolver
+from shared.storage.lease import Lease
+from shared.wiring.house import House, Service
+from shared.wiring.manifest import Manifest
+from shared.wiring.operations import operations_door
+from shared.wiring.process import run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wired:
+    """What a service is made of, given its settings and connections. The API and the worker take what is theirs.
+
+    `resolvers` answer questions of a group of writes in its transaction, `apart` those that nobody else waits for.
+    `stamp` gives positions in a feed, under the relay's lease. `beside` runs in a thread of the API until it closes.
+    """
+
+    doors: Sequence[Door]
+    subscriptions: Sequence[Subscription] = ()
+    timers: Sequence[Timer] = ()
+    jobs: Sequence[Kind] = ()
+    resolvers: Mapping[type, Resolver] = field(default_factory=dict)
+    apart: Mapping[type, Callable[[Any], Any]] = field(default_factory=dict)
+    origins: Callable[[str | None, str], bool] | None = None
+    stamp: Callable[[Lease], int] | None = None
+    beside: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A service: its storage, and `wire`, which builds its parts on the open connections of one process."""
+
+    service: Service
+    wire: Callable[[House], Wired]
+
+    def create_app(self, *, clock: Clock = utc_now, ids: Ids = new_id) -> ServiceApp:
+        """The HTTP application, for gunicorn. Call it after the fork."""
+        house = House(self.service, clock=clock, ids=ids)
+        wired = self._wired(house)
+        if wired.beside is not None:
+            threading.Thread(target=wired.beside, name="beside", daemon=True).start()
+        doors = [*wired.doors, operations_door(_plan(house, wired), clock)]
+        return house.app(doors, resolvers=wired.resolvers, apart=wired.apart, origins=wired.origins)
+
+    def wire_worker(self) -> tuple[House, Plan]:
+        """What the worker process runs: relay, consumers, timers and jobs."""
+        house = House(self.service)
+        return house, _plan(house, self._wired(house))
+
+    def runner(self, house: House) -> Runner:
+        """What carries on this service's jobs."""
+        return _runner(house, self._wired(house))
+
+    def main(self) -> None:
+        """The command line of a process: `python -m services.x_service worker`, or `rebuild READ-MODEL`."""
+        run(self.wire_worker, sys.argv[1:])
+
+    def _wired(self, house: House) -> Wired:
+        wired = self.wire(house)
+        check(self.service, wired)
+        return wired
+
+
+def check(service: Service, wired: Wired) -> None:
+    """ValueError unless the manifest says what is wired: a name that stands in one of the two only is a mistake."""
+    manifest = service.manifest
+    pairs = {
+        "subscriptions": (manifest.subscriptions, [one.name for one in wired.subscriptions]),
+        "timers": (manifest.timers, [one.name for one in wired.timers]),
+        "jobs": (manifest.jobs, [one.name for one in wired.jobs]),
+        "migrations": (manifest.migrations, [one.name for one in service.migrations]),
+    }
+    for kind, (said, found) in pairs.items():
+        if sorted(said) != sorted(found):
+            raise ValueError(f"{manifest.package}.manifest says {kind} {sorted(said)}; wired are {sorted(found)}.")
+    paths = [route.path for door in wired.doors for route in door]
+    if strangers := [path for path in paths if not owns(manifest, path)]:
+        raise ValueError(f"{manifest.package}.manifest has no segment for {', '.join(strangers)}.")
+
+
+def owns(manifest: Manifest, path: str) -> bool:
+    """Whether the gateway leads this address to the service."""
+    first, second = [*path.removeprefix("/").split("/"), ""][:2]
+    if first == "v1":
+        return second.split(".")[0] in {manifest.name, *manifest.segments}
+    return manifest.pages or first in manifest.outside
+
+
+def _plan(house: House, wired: Wired) -> Plan:
+    runs = {"jobs": _runner(house, wired).run} if wired.jobs else {}
+    return house.plan(wired.subscriptions, wired.timers, wired.stamp, runs)
+
+
+def _runner(house: House, wired: Wired) -> Runner:
+    return Runner(house.client, house.database, house.work, wired.jobs)
