@@ -58,7 +58,7 @@ def test_a_valid_certificate_is_shown_line_by_line(street: Street) -> None:
     assert "Safe &lt;robots&gt;" in page.text
     assert "Musterakademie" in page.text
     assert page.text.count('class="check-good"') == 2
-    assert "Seal" in page.text
+    assert "Signature" in page.text
 
 
 def test_a_revoked_certificate_is_refused_with_its_reason(street: Street) -> None:
@@ -256,7 +256,11 @@ def test_reasons_are_in_the_visitors_language(street: Street) -> None:
     street.neighbour.answers["/v1/verifications"] = REVOKED | {"checks": checks}
     page = street.browser().get(f"/verify/{NUMBER}", headers={"Accept-Language": "de"}).text
 
-    assert page.index("Dieses Zertifikat ist ungültig.") < page.index("Es wurde widerrufen.") < page.index("<details")
+    assert (
+        page.index("Dieses Zertifikat ist nicht gültig.")
+        < page.index("Es wurde widerrufen.")
+        < page.index('class="how"')
+    )
     assert "Es ist nicht abgelaufen." in page
     assert "It has" not in page
 
