@@ -20,6 +20,7 @@ _COMMANDS = {
     "demo": "clusterskills.demo.command",
     "logins": "clusterskills.logins",
     "events": "clusterskills.events",
+    "seats": "clusterskills.seats",
     "skills": "clusterskills.skills",
     "token": "clusterskills.token",
 }

@@ -63,6 +63,7 @@ class Journey:
     def run(self) -> None:
         """All steps in order."""
         self.publish()
+        self.open()
         self.teach()
         self.certify()
 
@@ -72,9 +73,12 @@ class Journey:
         self._review_course()
         return self._found.course_id
 
-    def teach(self) -> list[str]:
-        """From the session to the results; the enrolments of those who passed."""
+    def open(self) -> None:
+        """A session that takes applications."""
         self._open_session()
+
+    def teach(self) -> list[str]:
+        """From the applications to the results; the enrolments of those who passed."""
         self._enlist_workers()
         self._apply()
         self._approve()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -186,9 +186,16 @@ def restart(data: Path, parts: tuple[str, ...], say: Say, *, engines: bool = Fal
 
 
 def rebuild(data: Path, service: str, model: str, *, anew: bool = False, quiet: bool = False) -> int:
-    """Build a read model of a running stack's service anew, with the settings of its worker; return the exit code.
+    """Build a read model of a running stack's service anew; return the exit code."""
+    return beside_worker(data, service, ["rebuild", model, *(["--anew"] if anew else [])], quiet=quiet)
 
-    What it says goes to the output; `quiet`: to the error output.
+
+def beside_worker(
+    data: Path, service: str, arguments: Sequence[str], *, quiet: bool = False, log_level: str = ""
+) -> int:
+    """Run a command of a running stack's service with the settings of its worker; return the exit code.
+
+    What it says goes to the output; `quiet`: to the error output. `log_level` in place of the worker's.
     """
     stack, _ = status(data)
     entry = next((row for name, row in stack["processes"].items() if name.startswith(f"{service}-worker")), None)
@@ -198,7 +205,9 @@ def rebuild(data: Path, service: str, model: str, *, anew: bool = False, quiet: 
         raise StackError(f"No worker of {service} runs in {data}; services with one: {known}. `stack up` starts them.")
     package = stack["services"][service]["package"]
     environment = {**worker.environ(), "CLUSTERSKILLS_METRICS_PORT": "0"}
-    command = (sys.executable, "-m", package, "rebuild", model, *(["--anew"] if anew else []))
+    if log_level:
+        environment["CLUSTERSKILLS_LOG_LEVEL"] = log_level
+    command = (sys.executable, "-m", package, *arguments)
     return subprocess.run(
         command, env=environment, cwd=services.ROOT, check=False, stdout=sys.stderr if quiet else None
     ).returncode

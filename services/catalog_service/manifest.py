@@ -10,8 +10,8 @@ MANIFEST = Manifest(
     subscriptions=("copies", "reactions", "participants"),
     timers=("close_due",),
     read_models=(
-        ReadModel("copies", ("organisations", "awarding_grants", "portals")),
-        ReadModel("participants", ("participants", "session_seats")),
+        ReadModel("copies", ("organisations", "awarding_grants", "portals"), version=2),
+        ReadModel("participants", ("participants", "session_seats"), version=2),
     ),
     migrations=("words_out_of_the_database",),
 )

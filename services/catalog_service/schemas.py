@@ -243,6 +243,7 @@ class SessionPatch(Schema):
     ends_at = Moment(allow_none=True)
     timezone = _text(64, metadata={"description": "IANA, such as Europe/Berlin"})
     application_deadline = Moment(allow_none=True)
+    approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
     language = _text(35)
     mode = _one_of(words.MODES)
     place = _text(500, allow_none=True)
@@ -286,6 +287,7 @@ class RescheduleBody(Schema):
     starts_at = Moment(required=True)
     ends_at = Moment(required=True)
     application_deadline = Moment(allow_none=True)
+    approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
     timezone = _text(64)
     reconfirm_until = Moment(allow_none=True)
 
@@ -304,6 +306,7 @@ class SessionView(CatalogResource):
     ends_at = fields.AwareDateTime(required=True, allow_none=True)
     timezone = fields.String(required=True)
     application_deadline = fields.AwareDateTime(required=True, allow_none=True)
+    approve_by = fields.AwareDateTime(required=True, allow_none=True)
     language = fields.String(required=True)
     mode = fields.String(required=True)
     place = fields.String(required=True, allow_none=True)
@@ -404,7 +407,7 @@ class SuggestBody(Schema):
     limit = fields.Integer(load_default=10, validate=validate.Range(1, 50))
 
 
-class ReasonView(Schema):
+class SuggestionReasonView(Schema):
     """Why a skill is proposed: words of the text that name it, or that the text means something near it."""
 
     words = fields.List(fields.String(), required=True)
@@ -415,7 +418,7 @@ class SuggestionView(SkillView):
     """A skill that is proposed, with how sure that is, from 0 to 1."""
 
     score = fields.Float(required=True)
-    reason = fields.Nested(ReasonView, required=True)
+    reason = fields.Nested(SuggestionReasonView, required=True)
 
 
 class SuggestionsView(Schema):

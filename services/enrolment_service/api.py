@@ -5,7 +5,7 @@ from typing import Any
 
 from services.enrolment_service import schemas
 from services.enrolment_service.actions import Actions, Row
-from services.enrolment_service.domain import Enrolment, Ledger
+from services.enrolment_service.domain import Enrolment, Ledger, Waiting
 from services.enrolment_service.domain.criteria import EnrolmentCriteria
 from shared.http.door import PUBLIC, Call, Door, Reply
 from shared.storage.work import Hint, UnitOfWork
@@ -48,11 +48,12 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         errors=(404, 409, 503),
     )
     def apply(call: Call) -> Reply:
-        """Ask for a seat. The answer tells the status, the place in the queue, and every reason against it."""
+        """Ask for a seat. The answer tells the status, who must act until when, the place in the queue, and every reason
+        against it."""
         actions, employer_id = on_work(call.uow), call.body["employer_id"]
         person = actions.applying.worker(call.who, *worker_of(call), employer_id)
         stored, place = actions.applying.apply(call.who, call.body["session_id"], person, employer_id)
-        return _enrolment(stored, place, made=True)
+        return _enrolment(actions, stored, place, made=True)
 
     @door.get(
         "/v1/enrolments",
@@ -64,8 +65,10 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
     )
     def list_enrolments(call: Call) -> Reply:
         """Enrolments that the caller may see, newest first. The place in the queue stands in the single one."""
-        found = reading().reading.search(call.who, EnrolmentCriteria(**call.query), after=call.after, limit=call.limit)
-        items = [_view(stored, None) for stored in found.items]
+        actions = reading()
+        found = actions.reading.search(call.who, EnrolmentCriteria(**call.query), after=call.after, limit=call.limit)
+        waiting = actions.reading.waiting_for(found.items)
+        items = [_view(stored, None, who) for stored, who in zip(found.items, waiting, strict=True)]
         return Reply(call.page(items, found.position if found.more else None))
 
     @door.get(
@@ -73,10 +76,21 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
     )
     def read_enrolment(call: Call, enrolment_id: str) -> Reply:
         """One enrolment."""
-        return _enrolment(*reading().reading.read(call.who, enrolment_id))
+        actions = reading()
+        return _enrolment(actions, *actions.reading.read(call.who, enrolment_id))
 
 
 def _decisions(door: Door, on_work: OnWork) -> None:
+    @door.post(
+        "/v1/enrolment-decisions",
+        scope="enrolment:approve",
+        body=schemas.DecisionsBody,
+        returns=schemas.RowsView,
+    )
+    def decide(call: Call) -> Reply:
+        """Approve or reject many, in their order; good rows are saved, each bad one says why."""
+        return _rows(on_work(call.uow).decisions.decide(call.who, call.body["items"]))
+
     @door.post(
         "/v1/enrolments/<enrolment_id>/approve",
         scope="enrolment:approve",
@@ -86,7 +100,8 @@ def _decisions(door: Door, on_work: OnWork) -> None:
     )
     def approve(call: Call, enrolment_id: str) -> Reply:
         """Approve an application; a seat or a place in the queue follows."""
-        return _enrolment(*on_work(call.uow).applying.approve(call.who, enrolment_id, call.if_match))
+        actions = on_work(call.uow)
+        return _enrolment(actions, *actions.applying.approve(call.who, enrolment_id, call.if_match))
 
     @door.post(
         "/v1/enrolments/<enrolment_id>/reject",
@@ -98,7 +113,8 @@ def _decisions(door: Door, on_work: OnWork) -> None:
     )
     def reject(call: Call, enrolment_id: str) -> Reply:
         """Reject an application."""
-        return _enrolment(on_work(call.uow).applying.reject(call.who, enrolment_id, call.if_match, call.body["reason"]))
+        actions = on_work(call.uow)
+        return _enrolment(actions, actions.applying.reject(call.who, enrolment_id, call.if_match, call.body["reason"]))
 
     @door.post(
         "/v1/enrolments/<enrolment_id>/cancel",
@@ -110,7 +126,8 @@ def _decisions(door: Door, on_work: OnWork) -> None:
     )
     def cancel(call: Call, enrolment_id: str) -> Reply:
         """End it; a seat that was held comes free."""
-        return _enrolment(on_work(call.uow).applying.cancel(call.who, enrolment_id, call.if_match, call.body["reason"]))
+        actions = on_work(call.uow)
+        return _enrolment(actions, actions.applying.cancel(call.who, enrolment_id, call.if_match, call.body["reason"]))
 
     @door.post(
         "/v1/enrolments/<enrolment_id>/accept-offer",
@@ -121,7 +138,8 @@ def _decisions(door: Door, on_work: OnWork) -> None:
     )
     def accept_offer(call: Call, enrolment_id: str) -> Reply:
         """Take the offered seat."""
-        return _enrolment(on_work(call.uow).applying.accept_offer(call.who, enrolment_id, call.if_match))
+        actions = on_work(call.uow)
+        return _enrolment(actions, actions.applying.accept_offer(call.who, enrolment_id, call.if_match))
 
     @door.post(
         "/v1/enrolments/<enrolment_id>/decline-offer",
@@ -132,7 +150,8 @@ def _decisions(door: Door, on_work: OnWork) -> None:
     )
     def decline_offer(call: Call, enrolment_id: str) -> Reply:
         """Leave the seat to the next in line."""
-        return _enrolment(on_work(call.uow).applying.decline_offer(call.who, enrolment_id, call.if_match))
+        actions = on_work(call.uow)
+        return _enrolment(actions, actions.applying.decline_offer(call.who, enrolment_id, call.if_match))
 
 
 def _seats(door: Door, on_work: OnWork, reading: Reading) -> None:
@@ -206,13 +225,13 @@ def _rosters(door: Door, on_work: OnWork, reading: Reading) -> None:
         return Reply(on_work(call.uow).rosters.complete_roster(call.who, session_id, absent))
 
 
-def _enrolment(stored: Enrolment, place: int | None = None, *, made: bool = False) -> Reply:
-    view = _view(stored, place)
+def _enrolment(actions: Actions, stored: Enrolment, place: int | None = None, *, made: bool = False) -> Reply:
+    view = _view(stored, place, *actions.reading.waiting_for([stored]))
     location = view["links"]["self"] if made else None
     return Reply(view, version=stored.version, location=location)
 
 
-def _view(e: Enrolment, place: int | None) -> dict[str, Any]:
+def _view(e: Enrolment, place: int | None, waiting: Waiting) -> dict[str, Any]:
     return {
         "id": e.id,
         "version": e.version,
@@ -226,6 +245,8 @@ def _view(e: Enrolment, place: int | None) -> dict[str, Any]:
         "host_cluster_id": e.host_cluster_id,
         "employer_id": e.employer_id,
         "status": e.status,
+        "waiting_for": waiting.who,
+        "until": waiting.until,
         "place_in_queue": place,
         "reasons": e.reasons,
         "offer_expires_at": e.offer_expires_at,

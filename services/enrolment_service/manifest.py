@@ -12,8 +12,10 @@ MANIFEST = Manifest(
         *("seats", "quotas", "assignments", "check-ins", "rosters"),
     ),
     subscriptions=("copies", "reactions"),
-    timers=("care", "sweep", "expire", "lapse", "queues", "forget"),
-    read_models=(ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations")),),
+    timers=("care", "sweep", "expire", "lapse", "consents", "queues", "forget"),
+    read_models=(
+        ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations"), version=2),
+    ),
     settings=(EnrolmentSettings,),
     clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),
 )

@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from services.enrolment_service.domain import WAITING_FOR
 from shared.http.ids import Ids
 from shared.http.row_list import RowList
 
@@ -68,6 +69,12 @@ class EnrolmentView(Schema):
     host_cluster_id = fields.String(required=True)
     employer_id = fields.String(allow_none=True, required=True)
     status = fields.String(required=True)
+    waiting_for = fields.String(
+        required=True, validate=validate.OneOf(WAITING_FOR), metadata={"description": "Who must act next"}
+    )
+    until = fields.AwareDateTime(
+        allow_none=True, required=True, metadata={"description": "Until when they must; then it lapses or expires"}
+    )
     place_in_queue = fields.Integer(allow_none=True, required=True)
     reasons = fields.List(fields.Nested(ReasonView), required=True)
     offer_expires_at = fields.AwareDateTime(allow_none=True, required=True)
@@ -155,6 +162,21 @@ class ResultsBody(Schema):
     """Results of many."""
 
     items = RowList(fields.Nested(ResultRow), required=True, validate=validate.Length(1, 500))
+
+
+class DecisionRow(Schema):
+    """A decision on one application, of the version that was seen if one is given. The reason is for rejecting."""
+
+    enrolment_id = fields.String(required=True, validate=ID)
+    decision = fields.String(required=True, validate=validate.OneOf(["approve", "reject"]))
+    reason = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 1000))
+    version = fields.Integer(load_default=None, allow_none=True, strict=True, validate=validate.Range(1))
+
+
+class DecisionsBody(Schema):
+    """Decisions on many applications."""
+
+    items = fields.List(fields.Nested(DecisionRow), required=True, validate=validate.Length(1, 500))
 
 
 class RowViolation(Schema):

@@ -24,6 +24,12 @@ ENROLMENT: Final = {
     "applied": State(
         _l("Applied"), WAITING, "hourglass-split", _l("The employer or the cluster decides about the application.")
     ),
+    "asked": State(
+        _l("Consent needed"),
+        WAITING,
+        "hourglass-split",
+        _l("The employer applied. It goes on when the worker lets them see the result."),
+    ),
     "ineligible": State(
         _l("Not possible"), BAD, "slash-circle", _l("A rule speaks against it; the reasons are below.")
     ),

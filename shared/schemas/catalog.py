@@ -120,6 +120,7 @@ class Meeting:
 class SessionTerms(SessionEvent):
     """The terms of a session; times in UTC, `timezone` (IANA) is the session's own. Attendance in percent.
 
+    Applications that nobody approved until `approve_by` lapse; None: at the application deadline.
     `url` opens the meeting room: whoever passes the event on tells it only to those who teach or have a seat.
     """
 
@@ -142,6 +143,7 @@ class SessionTerms(SessionEvent):
     place: str | None = None
     url: str | None = None
     meetings: list[Meeting] = field(default_factory=list)
+    approve_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

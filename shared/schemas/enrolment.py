@@ -32,10 +32,11 @@ class EnrolmentEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentApplied(EnrolmentEvent):
-    """Somebody asked for a seat."""
+    """Somebody asked for a seat. `consent_needed`: an employer did, and the worker has yet to let it see the result."""
 
     TYPE: ClassVar[str] = "enrolment.applied.v1"
     approval_needed: bool
+    consent_needed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

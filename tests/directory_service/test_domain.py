@@ -369,7 +369,8 @@ def test_who_sees_a_person() -> None:
     assert access.sees_person(actor("self", person_id="w1"), PERSON, ())
     assert access.sees_person(hr, PERSON, {"o1"})
     assert not access.sees_person(hr, PERSON, {"o2"})
-    assert not access.sees_person(replace(hr, cluster_id="c2"), PERSON, {"o1"})
+    assert access.sees_person(replace(hr, cluster_id="c2"), PERSON, {"o1"})  # a company of a partner's cluster
+    assert not access.may_change_person(replace(hr, cluster_id="c2"), PERSON)
     assert access.sees_person(actor("cluster"), PERSON, ())
     assert not access.sees_person(actor("self"), PERSON, ())
 

@@ -108,7 +108,8 @@ def test_hr_may_apply_for_whom_an_employment_names_though_it_has_ended_or_consen
     answers = [hr_applies(service, session_id, person) for person in (former, silent)]
 
     reasons = [[reason["code"] for reason in answer.json["reasons"]] for answer in answers]
-    assert reasons == [["NOT_EMPLOYEE", "CONSENT_MISSING"], ["CONSENT_MISSING"]]
+    assert reasons == [["NOT_EMPLOYEE", "CONSENT_MISSING"], []]
+    assert [answer.json["waiting_for"] for answer in answers] == ["nobody", "worker"]
 
 
 def test_the_reasons_tell_hr_nothing_else_of_a_worker_who_has_not_consented(service: Service) -> None:
@@ -125,7 +126,7 @@ def test_the_reasons_tell_hr_nothing_else_of_a_worker_who_has_not_consented(serv
 
     by_hr, by_portal = hr_applies(service, session_id, person), service.apply(session_id, person, employer_id=EMPLOYER)
 
-    assert [reason["code"] for reason in by_hr.json["reasons"]] == ["CONSENT_MISSING"]
+    assert (by_hr.json["waiting_for"], by_hr.json["reasons"]) == ("worker", [])
     assert [reason["code"] for reason in by_portal.json["reasons"]] == [
         "SCHEDULE_CLASH",
         "NOT_ELIGIBLE_CLUSTER",

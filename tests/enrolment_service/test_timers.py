@@ -1,11 +1,13 @@
 """What is due gets done, whatever stands before it and however much there is of it."""
 
 import time
+from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 
-from shared.clock import new_id
-from shared.schemas.catalog import SessionCancelled, SessionEnrolmentClosed
-from tests.enrolment_service.conftest import EMPLOYER, HOST, Service
+from shared.clock import new_id, utc_now
+from shared.schemas.catalog import SessionCancelled, SessionChanged, SessionEnrolmentClosed
+from tests.enrolment_service.conftest import EMPLOYER, HOST, Service, opened
 
 EARLY = "019b0000-0000-7000-8000-"
 
@@ -13,6 +15,11 @@ EARLY = "019b0000-0000-7000-8000-"
 def status(service: Service, enrolment_id: str) -> str:
     found: str = service.house.database["enrolments"].find_one({"_id": enrolment_id})["status"]  # type: ignore[index]
     return found
+
+
+def terms(session_id: str, **changed: Any) -> dict[str, Any]:
+    event = opened(session_id, approval_needed=True, **changed)
+    return {item.name: getattr(event, item.name) for item in fields(event)}
 
 
 def about(session_id: str) -> dict[str, Any]:
@@ -54,6 +61,24 @@ def test_an_offer_that_cannot_expire_does_not_hold_up_those_behind_it(service: S
         enrolments.delete_one({"_id": broken["_id"]})
 
     assert status(service, second) == "expired"
+
+
+def test_an_application_lapses_when_its_time_to_be_approved_is_over_though_the_session_takes_more(
+    service: Service,
+) -> None:
+    due = utc_now() + timedelta(days=1)
+    session_id = service.session(approval_needed=True, approve_by=due)
+    applied = service.apply(session_id, service.person(), employer_id=EMPLOYER).json
+    assert (applied["waiting_for"], applied["until"][:19]) == ("employer", due.isoformat()[:19])
+
+    service.tick()
+    assert status(service, applied["id"]) == "applied", "it is in time"
+    service.feed(SessionChanged(**terms(session_id, approve_by=utc_now())))
+    late = service.client.post(f"/v1/enrolments/{applied['id']}/approve", json={}, headers=service.hr())
+    service.tick()
+
+    assert (late.status_code, late.json["code"]) == (409, "DEADLINE_PASSED")
+    assert status(service, applied["id"]) == "lapsed"
 
 
 def test_applications_lapse_also_behind_thousands_of_sessions_that_are_open(service: Service) -> None:

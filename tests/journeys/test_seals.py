@@ -85,6 +85,7 @@ def test_a_seal_that_was_lent_and_taken_back_stays_its_owners(cast: Cast, course
         journey = Journey(cast, witness, replace(course, awarding_body=ACADEMY), lambda _step: None, cluster=THIEF)
         lent = lend(owner, course)
         journey.publish()
+        journey.open()
         owner.post(f"/v1/awarding-grants/{lent}/withdraw")
         witness.wait_for("awarding.withdrawn.v1", lent)
         graduates = set(journey.teach())

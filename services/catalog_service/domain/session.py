@@ -33,12 +33,16 @@ Decided = tuple["Session", list[Event]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The terms of a session. Times are UTC; without dates it is self-paced. Price such as "250.00 EUR"."""
+    """The terms of a session. Times are UTC; without dates it is self-paced. Price such as "250.00 EUR".
+
+    What nobody approved until `approve_by` lapses; None: when enrolment ends.
+    """
 
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     timezone: str
     application_deadline: datetime | None = None
+    approve_by: datetime | None = None
     language: str
     mode: str
     place: str | None = None
@@ -180,6 +184,9 @@ def _broken_dates(terms: Terms) -> Iterator[Violation]:
     if terms.starts_at and terms.application_deadline and terms.application_deadline > terms.starts_at:
         message = "The deadline comes after the start."
         yield _order("application_deadline", message, terms.application_deadline, {"max": terms.starts_at.isoformat()})
+    if terms.approve_by and terms.closes_at and terms.approve_by > terms.closes_at:
+        message = "Nothing can be approved after the end of enrolment."
+        yield _order("approve_by", message, terms.approve_by, {"max": terms.closes_at.isoformat()})
 
 
 def _broken_seats(terms: Terms) -> Iterator[Violation]:

@@ -47,23 +47,18 @@ class Applying(Base):
     def apply(
         self, caller: Caller, session_id: str, person: Worker, employer_id: str | None
     ) -> tuple[Enrolment, int | None]:
-        """Ask for a seat for a `worker`: refused with all reasons, awaiting approval, confirmed, or waiting at a place."""
+        """Ask for a seat for a `worker`: refused with all reasons, awaiting consent or approval, confirmed, or waiting at
+        a place."""
         session = self.store.copies.session(session_id)
-        application = Application(
-            enrolment_id=self.new_id(),
-            session=session,
-            person=person,
-            employer_id=employer_id,
-            prerequisites=self.store.copies.prerequisites(session.course_id),
-            employer=self.store.copies.employer(employer_id),
-            busy=self._busy(session, person),
-            suspended=self.store.copies.suspended(session.provider_id, employer_id),
-        )
+        application = self._application(self.new_id(), session, person, employer_id, self._busy(session, person))
         now = self.now()
         by_employer = not self._speaks_for(caller, person)
-        if reasons := domain.reasons_against(application, now, by_employer=by_employer):
+        reasons = domain.reasons_against(application, now, by_employer=by_employer)
+        if by_employer and domain.is_consent_all_that_is_missing(reasons):
+            return self.store.save(*domain.await_consent(application, caller.subject, now)), None
+        if reasons:
             return self.store.save(*domain.refuse(application, reasons, caller.subject, now)), None
-        approval_needed = session.approval_needed or self.store.copies.always_asks(person.cluster_id or "")
+        approval_needed = application.approval_needed
         if records := self._merged_into(person) + ([person.id] if approval_needed else []):
             self.store.seats.check_slots(session_id, records)
         if approval_needed:
@@ -74,8 +69,7 @@ class Applying(Base):
 
     def approve(self, caller: Caller, enrolment_id: str, seen: int | None) -> tuple[Enrolment, int | None]:
         """HR says yes; a seat or a ticket follows."""
-        enrolment = self._decidable(caller, enrolment_id, seen)
-        domain.must_await_decision(enrolment, "approved")
+        enrolment = self._approvable(caller, enrolment_id, seen)
         # Stops here until the group's seats are claimed, as `apply` does.
         seat = self.store.seats.claim(enrolment.session_id, enrolment.person_id, enrolment.id, existing=True)
         return self.store.save(*domain.approve(enrolment, seat, caller.subject, self.now())), seat.place
@@ -106,6 +100,27 @@ class Applying(Base):
 
     # -- inside
 
+    def _application(
+        self,
+        enrolment_id: str,
+        session: domain.Session,
+        person: Worker,
+        employer_id: str | None,
+        busy: list[domain.Session],
+    ) -> Application:
+        """With what is known of course, employer and cluster now."""
+        return Application(
+            enrolment_id=enrolment_id,
+            session=session,
+            person=person,
+            employer_id=employer_id,
+            prerequisites=self.copies.prerequisites(session.course_id),
+            employer=self.copies.employer(employer_id),
+            busy=busy,
+            suspended=self.copies.suspended(session.provider_id, employer_id),
+            approval_needed=session.approval_needed or self.copies.always_asks(person.cluster_id or ""),
+        )
+
     def _speaks_for(self, caller: Caller, person: Worker) -> bool:
         """Themselves, or their cluster's portal or manager."""
         if caller.person_id is not None and caller.person_id in (person.id, *self._merged_into(person)):
@@ -121,6 +136,13 @@ class Applying(Base):
         if enrolment.employer_id in visibility.acting_employers(caller) or visibility.is_cluster_wide(caller):
             return enrolment
         raise Forbidden("Only the employer's HR or the cluster's manager decides on an application.")
+
+    def _approvable(self, caller: Caller, enrolment_id: str, seen: int | None) -> Enrolment:
+        enrolment = self._decidable(caller, enrolment_id, seen)
+        domain.must_await_decision(enrolment, "approved")
+        domain.must_have_consent(enrolment)
+        domain.must_be_in_time(self.copies.session(enrolment.session_id), self.now())
+        return enrolment
 
     def _cause(self, caller: Caller, enrolment: Enrolment) -> str:
         if self._is_theirs(caller, enrolment):

@@ -1,6 +1,7 @@
 """What all actions on enrolments share: who may, and what leaving means."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.enrolment_service import domain
@@ -9,11 +10,21 @@ from services.enrolment_service.store import Store
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.auth.visibility import Facts
-from shared.errors import NotFound
+from shared.errors import NotFound, ServiceError
 from shared.schemas.event import Event
 from shared.versioned import require_version
 
 Decision = tuple[Enrolment, list[Event]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of many that came in, and what became of it. Rows count from 1."""
+
+    number: int
+    enrolment_id: str
+    stored: Enrolment | None
+    error: ServiceError | None
 
 
 class Base:
@@ -60,7 +71,9 @@ class Base:
         employer = enrolment.employer_id
         may_see = False
         if employer is not None and (person := self.store.copies.find_person(enrolment.person_id)):
-            may_see = person.works_for(employer, self.now().date()) and person.shares_with(employer)
+            # What awaits their consent, or ended without it, holds nothing but what HR wrote.
+            consented = enrolment.awaits_consent or person.shares_with(employer)
+            may_see = consented and person.works_for(employer, self.now().date())
         return Facts(
             person_id=enrolment.person_id,
             home_cluster_id=enrolment.cluster_id,

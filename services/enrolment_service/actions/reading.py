@@ -1,7 +1,10 @@
 """Showing enrolments to who may see them."""
 
+from collections.abc import Sequence
+
+from services.enrolment_service import domain
 from services.enrolment_service.actions.base import Base
-from services.enrolment_service.domain import Enrolment
+from services.enrolment_service.domain import Enrolment, Waiting
 from services.enrolment_service.domain.criteria import EnrolmentCriteria, Scope
 from shared.auth import visibility
 from shared.auth.caller import Caller
@@ -35,6 +38,12 @@ class Reading(Base):
             return rows_of(shown, position, count)
 
         return fill(read, after, limit)
+
+    def waiting_for(self, enrolments: Sequence[Enrolment]) -> list[Waiting]:
+        """Who must act next on each of these, with one query at most."""
+        asked = [one.session_id for one in enrolments if one.status in domain.BY_SESSION]
+        sessions, now = self.copies.sessions(asked) if asked else {}, self.now()
+        return [domain.waits_for(one, sessions.get(one.session_id), now) for one in enrolments]
 
     def _scope(self, caller: Caller) -> Scope:
         """What of the enrolments a list may show at all."""

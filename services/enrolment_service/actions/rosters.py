@@ -1,11 +1,10 @@
 """Attendance, results and the end of a session, by its trainers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from services.enrolment_service import domain
-from services.enrolment_service.actions.base import Base, Decision
+from services.enrolment_service.actions.base import Base, Decision, Row
 from services.enrolment_service.domain import Enrolment
 from shared.auth import visibility
 from shared.auth.caller import Caller
@@ -13,16 +12,6 @@ from shared.errors import BadRow, Conflict, NotFound, NotYetKnown, ServiceError
 
 Given = dict[str, Any] | BadRow
 """A row as it came in: read, or not readable."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of a roster that came in, and what became of it."""
-
-    number: int
-    enrolment_id: str
-    stored: Enrolment | None
-    error: ServiceError | None
 
 
 class Rosters(Base):

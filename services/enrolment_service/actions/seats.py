@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from services.enrolment_service import domain
 from services.enrolment_service.actions.base import Base
-from services.enrolment_service.domain import Claim, Enrolment, Ledger
+from services.enrolment_service.domain import Claim, Enrolment, Finding, Ledger
 from shared.auth import visibility
 from shared.auth.caller import Caller
 from shared.errors import NotFound, NotYetKnown
+from shared.storage.work import Raced
 from shared.versioned import require_version
 
 
@@ -79,7 +80,7 @@ class Seating(Base):
         return 1
 
     def lapse_some(self, session_id: str, chunk: int) -> int:
-        """Applications that nobody approved before the session closed."""
+        """Applications that nobody approved in time."""
         waiting = self.store.of_session(session_id, [domain.APPLIED], limit=chunk)
         for enrolment in waiting:
             self.store.save(*domain.lapse(enrolment, self.now()))
@@ -102,6 +103,17 @@ class Seating(Base):
             self.store.save(enrolment, [])
         # Else a decision came before this approval: the enrolment ended, or has what was claimed for another approval.
         return 1
+
+    def audit(self, session_id: str, repair: bool) -> Finding | None:
+        """What is wrong with the numbers of a session. The seats are read before the enrolments, and must be the same
+        afterwards: whatever moves a seat moves their version too, and a claim leaves them after its enrolment is there."""
+        ledger = self.store.seats.ledger(session_id)
+        finding = domain.audit(ledger, self.store.of_session(session_id, [*domain.HOLDS_SEAT, domain.WAITLISTED]))
+        if self.store.seats.version_now(session_id) != ledger.version:
+            raise Raced
+        if finding and repair:
+            self.store.seats.save(domain.repair(ledger, finding))
+        return finding
 
     # -- inside
 

@@ -1,16 +1,22 @@
 """The rules of enrolment: pure, no clock, no I/O. Each rule returns the new state and the facts to publish."""
 
+from services.enrolment_service.domain.audit import Finding, audit, repair
 from services.enrolment_service.domain.deciding import (
     admit,
     approve,
     await_approval,
+    await_consent,
+    consented,
     lapse,
     must_await_decision,
+    must_be_in_time,
+    must_have_consent,
     refuse,
     reject,
     seat_taken,
+    turn_down,
 )
-from services.enrolment_service.domain.eligibility import Application, reasons_against
+from services.enrolment_service.domain.eligibility import Application, is_consent_all_that_is_missing, reasons_against
 from services.enrolment_service.domain.enrolment import Enrolment, Reason, Step
 from services.enrolment_service.domain.known import OVER, PLANNED, Employer, Session, Worker
 from services.enrolment_service.domain.leaving import cancel, surplus, without_words
@@ -32,7 +38,9 @@ from services.enrolment_service.domain.seats import (
     announce,
     call_off,
     close,
+    hand_out,
     held_by,
+    no_seat,
     resize,
 )
 from services.enrolment_service.domain.states import (
@@ -58,12 +66,14 @@ from services.enrolment_service.domain.states import (
     WAITLISTED,
     WITH_OUTCOME,
 )
+from services.enrolment_service.domain.waiting import BY_SESSION, WAITING_FOR, Waiting, waits_for
 
 __all__ = [
     "ACCEPTS",
     "APPLIED",
     "ARROWS",
     "ATTENDING",
+    "BY_SESSION",
     "CANCELLED",
     "COMPLETED",
     "CONFIRMED",
@@ -84,6 +94,7 @@ __all__ = [
     "PLANNED",
     "REJECTED",
     "TAKES_TIME",
+    "WAITING_FOR",
     "WAITLISTED",
     "WITH_OUTCOME",
     "Application",
@@ -91,26 +102,36 @@ __all__ = [
     "Counts",
     "Employer",
     "Enrolment",
+    "Finding",
     "Ledger",
     "Reason",
     "Seat",
     "Session",
     "Step",
+    "Waiting",
     "Worker",
     "accept_offer",
     "admit",
     "announce",
     "approve",
+    "audit",
     "await_approval",
+    "await_consent",
     "call_off",
     "cancel",
     "close",
+    "consented",
     "decline_offer",
     "expire_offer",
+    "hand_out",
     "held_by",
+    "is_consent_all_that_is_missing",
     "lapse",
     "must_await_decision",
     "must_be_complete",
+    "must_be_in_time",
+    "must_have_consent",
+    "no_seat",
     "offer",
     "reasons_against",
     "record_attendance",
@@ -118,9 +139,12 @@ __all__ = [
     "record_result",
     "refuse",
     "reject",
+    "repair",
     "resize",
     "roster_completed",
     "seat_taken",
     "surplus",
+    "turn_down",
+    "waits_for",
     "without_words",
 ]

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from services.enrolment_service.domain.eligibility import Application
 from services.enrolment_service.domain.enrolment import Enrolment, Reason, Step, facts, illegal, move
+from services.enrolment_service.domain.known import Session
 from services.enrolment_service.domain.seats import Seat
 from services.enrolment_service.domain.states import APPLIED, CONFIRMED, INELIGIBLE, LAPSED, REJECTED, WAITLISTED
+from shared.errors import Conflict
 from shared.schemas import enrolment as events
 from shared.schemas.event import Event
 
@@ -23,6 +25,24 @@ def await_approval(application: Application, by: str, now: datetime) -> tuple[En
     """Eligible; HR decides next."""
     enrolment = _begin(application, APPLIED, by, now)
     return enrolment, [_applied(enrolment, True)]
+
+
+def await_consent(application: Application, by: str, now: datetime) -> tuple[Enrolment, list[Event]]:
+    """HR applied for somebody who has yet to let them see the result; no seat until then."""
+    enrolment = replace(_begin(application, APPLIED, by, now), awaits_consent=True)
+    applied = _applied(enrolment, application.approval_needed)
+    return enrolment, [replace(applied, consent_needed=True)]
+
+
+def consented(enrolment: Enrolment) -> Enrolment:
+    """The worker let their employer see the result: an application as any other."""
+    return replace(enrolment, awaits_consent=False)
+
+
+def turn_down(enrolment: Enrolment, reasons: list[Reason], now: datetime) -> tuple[Enrolment, list[Event]]:
+    """Consent has come, and this speaks against it now."""
+    refused = replace(move(consented(enrolment), INELIGIBLE, "timer", now), reasons=reasons)
+    return refused, [events.EnrolmentIneligible(**facts(refused), reasons=[reason.code for reason in reasons])]
 
 
 def admit(application: Application, seat: Seat, by: str, now: datetime) -> tuple[Enrolment, list[Event]]:
@@ -46,6 +66,18 @@ def must_await_decision(enrolment: Enrolment, target: str) -> None:
     """Approve and reject are for applications that wait for a decision."""
     if enrolment.status != APPLIED:
         raise illegal(enrolment, target)
+
+
+def must_have_consent(enrolment: Enrolment) -> None:
+    """Nobody approves in place of the worker who has yet to consent."""
+    if enrolment.awaits_consent:
+        raise Conflict("The worker has not consented to share results with this employer.", code="CONSENT_MISSING")
+
+
+def must_be_in_time(session: Session, now: datetime) -> None:
+    """Nobody approves what is about to lapse, also before the timer noticed."""
+    if session.is_too_late_to_decide(now):
+        raise Conflict("It had to be approved earlier; the application lapses.", code="DEADLINE_PASSED")
 
 
 def approve(enrolment: Enrolment, seat: Seat, by: str, now: datetime) -> tuple[Enrolment, list[Event]]:

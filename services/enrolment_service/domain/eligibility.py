@@ -1,6 +1,6 @@
 """Who may enrol where: every reason against it, at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ class Application:
     employer: Employer = field(default_factory=Employer)
     busy: list[Session] = field(default_factory=list)
     suspended: frozenset[str] = frozenset()
+    approval_needed: bool = False
 
 
 def reasons_against(application: Application, now: datetime, *, by_employer: bool = False) -> list[Reason]:
@@ -32,7 +33,7 @@ def reasons_against(application: Application, now: datetime, *, by_employer: boo
     where they are busy, belong and what they hold is none of their business.
     """
     session, employer = (
-        [*_session_reasons(application.session, now), *_suspension_reasons(application)],
+        [*_session_reasons(application, now), *_suspension_reasons(application)],
         list(_employer_reasons(application, now.date())),
     )
     if by_employer and employer:
@@ -46,7 +47,13 @@ def reasons_against(application: Application, now: datetime, *, by_employer: boo
     ]
 
 
-def _session_reasons(session: Session, now: datetime) -> Iterable[Reason]:
+def is_consent_all_that_is_missing(reasons: Sequence[Reason]) -> bool:
+    """Whether the worker alone can make the application possible."""
+    return [reason.code for reason in reasons] == ["CONSENT_MISSING"]
+
+
+def _session_reasons(application: Application, now: datetime) -> Iterable[Reason]:
+    session = application.session
     if session.status != "open":
         yield Reason(
             code="SESSION_NOT_OPEN",
@@ -55,13 +62,15 @@ def _session_reasons(session: Session, now: datetime) -> Iterable[Reason]:
             actual=session.status,
             required="open",
         )
-    if session.application_deadline is not None and now > session.application_deadline:
+    deadline = session.approve_by if application.approval_needed else None
+    deadline = deadline or session.application_deadline
+    if deadline is not None and now > deadline:
         yield Reason(
             code="DEADLINE_PASSED",
             field="session_id",
             message="The application deadline has passed.",
             actual=now.isoformat(),
-            required=session.application_deadline.isoformat(),
+            required=deadline.isoformat(),
         )
 
 

@@ -35,6 +35,7 @@ class Enrolment(Versioned):
     """One worker's way through one session. Attendance in percent, score in points of 100.
 
     `employer` and `cost` are as they were when the worker applied. `claim` is the one by which it got its seat or ticket.
+    `awaits_consent`: HR applied and the worker has not let them see the result; it stays so when it ends without.
     """
 
     session_id: str
@@ -54,6 +55,7 @@ class Enrolment(Versioned):
     claim: str | None = None
     offer_expires_at: datetime | None = None
     cancel_reason: str | None = None
+    awaits_consent: bool = False
     attendance: int | None = None
     score: float | None = None
     completed_at: datetime | None = None

@@ -32,11 +32,21 @@ class Session:
     minimum_attendance: int = 0
     provider_id: str | None = None
     price: str | None = None
+    approve_by: datetime | None = None
 
     @property
     def closes_at(self) -> datetime | None:
         """Up to when applications and offers are taken: the deadline, and never past the start. Self-paced: no end."""
         return min((moment for moment in (self.application_deadline, self.starts_at) if moment), default=None)
+
+    @property
+    def decide_by(self) -> datetime | None:
+        """Up to when an application is decided on; then it lapses. By default as long as applications are taken."""
+        return min((moment for moment in (self.approve_by, self.closes_at) if moment), default=None)
+
+    def is_too_late_to_decide(self, now: datetime) -> bool:
+        """Whether an application that nobody decided on lapses."""
+        return self.decide_by is not None and now > self.decide_by
 
     def takes_offers(self, now: datetime) -> bool:
         """Whether a seat that comes free can still be offered, and an offer accepted."""

@@ -156,6 +156,18 @@ class Ledger(Versioned):
         )
 
 
+def hand_out(ledger: Ledger, enrolment_id: str) -> tuple[Ledger, Seat]:
+    """A seat, or the next ticket while somebody waits, for who is stored together with the ledger; Conflict when there
+    is neither."""
+    cared = replace(ledger, needs_care=True)
+    if ledger.availability == "open":
+        return replace(cared, taken=ledger.taken + 1), Seat(enrolment_id=enrolment_id)
+    if ledger.availability != "waitlist_only":
+        raise no_seat(ledger.open, ledger.waitlist_limit)
+    seat = Seat(enrolment_id=enrolment_id, ticket=ledger.next_ticket, place=ledger.waiting + 1)
+    return replace(cared, waiting=ledger.waiting + 1, next_ticket=ledger.next_ticket + 1), seat
+
+
 def resize(ledger: Ledger, capacity: int, waitlist_limit: int | None) -> tuple[Ledger, list[Event]]:
     """Another capacity, never below what is taken, and another limit of the queue unless it is None."""
     if capacity < ledger.taken:
@@ -197,6 +209,15 @@ def announce(ledger: Ledger) -> tuple[Ledger, list[Event]]:
         waiting=ledger.waiting,
     )
     return calm, [changed]
+
+
+def no_seat(is_open: bool, waitlist_limit: int) -> Conflict:
+    """Why there is neither a seat nor a place in the queue."""
+    if not is_open:
+        return Conflict("The session takes no more applications.", code="SESSION_NOT_OPEN")
+    if waitlist_limit == 0:
+        return Conflict("All seats are taken and there is no waiting list.", code="SESSION_FULL")
+    return Conflict("All seats are taken and the waiting list is full.", code="WAITLIST_FULL")
 
 
 def _below(capacity: int, taken: int) -> Conflict:

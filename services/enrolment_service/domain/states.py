@@ -8,7 +8,7 @@ CONFIRMED, ATTENDING, CANCELLED = "confirmed", "attending", "cancelled"
 COMPLETED, FAILED, NO_SHOW = "completed", "failed", "no_show"
 
 ARROWS: Final[dict[str, frozenset[str]]] = {
-    APPLIED: frozenset({CONFIRMED, WAITLISTED, REJECTED, LAPSED, CANCELLED}),
+    APPLIED: frozenset({CONFIRMED, WAITLISTED, INELIGIBLE, REJECTED, LAPSED, CANCELLED}),
     WAITLISTED: frozenset({OFFERED, LAPSED, CANCELLED}),
     OFFERED: frozenset({CONFIRMED, DECLINED, EXPIRED, CANCELLED}),
     CONFIRMED: frozenset({ATTENDING, NO_SHOW, CANCELLED}),

@@ -39,6 +39,11 @@ SERVICE = Service(
             IndexModel([("slot", ASCENDING)], name="one_active", unique=True, sparse=True),
             IndexModel([("session_id", ASCENDING), ("status", ASCENDING), ("ticket", ASCENDING)], name="roster"),
             IndexModel([("session_id", ASCENDING)], name="undecided", partialFilterExpression={"status": "applied"}),
+            IndexModel(
+                [("_id", ASCENDING), ("person_id", ASCENDING), ("employer_id", ASCENDING)],
+                name="awaiting_consent",
+                partialFilterExpression={"status": "applied", "awaits_consent": True},
+            ),
             IndexModel([("cluster_id", ASCENDING), ("_id", DESCENDING)], name="by_cluster"),
             IndexModel([("employer_id", ASCENDING), ("_id", DESCENDING)], name="by_employer"),
             IndexModel([("person_id", ASCENDING), ("_id", DESCENDING)], name="by_person"),
@@ -101,11 +106,17 @@ class Store:
             raise _unknown(enrolment_id)
         return _enrolment(document)
 
+    def known(self, enrolment_ids: Sequence[str]) -> list[Enrolment]:
+        """Those of them that there are, in one query."""
+        self.work.preload(ENROLMENTS, enrolment_ids)
+        found = (self.work.peek(ENROLMENTS, enrolment_id) for enrolment_id in dict.fromkeys(enrolment_ids))
+        return [_enrolment(document) for document in found if document is not None and "tombstone" not in document]
+
     def save(self, enrolment: Enrolment, events: Sequence[Event]) -> Enrolment:
         """Store it with its events; returns it as stored."""
         document = document_of(enrolment)
         if enrolment.active:
-            document["slot"] = slot(enrolment.session_id, enrolment.person_id)
+            document["slot"] = _slot(enrolment)
         document |= busy(enrolment)
         return _enrolment(self.work.save(ENROLMENTS, document, events))
 
@@ -164,13 +175,29 @@ class Store:
         rows = self.work.collection(ENROLMENTS).find(query, {"_id": 1}, sort=[("_id", ASCENDING)], limit=limit)
         return [row["_id"] for row in rows]
 
-    def closed_with_applications(self, after: str) -> Iterator[tuple[str, str | None]]:
-        """All sessions with applications that nobody decided on, by id, each with itself if it takes no more of them."""
+    def overdue_applications(self, now: datetime, after: str) -> Iterator[tuple[str, str | None]]:
+        """All sessions with applications that nobody decided on, by id, each with itself if they lapse: it takes no
+        more of them, or the time to decide is over."""
         while some := self._undecided(after, _AT_ONCE):
             closed = self.work.collection(SEATS).find({"_id": {"$in": some}, "open": False}, {"_id": 1})
-            known = {row["_id"] for row in closed}
-            yield from ((i, i if i in known else None) for i in some)
+            late = {row["_id"] for row in closed}
+            late |= {i for i, session in self.copies.sessions(some).items() if session.is_too_late_to_decide(now)}
+            yield from ((i, i if i in late else None) for i in some)
             after = some[-1]
+
+    def awaiting_consent(self, after: str) -> Iterator[tuple[str, str | None]]:
+        """All applications that await their worker's consent, by id, each with itself if it has come."""
+        query = {"status": APPLIED, "awaits_consent": True}
+        shown = {"person_id": 1, "employer_id": 1}
+        rows = self.work.collection(ENROLMENTS)
+        while some := list(
+            rows.find(query | {"_id": {"$gt": after}}, shown, hint="awaiting_consent").sort("_id", 1).limit(_AT_ONCE)
+        ):
+            self.copies.preload_people(row["person_id"] for row in some)
+            for row in some:
+                person = self.copies.find_person(row["person_id"])
+                yield row["_id"], row["_id"] if person and person.shares_with(row["employer_id"]) else None
+            after = some[-1]["_id"]
 
     def queues(self, now: datetime, after: str) -> Iterator[tuple[str, str | None]]:
         """All sessions in which somebody waits for a seat, by id, each with itself if it has begun."""
@@ -217,6 +244,12 @@ class Store:
         if self.work.peek(ROSTERS, session_id) is not None:
             raise Conflict("The roster of this session is complete already.", code="ILLEGAL_TRANSITION")
         self.work.save(ROSTERS, {"_id": session_id, "completed": True}, [event])
+
+
+def _slot(enrolment: Enrolment) -> str:
+    """One that awaits consent stands in the way of the same employer's only: HR learns of no other before."""
+    own = slot(enrolment.session_id, enrolment.person_id)
+    return f"{own}/{enrolment.employer_id}" if enrolment.awaits_consent else own
 
 
 def _enrolment(document: Document) -> Enrolment:

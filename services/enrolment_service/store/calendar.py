@@ -40,6 +40,12 @@ class Calendar:
         sessions: list[Session] = self._work.ask(BusyQuestion(tuple(person_ids)))
         return sessions
 
+    def sessions_now(self, person_ids: Sequence[str]) -> list[Session]:
+        """As `sessions_of`, for an act that is alone."""
+        question = BusyQuestion(tuple(person_ids))
+        sessions: list[Session] = resolve_busy(self._work, [question])[question]
+        return sessions
+
 
 def busy(enrolment: Enrolment) -> dict[str, str]:
     """What the document of an enrolment that takes time carries in addition."""

@@ -168,6 +168,7 @@ class Copies:
             "eligible_clusters": list(event.eligible_clusters),
             "minimum_attendance": event.minimum_attendance,
             "price": event.price,
+            "approve_by": event.approve_by,
         }
         self._work.save(SESSIONS, terms)
 

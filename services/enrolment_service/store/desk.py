@@ -18,7 +18,7 @@ from typing import Any
 
 from pymongo.errors import ExecutionTimeout, NetworkTimeout, PyMongoError
 
-from services.enrolment_service.domain import Seat
+from services.enrolment_service.domain import Seat, no_seat
 from services.enrolment_service.store.claiming import CLAIM, claim_id, forgetting
 from shared.clock import new_id
 from shared.errors import Conflict, NotYetKnown, ServiceError
@@ -185,7 +185,7 @@ class SeatClaims:
             if claim.get("k") == question.key:
                 seat = Seat(enrolment_id=claim["e"], claim=claim_id(claim), ticket=claim["t"], place=claim["w"])
                 return Claimed(seat, partial(self.settle, question.session_id, claim_id(claim)))
-        return _no_seat(document)
+        return no_seat(document["open"], document["waitlist_limit"])
 
 
 _NOTHING: tuple[float, list[str]] = (0.0, [])
@@ -202,14 +202,6 @@ def resolve_slots(work: UnitOfWork, questions: Sequence[SlotQuestion]) -> Mappin
 def _claim_of(question: SeatQuestion, now: datetime) -> Document:
     who = {"c": new_id(), "k": question.key, "p": question.person_id, "e": question.enrolment_id}
     return {**who, "t": None, "w": None, "at": now}
-
-
-def _no_seat(document: Document) -> Conflict:
-    if not document["open"]:
-        return Conflict("The session takes no more applications.", code="SESSION_NOT_OPEN")
-    if document["waitlist_limit"] == 0:
-        return Conflict("All seats are taken and there is no waiting list.", code="SESSION_FULL")
-    return Conflict("All seats are taken and the waiting list is full.", code="WAITLIST_FULL")
 
 
 def _occupied(work: UnitOfWork, slots: Sequence[str]) -> dict[str, str]:

@@ -64,6 +64,13 @@ class Seats:
                 )
             )
 
+    def take(self, session_id: str, enrolment_id: str) -> Seat:
+        """A seat or a ticket within this unit of work, without the desk: for many at once, and for timers. Whoever claims
+        at the same moment makes it Raced."""
+        ledger, seat = domain.hand_out(self.ledger(session_id), enrolment_id)
+        self.save(ledger)
+        return seat
+
     def release(self, enrolment: Enrolment) -> None:
         """The enrolment gave up what it held: a seat, an offered seat, or a place in the queue."""
         claims = {"claims": without("$claims", [enrolment.claim_id])}
@@ -111,6 +118,16 @@ class Seats:
         query = {"needs_care": True, "_id": {"$gt": after}}
         rows = self._work.collection(SEATS).find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit)
         return [row["_id"] for row in rows]
+
+    def all_of(self, after: str, limit: int) -> list[str]:
+        """All sessions that ever opened, by id."""
+        rows = self._work.collection(SEATS).find({"_id": {"$gt": after}}, {"_id": 1}, sort=[("_id", 1)], limit=limit)
+        return [row["_id"] for row in rows]
+
+    def version_now(self, session_id: str) -> int | None:
+        """The version of a session's seats at this moment, whatever was read before."""
+        row = self._work.collection(SEATS).find_one({"_id": session_id}, {"version": 1})
+        return row["version"] if row else None
 
     def with_queue(self, after: str, limit: int) -> list[str]:
         """Sessions in which somebody waits for a seat, by id."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 
-from services.portal import asking
+from services.portal import asking, faults
 from services.portal.forms import Form, Mistake
 from services.portal.languages import _
 from services.portal.platform import Refused
@@ -34,27 +34,34 @@ def decide(decision: str) -> Response:
     asking.checked_form()
     chosen = request.form.getlist("enrolment")
     reason = request.form.get("reason", "").strip()
-    mistakes = [mistake for one in chosen if (mistake := _decide(decision, one, reason))]
-    if not chosen:
-        mistakes = [Mistake("", _("Choose at least one application."))]
+    mistakes = _decide(decision, chosen, reason) if chosen else [Mistake("", _("Choose at least one application."))]
     if mistakes:
         return _waiting(Form({"reason": reason}, mistakes), "", "", 422 if not chosen else 409)
     return Response(status=303, headers={"Location": f"/approvals?done={len(chosen)}"})
 
 
-def _decide(decision: str, enrolment_id: str, reason: str) -> Mistake | None:
-    body = {"reason": reason} if decision == "reject" and reason else {}
-    key = f"{request.form.get('request_key', '')}-{enrolment_id}"
+def _decide(decision: str, chosen: list[str], reason: str) -> list[Mistake]:
+    """Send all decisions at once; what speaks against those that were not taken, each with its person's name."""
+    items = [{"enrolment_id": one, "decision": decision, "reason": reason or None} for one in chosen]
     try:
-        asking.send("POST", "enrolment", f"enrolments/{enrolment_id}/{decision}", body, key=key)
-    except (Refused, NotFound) as error:
-        return Mistake("", error.detail)
-    return None
+        rows = asking.send("POST", "enrolment", "enrolment-decisions", {"items": items})["items"]
+    except Refused as error:
+        return [Mistake("", error.detail)]
+    return [Mistake("", _refusal(row)) for row in rows if not row["ok"]]
+
+
+def _refusal(row: Any) -> str:
+    why = faults.sentence(row["code"], row["message"])
+    try:
+        person = asking.get("enrolment", f"enrolments/{row['enrolment_id']}")["person_id"]
+    except NotFound:
+        return why
+    return f"{asking.people([person]).get(person, person)}: {why}"
 
 
 def _waiting(form: Form, cursor: str, said: str, status: int = 200) -> Response:
     found = asking.get("enrolment", "enrolments", status="applied", limit=50, cursor=cursor)
-    items: list[Any] = found["items"]
+    items: list[Any] = [one for one in found["items"] if one["waiting_for"] != "worker"]
     courses = asking.courses(asking.ids_of(items, "course_id"))
     sessions = asking.sessions(asking.ids_of(items, "session_id"))
     names = asking.people(asking.ids_of(items, "person_id"))

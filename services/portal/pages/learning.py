@@ -27,7 +27,7 @@ def mine() -> Response:
     items = [_shown(one, courses, sessions) for one in found]
     page = render_template(
         "learning.html",
-        waiting=[one for one in items if one["status"] == "offered"],
+        waiting=[one for one in items if one["waiting_for"] == "worker"],
         open=[one for one in items if one["status"] in _OPEN],
         over=[one for one in items if one["status"] not in _OPEN],
     )
@@ -60,7 +60,7 @@ def act(enrolment_id: str, action: str) -> Response:
 @pages.post("/learning/<enrolment_id>/consent")
 @public
 def consent(enrolment_id: str) -> Response:
-    """Let the employer of this enrolment see its result, and then apply anew."""
+    """Let the employer of this enrolment see its result. It goes on by itself, or one applies anew."""
     person = require("worker")
     asking.checked_form()
     employer = asking.get("enrolment", f"enrolments/{enrolment_id}")["employer_id"]
@@ -69,6 +69,8 @@ def consent(enrolment_id: str) -> Response:
     except Refused as error:
         return _one(enrolment_id, Form({}, [Mistake("", error.detail)]), 409)
     found = asking.get("enrolment", f"enrolments/{enrolment_id}")
+    if found["status"] != "ineligible":
+        return Response(status=303, headers={"Location": f"/learning/{enrolment_id}"})
     return Response(status=303, headers={"Location": f"/courses/{found['course_id']}?consent=given"})
 
 
@@ -81,11 +83,16 @@ def _one(enrolment_id: str, form: Form, status: int = 200) -> Response:
         form=form,
         one=_shown(found, courses, sessions),
         steps=steps,
-        needs_consent=any(reason["code"] == "CONSENT_MISSING" for reason in found["reasons"]),
+        needs_consent=_awaits_consent(found) or any(r["code"] == "CONSENT_MISSING" for r in found["reasons"]),
         can_cancel=found["status"] in _OPEN,
         saved=request.args.get("saved", ""),
     )
     return Response(page, status)
+
+
+def _awaits_consent(one: Any) -> bool:
+    """Whether the employer applied and the worker has yet to agree: nobody else may act."""
+    return bool(one["status"] == "applied" and one["waiting_for"] == "worker")
 
 
 def _shown(one: Any, courses: Any, sessions: Any) -> dict[str, Any]:
@@ -94,5 +101,5 @@ def _shown(one: Any, courses: Any, sessions: Any) -> dict[str, Any]:
         **one,
         "title": asking.title(course) or one["course_id"],
         "session": sessions.get(one["session_id"]) or {},
-        "state": states.show(states.ENROLMENT, one["status"]),
+        "state": states.show(states.ENROLMENT, "asked" if _awaits_consent(one) else one["status"]),
     }
