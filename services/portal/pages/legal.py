@@ -69,7 +69,7 @@ ACCESSIBILITY: Final = (
         _l("What is known not to be"),
         (
             _l("The API reference needs JavaScript and is in English; the documents that it shows need neither."),
-            _l("The sign-in page is a product of others; it is in the same languages and colours."),
+            _l("The sign-in page is a product of others; it has its own look and is not covered by this statement."),
         ),
     ),
     Section(
