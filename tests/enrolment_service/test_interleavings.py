@@ -51,7 +51,7 @@ RESOLVERS: dict[type, Callable[[UnitOfWork, Any], Any]] = {
     SlotQuestion: resolve_slots,
     BusyQuestion: resolve_busy,
 }
-EXAMPLES, STEPS = 20, 30
+EXAMPLES, STEPS, ROUNDS = 20, 30, 10
 TO_THE_END = 9
 ACTIONS = (
     *("apply", "apply", "approve", "approve", "cancel", "accept", "decline"),
@@ -289,6 +289,12 @@ def interleave(service: Service, phases: Sequence[Phase]) -> None:
     )
 
 
+def interleave_again(service: Service) -> None:
+    """What is tried is drawn by lot: most rounds meet a planted bug, not each."""
+    for _ in range(ROUNDS):
+        interleave(service, [Phase.generate])
+
+
 def test_whatever_comes_in_between_nothing_is_oversold_leaked_or_overtaken(service: Service) -> None:
     interleave(service, tuple(Phase))
 
@@ -297,6 +303,6 @@ def test_the_interleavings_find_a_claim_that_is_inherited(service: Service, monk
     monkeypatch.setattr(SeatQuestion, "key", property(lambda question: question.person_id))
 
     with pytest.raises(AssertionError) as found:
-        interleave(service, [Phase.generate])
+        interleave_again(service)
 
     print(found.value)
