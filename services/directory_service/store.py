@@ -26,7 +26,7 @@ from shared.errors import Conflict
 from shared.files.files import COLLECTION as FILES
 from shared.files.files import INDEXES as FILE_INDEXES
 from shared.jobs.store import INDEXES as JOB_INDEXES
-from shared.storage.documents import Documents, K, index
+from shared.storage.documents import TEXT, Documents, K, index
 from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
 from shared.versioned import Versioned
@@ -50,8 +50,6 @@ FACTS = "person_facts"
 _LIKE = 0.5
 """How much of what a search looks for a name must have."""
 _OPEN = {"valid_until": {"$type": "null"}}
-_TEXT = {"$type": "string"}
-"""MongoDB uses a partial index only for a query that says what the index says."""
 
 
 SERVICE = Service(
@@ -79,14 +77,14 @@ SERVICE = Service(
         "people": [
             index("cluster_id", "_id", name="cluster"),
             index("search", "cluster_id", name="search"),
-            index("merged_into", name="merged", only={"merged_into": _TEXT}),
+            index("merged_into", name="merged", only={"merged_into": TEXT}),
             # A second request of the same number is decided again and finds the first one's person.
             index(
                 "cluster_id",
                 "external_ref",
                 name="external_ref",
                 unique=True,
-                only={"external_ref": _TEXT},
+                only={"external_ref": TEXT},
             ),
         ],
         "employments": [
@@ -152,8 +150,6 @@ class Store(Documents):
         self, kind: type[K], criteria: Any, actor: Actor | None, more: Document, after: str | None, limit: int
     ) -> list[K]:
         asked = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
-        if kind is Program and "organisation_id" in asked:
-            asked["organisation_ids"] = asked.pop("organisation_id")
         behind = {} if after is None else {"_id": {"$gt": after}}
         query = {"$and": [asked, more, _reached(kind, actor), behind]}
         return self._find(kind, query, sort=[("_id", ASCENDING)], limit=limit)
@@ -166,18 +162,18 @@ class Store(Documents):
 
     def people_with_ref(self, cluster_id: str, external_ref: str) -> list[Person]:
         """Nobody, or the one whom the partner's number names."""
-        return self._find(Person, {"cluster_id": cluster_id, "external_ref": {"$eq": external_ref, **_TEXT}})
+        return self._find(Person, {"cluster_id": cluster_id, "external_ref": {"$eq": external_ref, **TEXT}})
 
     def people_with_refs(self, cluster_id: str, refs: Iterable[str]) -> dict[str, Person]:
         """By reference, whom the partner's numbers name; for a merged record the one who answers for it."""
-        wanted = {"cluster_id": cluster_id, "external_ref": {"$in": sorted(set(refs)), **_TEXT}}
+        wanted = {"cluster_id": cluster_id, "external_ref": {"$in": sorted(set(refs)), **TEXT}}
         found = {str(one.external_ref): one for one in self._find(Person, wanted)}
         winners = self.known_people(one.merged_into for one in found.values() if one.merged_into)
         return {ref: winners.get(one.merged_into or "", one) for ref, one in found.items()}
 
     def merged_into(self, person_id: str) -> list[Person]:
         """Those whose id leads to this person."""
-        return self._find(Person, {"merged_into": {"$eq": person_id, **_TEXT}})
+        return self._find(Person, {"merged_into": {"$eq": person_id, **TEXT}})
 
     def employees_page(
         self, organisation_ids: Iterable[str], cluster_id: str | None, day: date, after: str | None, limit: int
@@ -352,6 +348,7 @@ _FIELDS = {
     "grantee": "grantee_id",
     "course": "course_id",
     "person": "person_id",
+    "acts_for": "organisation_ids",
 }
 
 

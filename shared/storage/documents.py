@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from pymongo import ASCENDING, IndexModel
@@ -14,6 +14,8 @@ from shared.storage.work import Absent, UnitOfWork
 from shared.versioned import Versioned
 
 K = TypeVar("K", bound=Versioned)
+TEXT: Final[Document] = {"$type": "string"}
+"""Of a partial index, and of each query that is to use it: MongoDB asks for the same words."""
 
 
 class Documents:

@@ -16,7 +16,7 @@ from services.catalog_service.store.offers import SEATS
 from services.catalog_service.store.skills import Skills
 from shared.criteria import asked_for
 from shared.storage import seals
-from shared.storage.documents import Documents, K, index
+from shared.storage.documents import TEXT, Documents, K, index
 from shared.storage.migrations import Migration
 from shared.storage.mongo import Document, MongoDatabase
 from shared.storage.work import UnitOfWork
@@ -37,8 +37,6 @@ def _drop_search_indexes(database: MongoDatabase) -> None:
 
 
 _LISTED = {"search.listed": True}
-_TEXT = {"$type": "string"}
-"""MongoDB uses a partial index only for a query that says what the index says."""
 PARTICIPANTS: Final = "participants"
 SERVICE = Service(
     manifest=MANIFEST,
@@ -56,7 +54,7 @@ SERVICE = Service(
                 "external_id",
                 name="external_id",
                 unique=True,
-                only={"external_id": _TEXT},
+                only={"external_id": TEXT},
             ),
             index("published_at", name="listed", only=_LISTED),
             index("provider_id", "_id", name="provider", only=_LISTED),
@@ -90,7 +88,7 @@ class Store(Documents):
 
     def courses_with_number(self, cluster_id: str, provider_id: str, external_id: str) -> list[Course]:
         """None, or the one that the provider knows by this number."""
-        number = {"$eq": external_id, **_TEXT}
+        number = {"$eq": external_id, **TEXT}
         return self._find(Course, {"cluster_id": cluster_id, "provider_id": provider_id, "external_id": number})
 
     def unknown_courses(self, ids: Iterable[str]) -> list[str]:
@@ -177,16 +175,11 @@ class Store(Documents):
         return self._find(kind, query, sort=[(field, ASCENDING), ("_id", ASCENDING)], limit=limit)
 
     def _beside(self, thing: Versioned) -> Document:
-        return _derived(thing)
-
-
-def _derived(thing: Versioned) -> Document:
-    """What is stored beside, for queries only."""
-    if isinstance(thing, Course):
-        return {"search": {"listed": thing.content is not None and not thing.retired}}
-    if isinstance(thing, Session):
-        return {"order": _order(thing), "closes_at": thing.terms.closes_at}
-    return {}
+        if isinstance(thing, Course):
+            return {"search": {"listed": thing.content is not None and not thing.retired}}
+        if isinstance(thing, Session):
+            return {"order": _order(thing), "closes_at": thing.terms.closes_at}
+        return {}
 
 
 def _order(session: Session) -> int:

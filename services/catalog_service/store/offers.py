@@ -6,8 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
-
 from services.catalog_service.domain.content import Content
 from services.catalog_service.domain.course import Course
 from services.catalog_service.domain.found import Offer, Run
@@ -15,6 +13,7 @@ from services.catalog_service.domain.session import OPEN
 from services.catalog_service.domain.skills import Concept, concept_id
 from services.catalog_service.store.copies import ORGANISATIONS
 from services.catalog_service.store.skills import Skills
+from shared.storage.documents import thing_of
 from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
 
@@ -58,7 +57,7 @@ class Offers:
 
     def _some(self, ids: list[str]) -> Iterator[tuple[str, Offer | None]]:
         rows = self._work.collection("courses").find({"_id": {"$in": ids}})
-        courses = {row["_id"]: msgspec.convert({**row, "id": row["_id"]}, Course) for row in rows}
+        courses = {row["_id"]: thing_of(Course, row) for row in rows}
         listed = [one for one in courses.values() if one.content is not None and not one.retired]
         known = self._skills.known((n.framework, n.code) for one in listed for n in one.shown.named)
         runs = self._runs([one.id for one in listed])

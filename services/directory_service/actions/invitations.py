@@ -137,11 +137,13 @@ class Invitations(Shelf):
 
     def _open_ones(self, person_id: str) -> list[Invitation]:
         """Those that still hold. What expired is noted as such, so that it is in nobody's way."""
-        now = self._now()
-        standing = self._store.invitations_of(person_id)
-        for late in (one for one in standing if one.state(now) != INVITED):
-            self._store.save(invitation.expire(late))
-        return [one for one in standing if one.state(now) == INVITED]
+        now, standing = self._now(), []
+        for one in self._store.invitations_of(person_id):
+            if one.state(now) == INVITED:
+                standing.append(one)
+            else:
+                self._store.save(invitation.expire(one))
+        return standing
 
 
 def _manages(actor: Actor, found: Invitation) -> bool:

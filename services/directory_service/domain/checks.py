@@ -1,5 +1,6 @@
 """Checks that several resources of the directory need."""
 
+from collections.abc import Collection, Iterable
 from datetime import date
 
 from shared.errors import Violation
@@ -25,4 +26,14 @@ def out_of_order(valid_from: date, valid_until: date | None) -> list[Violation]:
             actual=valid_until.isoformat(),
             required={"min": valid_from.isoformat()},
         )
+    ]
+
+
+def strangers(organisation_ids: Iterable[str], owned: Collection[str]) -> list[Violation]:
+    """NOT_CLUSTER_MEMBER: each of the organisations that is not among those of the cluster."""
+    message = "This organisation is not of the cluster."
+    return [
+        Violation(field="organisation_ids", code="NOT_CLUSTER_MEMBER", message=message, actual=organisation_id)
+        for organisation_id in organisation_ids
+        if organisation_id not in owned
     ]

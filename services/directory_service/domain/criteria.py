@@ -42,10 +42,10 @@ class PersonCriteria:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramCriteria:
-    """Keys of programs."""
+    """Keys of programs; `acts_for` is a provider."""
 
     cluster: str | None = None
-    organisation: str | None = None
+    acts_for: str | None = None
     kind: str | None = None
     status: str | None = None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.directory_service.domain.checks import strangers
 from services.directory_service.domain.person import Person
 from shared.errors import Conflict, IllegalTransition, Violation, refuse
 from shared.versioned import Versioned
@@ -80,9 +81,4 @@ def _broken(invitation: Invitation, person: Person, owned: Collection[str]) -> I
     if invitation.organisation_ids and invitation.role not in OF_ORGANISATIONS:
         message = "This role is the cluster's, not an organisation's."
         yield Violation(field="organisation_ids", code="NOT_FOR_THIS_ROLE", message=message)
-    for organisation_id in invitation.organisation_ids:
-        if organisation_id not in owned:
-            message = "This organisation is not of the cluster."
-            yield Violation(
-                field="organisation_ids", code="NOT_CLUSTER_MEMBER", message=message, actual=organisation_id
-            )
+    yield from strangers(invitation.organisation_ids, owned)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from services.directory_service.domain.checks import blank
+from services.directory_service.domain.checks import blank, strangers
 from shared.errors import IllegalTransition, Violation, refuse
 from shared.versioned import Versioned
 
@@ -80,12 +80,7 @@ def _broken(program: Program, owned: Collection[str]) -> Iterator[Violation]:
     if program.organisation_ids and not kind.of_provider:
         message = "Only the key of a provider names organisations; the others are the cluster's."
         yield Violation(field="organisation_ids", code="NOT_FOR_THIS_KIND", message=message)
-    for organisation_id in program.organisation_ids:
-        if organisation_id not in owned:
-            message = "This organisation is not of the cluster."
-            yield Violation(
-                field="organisation_ids", code="NOT_CLUSTER_MEMBER", message=message, actual=organisation_id
-            )
+    yield from strangers(program.organisation_ids, owned)
 
 
 def _too_much(scopes: Iterable[str], most: Collection[str]) -> Iterator[Violation]:

@@ -71,6 +71,6 @@ class ProgramQuery(Schema):
     """Which keys."""
 
     cluster = text(64)
-    organisation = text(64)
+    acts_for = text(64, data_key="organisation")
     kind = one_of(tuple(KINDS))
     status = one_of((ACTIVE, ENDED))
