@@ -19,7 +19,7 @@ from shared.wiring.house import House
 def wire(house: House) -> Wired:
     """The parts of the catalogue. The API keeps an index of courses beside its requests."""
     skills = Skills(house.database)
-    vocabulary = Vocabulary(lambda: skills)
+    vocabulary = Vocabulary(skills)
     shelf = Shelf(house.database, lambda: Offers(house.work()), house.closing)
     searches = SearchDesk(shelf.index, skills, lambda: Store(house.work()))
 

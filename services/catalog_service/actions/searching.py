@@ -51,10 +51,9 @@ class SearchDesk:
 
     def _broken(self, search: Search, index: CourseIndex) -> Iterator[Violation]:
         for name in ("framework", "country"):
-            for value in search.filters.get(name, ()):
-                there = sorted(self._skills.frameworks()) if name == "framework" else sorted(index.values(name))
-                if value not in there:
-                    yield _unknown(name, value, there)
+            if wanted := search.filters.get(name):
+                there = sorted(self._skills.frameworks() if name == "framework" else index.values(name))
+                yield from (_unknown(name, value, there) for value in wanted if value not in there)
         for value in search.filters.get("language", ()):
             yield from broken_tag("language", value)
 

@@ -69,8 +69,10 @@ class SkillsDesk:
         return self._skills.frameworks()[framework.code]
 
     def _unknown_framework(self, code: str | None) -> Iterator[Violation]:
+        if code is None:
+            return
         known = self._skills.frameworks()
-        if code is not None and code not in known:
+        if code not in known:
             message = "There is no such framework here."
             yield Violation(
                 field="framework", code="FRAMEWORK_UNKNOWN", message=message, actual=code, required=sorted(known)

@@ -37,7 +37,7 @@ class Told:
 class Vocabulary:
     """`skills` reads what is kept. What was imported is found within a second and the time to index it."""
 
-    def __init__(self, skills: Callable[[], Skills], seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, skills: Skills, seconds: Callable[[], float] = time.monotonic) -> None:
         self._skills, self._seconds = skills, seconds
         self._lock = threading.Lock()
         self._changed = threading.Condition()
@@ -76,7 +76,7 @@ class Vocabulary:
         if not self._lock.acquire(blocking=False):
             return
         try:
-            self._make(self._skills())
+            self._make(self._skills)
             self._looked = self._seconds()
         except PyMongoError as error:
             log.warning("vocabulary_waits_for_storage", error=type(error).__name__)
