@@ -24,7 +24,6 @@ from shared.auth.verify import AuthSettings
 from shared.bus.timers import Timer
 from shared.errors import Conflict
 from shared.files import Files
-from shared.http.reads import PersonalReads
 from shared.jobs.store import Jobs
 from shared.sealing import MasterSecret
 from shared.storage.transaction import decide
@@ -60,7 +59,7 @@ def wire(house: House) -> Wired:
         secret=lambda program_id: keycloak.identity.secret(program_id),
         last_used=lambda client_id: keycloak.identity.last_used(client_id),
         token_url=f"{house.settings(AuthSettings).oidc_issuer}/protocol/openid-connect/token",
-        reads=PersonalReads(house.database, house.clock),
+        reads=house.personal_reads,
         public_url=house.http_settings.public_url.rstrip("/"),
         invitation_secret=link_secret,
     )

@@ -91,6 +91,7 @@ class House:
         mongo_settings = self.settings(MongoSettings)
         self.client = connect(mongo_settings.mongo_url)
         self.database = open_database(self.client, mongo_settings, service.name)
+        self.personal_reads = PersonalReads(self.database, clock)
         self.generations = Generations(self.database, service.read_models)
         self._writes: GroupCommit | None = None
         self.closing = threading.Event()
@@ -125,9 +126,8 @@ class House:
         )
         self._writes = writes
         serve_metrics()
-        personal = PersonalReads(self.database, self.clock)
         app = make_app(
-            [*doors, reads_door(self.service.name, personal)],
+            [*doors, reads_door(self.service.name, self.personal_reads)],
             service=self.service.name,
             verifier=TokenVerifier.of(self.settings(AuthSettings)),
             writes=writes,
@@ -137,7 +137,7 @@ class House:
             translate=translate,
             may_come=self.may_come,
             gone=lambda: is_gone(self.client),
-            note=personal.note,
+            note=self.personal_reads.note,
         )
         app.extensions["house"] = self
         return app

@@ -13,7 +13,7 @@ from shared.errors import NotFound
 from shared.files import Files
 from shared.http.door import Call, Door, Reply, Upload
 from shared.jobs.job import Job
-from shared.jobs.store import Jobs
+from shared.jobs.store import JobCriteria, Jobs
 from shared.storage.work import UnitOfWork
 from shared.tables.outcomes import FAILED, mending_columns, to_mend
 from shared.tables.reading import open_table
@@ -118,22 +118,17 @@ def add_job_routes(
 ) -> None:
     """The routes of one kind of job below `base`. `jobs` gives those of a unit of work, or of a fresh one to read."""
 
-    def own(call: Call, work: UnitOfWork | None, job_id: str) -> tuple[Jobs, Job]:
-        found = jobs(work)
-        job = found.get(job_id)
-        if job.kind != kind or not sees(call.who, job):
-            raise NotFound(f"No job {job_id}.")
-        return found, job
+    own = finder(jobs, kind)
 
     @door.get(f"{base}/<job_id>", scope=scope, returns=JobView)
     def read_import(call: Call, job_id: str) -> Reply:
         """How far the import is."""
-        return job_reply(own(call, None, job_id)[1], base)
+        return job_reply(own(call, job_id)[1], base)
 
     @door.get(f"{base}/<job_id>/rows", scope=scope, query=RowsQuery, returns=JobRowView, paged=True)
     def list_import_rows(call: Call, job_id: str) -> Reply:
         """What became of each row, in their order."""
-        found, job = own(call, None, job_id)
+        found, job = own(call, job_id)
         rows = found.rows(job.id, outcome=call.query.get("outcome"), after=call.after, limit=call.limit)
         last = rows[-1]["_id"] if len(rows) == call.limit else None
         return Reply(call.page([{**row, "id": row["subject"]} for row in rows], last))
@@ -141,31 +136,67 @@ def add_job_routes(
     @door.get(f"{base}/<job_id>/failed.csv", scope=scope, produces=("text/csv",))
     def read_failed_rows(call: Call, job_id: str) -> Reply:
         """The failed rows as they were sent, each with what is wrong: to mend and send again."""
-        found, job = own(call, None, job_id)
+        found, job = own(call, job_id)
         table = open_table(open_file(job.input or ""))
         columns = [Column(name) for name in mending_columns(table.columns)]
         body = b"".join(csv_chunks(columns, _failed(found, job, table.rows)))
         return Reply(body, media_type=MEDIA_TYPES["csv"])
 
-    @door.post(f"{base}/<job_id>/cancel", scope=scope, returns=JobView, status=200, errors=(404, 409))
-    def cancel_import(call: Call, job_id: str) -> Reply:
+    add_steps(door, base, scope, own, of="import")
+
+
+Find = Callable[[Call, str], tuple[Jobs, Job]]
+"""The jobs of a call's unit of work, of a fresh one to read where it has none, and the job with this id."""
+
+
+def finder(jobs: Callable[[UnitOfWork | None], Jobs], kind: str | None = None) -> Find:
+    """Finds a job, of one kind if it is named, that is the caller's business; else NotFound."""
+
+    def find(call: Call, job_id: str) -> tuple[Jobs, Job]:
+        found = jobs(call.work)
+        job = found.get(job_id)
+        if kind not in {None, job.kind} or not _sees(call.who, job):
+            raise NotFound(f"No job {job_id}.")
+        return found, job
+
+    return find
+
+
+def add_steps(door: Door, base: str, scope: str | tuple[str, ...], find: Find, *, of: str) -> None:
+    """What can be done with a job below `base`. `of` ends the names of the operations."""
+
+    def cancel(call: Call, job_id: str) -> Reply:
         """End it before its next rows; what is committed stays."""
-        found, job = own(call, call.uow, job_id)
+        found, job = find(call, job_id)
         return job_reply(found.cancel(job.id), base)
 
-    @door.post(f"{base}/<job_id>/resume", scope=scope, returns=JobView, status=200, errors=(404, 409))
-    def resume_import(call: Call, job_id: str) -> Reply:
+    def resume(call: Call, job_id: str) -> Reply:
         """Go on behind the last row that was committed."""
-        found, job = own(call, call.uow, job_id)
+        found, job = find(call, job_id)
         return job_reply(found.resume(job.id), base)
 
+    for step in (cancel, resume):
+        action, step.__name__ = step.__name__, f"{step.__name__}_{of}"
+        door.post(f"{base}/<job_id>/{action}", scope=scope, returns=JobView, status=200, errors=(404, 409))(step)
 
-def sees(who: Caller, job: Job) -> bool:
-    """Its owner, the own cluster's portal and manager, and operators."""
+
+def criteria_of(who: Caller, **asked: str) -> JobCriteria:
+    """Jobs that are the caller's business: one's own; for a cluster's portal and manager the cluster's; for operators
+    all."""
+    if "operations" in who.scopes:
+        return JobCriteria(**asked)
+    return JobCriteria(**asked, cluster=who.cluster_id or "", actor=None if _is_wide(who) else who.subject)
+
+
+def _sees(who: Caller, job: Job) -> bool:
+    """As `criteria_of`, for one."""
     if "operations" in who.scopes:
         return True
-    of_cluster = who.cluster_id == job.cluster_id
-    return of_cluster and (who.subject == job.actor or who.person_id is None or "manager" in who.roles)
+    return who.cluster_id == job.cluster_id and (who.subject == job.actor or _is_wide(who))
+
+
+def _is_wide(who: Caller) -> bool:
+    return who.person_id is None or "manager" in who.roles
 
 
 def show_job(job: Job, base: str) -> dict[str, Any]:
