@@ -8,7 +8,7 @@ from services.catalog_service.actions.skills import Asked
 from services.catalog_service.adapters.suggesting import Suggestion
 from services.catalog_service.api.parts import WRITE, Parts, actor_of
 from services.catalog_service.domain.skills import Concept, Framework
-from services.catalog_service.schemas import (
+from services.catalog_service.schemas.skills import (
     FrameworkQuery,
     FrameworkView,
     SkillQuery,

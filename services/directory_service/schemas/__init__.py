@@ -5,48 +5,43 @@ from marshmallow import Schema, fields, validate
 from services.directory_service.domain.grant import PURPOSES as GRANTED
 from services.directory_service.domain.organisation import REGION_CATEGORIES, SIZE_CLASSES, TYPES
 from services.directory_service.domain.relations import PURPOSES
-from services.directory_service.schemas.parts import LANGUAGE as _LANGUAGE
-from services.directory_service.schemas.parts import DirectoryResource, Id
-from services.directory_service.schemas.parts import count as _count
-from services.directory_service.schemas.parts import one_of as _one_of
-from services.directory_service.schemas.parts import pattern as _pattern
-from services.directory_service.schemas.parts import text as _text
-from services.directory_service.schemas.parts import url as _url
+from services.directory_service.schemas.parts import LANGUAGE, Id, count
+from shared.http.fields import Resource, one_of, pattern, text, url
 
 
 class OrganisationPatch(Schema):
     """Facts of an organisation that may change."""
 
-    legal_name = _text(300)
-    country = _pattern(r"^[A-Z]{2}$", metadata={"description": "ISO 3166-1 alpha-2"})
-    registration_id = _text(100, allow_none=True, metadata={"description": "Registration or VAT number"})
-    nuts2 = _pattern(r"^[A-Z]{2}[0-9A-Z]{2}$", allow_none=True)
-    region_category = _one_of(REGION_CATEGORIES, allow_none=True, metadata={"description": "Map of 2014-2020"})
-    sector = _pattern(r"^([A-U]|[0-9]{2}(\.[0-9]{1,2})?)$", allow_none=True, metadata={"description": "NACE"})
-    headcount = _count(allow_none=True, metadata={"description": "Annual work units; of the group when group_linked"})
-    turnover_eur = _count(allow_none=True, metadata={"description": "EUR a year; of the group when group_linked"})
-    balance_sheet_eur = _count(allow_none=True, metadata={"description": "EUR; of the group when group_linked"})
+    legal_name = text(300)
+    country = pattern(r"^[A-Z]{2}$", metadata={"description": "ISO 3166-1 alpha-2"})
+    registration_id = text(100, allow_none=True, metadata={"description": "Registration or VAT number"})
+    nuts2 = pattern(r"^[A-Z]{2}[0-9A-Z]{2}$", allow_none=True)
+    region_category = one_of(REGION_CATEGORIES, allow_none=True, metadata={"description": "Map of 2014-2020"})
+    sector = pattern(r"^([A-U]|[0-9]{2}(\.[0-9]{1,2})?)$", allow_none=True, metadata={"description": "NACE"})
+    headcount = count(allow_none=True, metadata={"description": "Annual work units; of the group when group_linked"})
+    turnover_eur = count(allow_none=True, metadata={"description": "EUR a year; of the group when group_linked"})
+    balance_sheet_eur = count(allow_none=True, metadata={"description": "EUR; of the group when group_linked"})
     group_linked = fields.Boolean()
-    size_class = _one_of(
+    size_class = one_of(
         SIZE_CLASSES,
         attribute="stated_size_class",
         allow_none=True,
         metadata={"description": "As stated; must agree with the figures when there are some"},
     )
-    homepage = _url(allow_none=True)
+    homepage = url(allow_none=True)
 
 
 class OrganisationBody(OrganisationPatch):
     """A new organisation."""
 
     id = Id(metadata={"description": "Your choice, for repeatable seeds"})
-    cluster_id = _text(64, metadata={"description": "The cluster that registers it; the platform's operator names one"})
-    type = _one_of(TYPES, required=True)
-    legal_name = _text(300, required=True)
-    country = _pattern(r"^[A-Z]{2}$", required=True, metadata={"description": "ISO 3166-1 alpha-2"})
+    cluster_id = text(64, metadata={"description": "The cluster that registers it; the platform's operator names one"})
+    type = one_of(TYPES, required=True)
+    legal_name = text(300, required=True)
+    country = pattern(r"^[A-Z]{2}$", required=True, metadata={"description": "ISO 3166-1 alpha-2"})
 
 
-class OrganisationView(DirectoryResource):
+class OrganisationView(Resource):
     """An organisation. Its registration number and figures are null for whoever is not of it or of its cluster."""
 
     cluster_id = fields.String(required=True, allow_none=True)
@@ -69,17 +64,17 @@ class OrganisationView(DirectoryResource):
 class OrganisationQuery(Schema):
     """Which organisations."""
 
-    type = _one_of(TYPES)
-    cluster = _text(64, metadata={"description": "Registered by this cluster"})
-    country = _pattern(r"^[A-Z]{2}$")
+    type = one_of(TYPES)
+    cluster = text(64, metadata={"description": "Registered by this cluster"})
+    country = pattern(r"^[A-Z]{2}$")
 
 
 class MembershipBody(Schema):
     """An organisation joins a cluster, or a cluster a partnership."""
 
     id = Id()
-    organisation_id = _text(64, required=True)
-    group_id = _text(64, required=True)
+    organisation_id = text(64, required=True)
+    group_id = text(64, required=True)
     valid_from = fields.Date(metadata={"description": "Today if absent"})
     valid_until = fields.Date(allow_none=True)
 
@@ -96,7 +91,7 @@ class OptionalEndBody(Schema):
     valid_until = fields.Date(metadata={"description": "Today if absent"})
 
 
-class MembershipView(DirectoryResource):
+class MembershipView(Resource):
     """A membership. It holds in its period once `status` is started."""
 
     organisation_id = fields.String(required=True)
@@ -110,25 +105,25 @@ class MembershipView(DirectoryResource):
 class MembershipQuery(Schema):
     """Which memberships."""
 
-    organisation = _text(64)
-    group = _text(64)
+    organisation = text(64)
+    group = text(64)
 
 
 class GrantBody(Schema):
     """An organisation lends its seal or its name to another one's courses, or to one course."""
 
     id = Id()
-    organisation_id = _text(64, required=True, metadata={"description": "Whose seal or name"})
-    purpose = _one_of(
+    organisation_id = text(64, required=True, metadata={"description": "Whose seal or name"})
+    purpose = one_of(
         GRANTED, load_default="award", metadata={"description": "award: its seal; provide: its name as the provider"}
     )
-    grantee_id = _text(
+    grantee_id = text(
         64, metadata={"description": "A provider, or a cluster for all of its courses; else name a course"}
     )
-    course_id = _text(64, metadata={"description": "One course; else name an organisation"})
+    course_id = text(64, metadata={"description": "One course; else name an organisation"})
 
 
-class GrantView(DirectoryResource):
+class GrantView(Resource):
     """A grant."""
 
     organisation_id = fields.String(required=True)
@@ -143,37 +138,37 @@ class GrantView(DirectoryResource):
 class GrantQuery(Schema):
     """Which grants."""
 
-    organisation = _text(64, metadata={"description": "Whose seal or name"})
-    grantee = _text(64)
-    course = _text(64)
-    status = _one_of(("given", "withdrawn"))
+    organisation = text(64, metadata={"description": "Whose seal or name"})
+    grantee = text(64)
+    course = text(64)
+    status = one_of(("given", "withdrawn"))
 
 
 class PersonPatch(Schema):
     """Personal data that may change."""
 
-    given_name = _text(200)
-    family_name = _text(200)
+    given_name = text(200)
+    family_name = text(200)
     email = fields.Email(allow_none=True, validate=validate.Length(1, 254))
-    language = _pattern(_LANGUAGE, allow_none=True, metadata={"description": "BCP 47"})
+    language = pattern(LANGUAGE, allow_none=True, metadata={"description": "BCP 47"})
 
 
 class PersonPut(PersonPatch):
     """A person as the partner's system has them now."""
 
     id = Id(metadata={"description": "Your choice if the person is new; else ignored"})
-    cluster_id = _text(64, metadata={"description": "Only the platform's operator needs to name one"})
-    given_name = _text(200, required=True)
-    family_name = _text(200, required=True)
+    cluster_id = text(64, metadata={"description": "Only the platform's operator needs to name one"})
+    given_name = text(200, required=True)
+    family_name = text(200, required=True)
 
 
 class PersonBody(PersonPut):
     """A new person."""
 
-    external_id = _text(128, metadata={"description": "The partner's own number; kept as a keyed hash only"})
+    external_id = text(128, metadata={"description": "The partner's own number; kept as a keyed hash only"})
 
 
-class PersonReceipt(DirectoryResource):
+class PersonReceipt(Resource):
     """What a write answers: no personal data, because answers are kept for repeated requests."""
 
     cluster_id = fields.String(required=True)
@@ -193,22 +188,22 @@ class PersonView(PersonReceipt):
 class PersonQuery(Schema):
     """Which people."""
 
-    cluster = _text(64)
-    organisation = _text(64, metadata={"description": "Who works there today"})
-    external_id = _text(128)
+    cluster = text(64)
+    organisation = text(64, metadata={"description": "Who works there today"})
+    external_id = text(128)
     q = fields.String(validate=validate.Length(2, 200), metadata={"description": "A name, or the beginning of one"})
 
 
 class MergeBody(Schema):
     """Whose record stays."""
 
-    into_person_id = _text(64, required=True)
+    into_person_id = text(64, required=True)
 
 
 class NamesBody(Schema):
     """Whose names."""
 
-    person_ids = fields.List(_text(64), required=True, validate=validate.Length(0, 500))
+    person_ids = fields.List(text(64), required=True, validate=validate.Length(0, 500))
 
 
 class PersonName(Schema):
@@ -231,13 +226,13 @@ class EmploymentBody(Schema):
     """A person works for an organisation."""
 
     id = Id()
-    person_id = _text(64, required=True)
-    organisation_id = _text(64, required=True)
+    person_id = text(64, required=True)
+    organisation_id = text(64, required=True)
     valid_from = fields.Date(metadata={"description": "Today if absent"})
     valid_until = fields.Date(allow_none=True)
 
 
-class EmploymentView(DirectoryResource):
+class EmploymentView(Resource):
     """An employment."""
 
     person_id = fields.String(required=True)
@@ -250,20 +245,20 @@ class EmploymentView(DirectoryResource):
 class PersonAtOrganisationQuery(Schema):
     """Which employments or consents."""
 
-    person = _text(64)
-    organisation = _text(64)
+    person = text(64)
+    organisation = text(64)
 
 
 class ConsentBody(Schema):
     """A person lets an organisation see something."""
 
     id = Id()
-    person_id = _text(64, required=True)
-    organisation_id = _text(64, required=True)
-    purpose = _one_of(PURPOSES, load_default="share_results")
-    how = _text(200, metadata={"description": "How the person said so: on paper, in a portal"})
+    person_id = text(64, required=True)
+    organisation_id = text(64, required=True)
+    purpose = one_of(PURPOSES, load_default="share_results")
+    how = text(200, metadata={"description": "How the person said so: on paper, in a portal"})
     stated_on = fields.Date(metadata={"description": "The day on which they did"})
-    text_version = _text(50, metadata={"description": "Which version of the consent text they were shown"})
+    text_version = text(50, metadata={"description": "Which version of the consent text they were shown"})
 
 
 class ImportBody(Schema):
@@ -275,7 +270,7 @@ class ImportBody(Schema):
     dry_run = fields.Boolean(load_default=False, metadata={"description": "Report without changing anything"})
 
 
-class ConsentView(DirectoryResource):
+class ConsentView(Resource):
     """A consent."""
 
     person_id = fields.String(required=True)

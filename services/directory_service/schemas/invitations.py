@@ -3,7 +3,8 @@
 from marshmallow import Schema, fields, validate
 
 from services.directory_service.domain.invitation import ACCEPTED, EXPIRED, INVITED, ROLES, WITHDRAWN
-from services.directory_service.schemas.parts import LANGUAGE, DirectoryResource, Id, one_of, pattern, text
+from services.directory_service.schemas.parts import LANGUAGE, Id
+from shared.http.fields import Resource, one_of, pattern, text
 
 
 class InvitationBody(Schema):
@@ -25,7 +26,7 @@ class InvitationBody(Schema):
     )
 
 
-class InvitationView(DirectoryResource):
+class InvitationView(Resource):
     """An invitation, without personal data."""
 
     cluster_id = fields.String(required=True)

@@ -16,7 +16,8 @@ from services.directory_service.domain.portal import (
     Retention,
 )
 from services.directory_service.domain.relations import PURPOSES
-from services.directory_service.schemas.parts import LANGUAGE, DirectoryResource, count, one_of, pattern, text, url
+from services.directory_service.schemas.parts import LANGUAGE, count
+from shared.http.fields import Resource, one_of, pattern, text, url
 
 
 class BrandPart(Schema):
@@ -136,7 +137,7 @@ class PortalPatch(Schema):
         return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
 
 
-class PortalView(DirectoryResource):
+class PortalView(Resource):
     """A cluster's settings. What is no business of the public is null for everybody but the cluster itself."""
 
     created_at = fields.AwareDateTime(required=True, allow_none=True)

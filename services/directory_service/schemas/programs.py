@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from services.directory_service.domain.program import ACTIVE, ENDED, KINDS
-from services.directory_service.schemas.parts import DirectoryResource, one_of, text
+from shared.http.fields import Resource, one_of, text
 
 
 class ProgramBody(Schema):
@@ -29,7 +29,7 @@ class ProgramBody(Schema):
     )
 
 
-class ProgramView(DirectoryResource):
+class ProgramView(Resource):
     """A key. `secret` is there in the answer that made or rotated it, and never again."""
 
     client_id = fields.String(required=True)

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields, validate
 from services.catalog_service.domain import content as words
 from services.catalog_service.domain.found import SORTS
 from services.catalog_service.domain.session import STATUSES as SESSION_STATUSES
+from shared.http.fields import Resource, one_of, pattern, text, url
 from shared.http.ids import Ids
 
 _REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_:-]{0,63}$"
@@ -27,10 +28,6 @@ class Moment(fields.AwareDateTime):
         return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
-def _text(most: int, **options: Any) -> fields.String:
-    return fields.String(validate=validate.Length(1, most), **options)
-
-
 def _texts(most: int, **options: Any) -> fields.Dict:
     return fields.Dict(
         keys=fields.String(validate=validate.Length(2, 35)),
@@ -41,11 +38,7 @@ def _texts(most: int, **options: Any) -> fields.Dict:
 
 
 def _reference(**options: Any) -> fields.String:
-    return fields.String(validate=validate.Regexp(_REFERENCE), **options)
-
-
-def _one_of(choices: tuple[str, ...], **options: Any) -> fields.String:
-    return fields.String(validate=validate.OneOf(choices), **options)
+    return pattern(_REFERENCE, **options)
 
 
 def _list(inner: fields.Field[Any], most: int = 200, **options: Any) -> "fields.List[Any]":
@@ -60,20 +53,6 @@ def _amount(**options: Any) -> fields.Float:
     return fields.Float(validate=validate.Range(-_MOST, _MOST), **options)
 
 
-def _url(**options: Any) -> fields.Url:
-    return fields.Url(schemes={"http", "https"}, validate=validate.Length(1, 2_000), **options)
-
-
-class CatalogResource(Schema):
-    """What every resource shows."""
-
-    id = fields.String(required=True)
-    version = fields.Integer(required=True)
-    created_at = fields.AwareDateTime(required=True)
-    updated_at = fields.AwareDateTime(required=True)
-    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-
-
 # -- courses
 
 
@@ -81,50 +60,50 @@ class OutcomeBody(Schema):
     """What somebody who passed knows, can do, or stands for."""
 
     title = _texts(1_000, required=True)
-    type = _one_of(words.OUTCOME_TYPES, required=True)
-    esco_uri = _text(300, allow_none=True)
-    esco_title = _text(300, allow_none=True)
-    digcomp_code = _text(10, allow_none=True, metadata={"description": "Such as 3.4"})
-    greencomp_code = _text(10, allow_none=True, metadata={"description": "Such as 2.1"})
-    reuse_level = _one_of(words.REUSE_LEVELS, allow_none=True)
+    type = one_of(words.OUTCOME_TYPES, required=True)
+    esco_uri = text(300, allow_none=True)
+    esco_title = text(300, allow_none=True)
+    digcomp_code = text(10, allow_none=True, metadata={"description": "Such as 3.4"})
+    greencomp_code = text(10, allow_none=True, metadata={"description": "Such as 2.1"})
+    reuse_level = one_of(words.REUSE_LEVELS, allow_none=True)
 
 
 class AlignmentBody(Schema):
     """What the course is about, in the words of a framework."""
 
     framework = fields.String(required=True, validate=validate.Length(1, 40))
-    code = _text(300, required=True, metadata={"description": "ESCO: the URI of the skill"})
+    code = text(300, required=True, metadata={"description": "ESCO: the URI of the skill"})
 
 
 class CoursePatch(Schema):
     """Content of a course that may change. Texts are by language (BCP 47)."""
 
-    type = _one_of(words.TYPES)
+    type = one_of(words.TYPES)
     titles = _texts(300)
     descriptions = _texts(20_000)
-    default_language = _text(35)
+    default_language = text(35)
     provider_id = _reference()
     awarding_body_id = _reference(allow_none=True)
-    homepage = _url(allow_none=True)
-    isced_f = _text(4, allow_none=True, metadata={"description": "ISCED-F 2013; 9999 if unknown"})
+    homepage = url(allow_none=True)
+    isced_f = text(4, allow_none=True, metadata={"description": "ISCED-F 2013; 9999 if unknown"})
     outcomes = _list(fields.Nested(OutcomeBody))
     alignments = _list(fields.Nested(AlignmentBody), 100)
-    skill_category = _one_of(
+    skill_category = one_of(
         words.SKILL_CATEGORIES,
         attribute="stated_skill_category",
         allow_none=True,
         metadata={"description": "Derived from the outcomes' frameworks if absent"},
     )
-    pillar = _one_of(words.PILLARS, allow_none=True)
-    job_roles = _list(_text(200))
+    pillar = one_of(words.PILLARS, allow_none=True)
+    job_roles = _list(text(200))
     workload_hours = _amount(allow_none=True)
     ects = _amount(allow_none=True)
     eqf_level = _count(allow_none=True)
-    mode = _one_of(words.MODES, allow_none=True)
-    assessment_type = _one_of(words.ASSESSMENTS, allow_none=True)
-    quality_assurance_type = _one_of(words.QUALITY_ASSURANCES, allow_none=True)
+    mode = one_of(words.MODES, allow_none=True)
+    assessment_type = one_of(words.ASSESSMENTS, allow_none=True)
+    quality_assurance_type = one_of(words.QUALITY_ASSURANCES, allow_none=True)
     prerequisites = _list(_reference(), metadata={"description": "Ids of courses"})
-    audience = _list(_one_of(words.AUDIENCES))
+    audience = _list(one_of(words.AUDIENCES))
     certificate_validity_months = _count(allow_none=True)
 
 
@@ -132,14 +111,14 @@ class CoursePut(CoursePatch):
     """A course as the provider's system has it now."""
 
     titles = _texts(300, required=True)
-    default_language = _text(35, required=True)
+    default_language = text(35, required=True)
     provider_id = _reference(required=True)
 
 
 class CourseBody(CoursePut):
     """A new course."""
 
-    external_id = _text(200, metadata={"description": "The provider's own id, unique per provider"})
+    external_id = text(200, metadata={"description": "The provider's own id, unique per provider"})
 
 
 class ContentView(Schema):
@@ -176,7 +155,7 @@ class DraftView(ContentView):
     reasons = fields.List(fields.String(), required=True, metadata={"description": "Why the reviewer returned it"})
 
 
-class CourseView(CatalogResource, ContentView):
+class CourseView(Resource, ContentView):
     """A course as published, or as a draft when it never was. `draft` is for the own cluster only."""
 
     cluster_id = fields.String(required=True)
@@ -187,7 +166,7 @@ class CourseView(CatalogResource, ContentView):
     draft = fields.Nested(DraftView, required=True, allow_none=True)
 
 
-class CourseVersionView(CatalogResource, ContentView):
+class CourseVersionView(Resource, ContentView):
     """A published version of a course."""
 
     course_id = fields.String(required=True)
@@ -199,13 +178,13 @@ class CourseQuery(Schema):
     """Which courses; published ones unless `mine`."""
 
     ids = Ids()
-    q = _text(200, metadata={"description": "Words in any language: inflected, in part, with a typo, by another name"})
-    skill = _text(300, metadata={"description": "ESCO URI or title, DigComp or GreenComp code"})
+    q = text(200, metadata={"description": "Words in any language: inflected, in part, with a typo, by another name"})
+    skill = text(300, metadata={"description": "ESCO URI or title, DigComp or GreenComp code"})
     framework = fields.String(validate=validate.Regexp(r"^[a-z][a-z0-9-]{1,39}$"))
-    category = _one_of(words.SKILL_CATEGORIES, metadata={"description": "digital and green include both"})
-    pillar = _one_of(words.PILLARS)
-    language = _text(35)
-    mode = _one_of(words.MODES)
+    category = one_of(words.SKILL_CATEGORIES, metadata={"description": "digital and green include both"})
+    pillar = one_of(words.PILLARS)
+    language = text(35)
+    mode = one_of(words.MODES)
     eqf = fields.Integer(validate=validate.Range(1, 8))
     provider = _reference()
     cluster = _reference()
@@ -218,7 +197,7 @@ class CourseQuery(Schema):
         validate=validate.Range(0, _MOST), metadata={"description": "and costs so much in EUR at most, as stated"}
     )
     free_seats = _count(metadata={"description": "and has so many free seats at least"})
-    sort = _one_of(SORTS, metadata={"description": "relevance with q, newest without"})
+    sort = one_of(SORTS, metadata={"description": "relevance with q, newest without"})
     facets = fields.Boolean(
         load_default=False, metadata={"description": "Tell how many there are of each value, given the other filters"}
     )
@@ -230,7 +209,7 @@ class CourseQuery(Schema):
 class ReturnBody(Schema):
     """Why a course goes back to its authors."""
 
-    reasons = fields.List(_text(2_000), required=True, validate=validate.Length(1, 50))
+    reasons = fields.List(text(2_000), required=True, validate=validate.Length(1, 50))
 
 
 # -- sessions
@@ -241,13 +220,13 @@ class SessionPatch(Schema):
 
     starts_at = Moment(allow_none=True)
     ends_at = Moment(allow_none=True)
-    timezone = _text(64, metadata={"description": "IANA, such as Europe/Berlin"})
+    timezone = text(64, metadata={"description": "IANA, such as Europe/Berlin"})
     application_deadline = Moment(allow_none=True)
     approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
-    language = _text(35)
-    mode = _one_of(words.MODES)
-    place = _text(500, allow_none=True)
-    url = _url(allow_none=True)
+    language = text(35)
+    mode = one_of(words.MODES)
+    place = text(500, allow_none=True)
+    url = url(allow_none=True)
     trainer_ids = _list(_reference())
     min_capacity = _count()
     capacity = _count()
@@ -271,14 +250,14 @@ class SessionPatch(Schema):
 class SessionBody(SessionPatch):
     """A new session of a course. Language and mode are the course's if absent."""
 
-    timezone = _text(64, required=True, metadata={"description": "IANA, such as Europe/Berlin"})
+    timezone = text(64, required=True, metadata={"description": "IANA, such as Europe/Berlin"})
     capacity = _count(required=True)
 
 
 class CancelBody(Schema):
     """Why it will not take place."""
 
-    reason = _text(2_000, load_default=None, allow_none=True)
+    reason = text(2_000, load_default=None, allow_none=True)
 
 
 class RescheduleBody(Schema):
@@ -288,11 +267,11 @@ class RescheduleBody(Schema):
     ends_at = Moment(required=True)
     application_deadline = Moment(allow_none=True)
     approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
-    timezone = _text(64)
+    timezone = text(64)
     reconfirm_until = Moment(allow_none=True)
 
 
-class SessionView(CatalogResource):
+class SessionView(Resource):
     """A session. Times are UTC; `timezone` is its own. What is free: `links.seats`."""
 
     course_id = fields.String(required=True)
@@ -329,99 +308,8 @@ class SessionQuery(Schema):
     course = _reference()
     cluster = _reference()
     provider = _reference()
-    status = _one_of(SESSION_STATUSES)
-    language = _text(35)
-    mode = _one_of(words.MODES)
+    status = one_of(SESSION_STATUSES)
+    language = text(35)
+    mode = one_of(words.MODES)
     starts_from = Moment(data_key="from", metadata={"description": "Starts then or later"})
     starts_before = Moment(data_key="to", metadata={"description": "Starts before then"})
-
-
-# -- skills
-
-_FRAMEWORK = r"^[a-z][a-z0-9-]{1,39}$"
-
-
-def _framework(**options: Any) -> fields.String:
-    return fields.String(validate=validate.Regexp(_FRAMEWORK), **options)
-
-
-def _by_language() -> fields.Dict:
-    return fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-
-
-class FrameworkView(Schema):
-    """A vocabulary of skills."""
-
-    code = fields.String(required=True)
-    name = fields.String(required=True)
-    version = fields.String(required=True)
-    source = fields.String(required=True)
-    licence = fields.String(required=True)
-    languages = fields.List(fields.String(), required=True)
-    concepts = fields.Integer(required=True, metadata={"description": "How many are offered"})
-    complete = fields.Boolean(required=True, metadata={"description": "False: only a part of it is here"})
-    cluster_id = fields.String(required=True, allow_none=True, metadata={"description": "Whose own it is"})
-
-
-class FrameworkQuery(Schema):
-    """What is said of a cluster's own framework beside its table."""
-
-    name = _text(200, required=True)
-    version = _text(40, required=True)
-    source = _text(500)
-    licence = _text(500)
-
-
-class SkillView(Schema):
-    """A concept of a framework. `label` is in the asked language, where there is one."""
-
-    framework = fields.String(required=True)
-    code = fields.String(required=True, metadata={"description": "ESCO: the URI"})
-    label = fields.String(required=True)
-    kind = fields.String(required=True, metadata={"description": "skill, knowledge, competence, area or the like"})
-    status = fields.String(required=True, metadata={"description": "released or replaced"})
-    labels = _by_language()
-    alternatives = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
-    descriptions = _by_language()
-    broader = fields.List(fields.String(), required=True)
-    narrower = fields.List(fields.String(), required=True)
-    replaced_by = fields.List(fields.String(), required=True)
-    collections = fields.List(fields.String(), required=True, metadata={"description": "ESCO: digital, green, ..."})
-    reuse_level = fields.String(required=True, allow_none=True)
-
-
-class SkillQuery(Schema):
-    """Which skills."""
-
-    q = _text(200, metadata={"description": "Words of a label or another name, or their beginnings; one typo each"})
-    framework = _framework(metadata={"description": "Without it: with q all, else esco"})
-    language = _text(35, load_default="en", metadata={"description": "Of the words, and of `label`"})
-
-
-class SuggestBody(Schema):
-    """The text of a course."""
-
-    title = _text(300, required=True)
-    description = fields.String(load_default="", validate=validate.Length(max=20_000))
-    language = _text(35, required=True)
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, 50))
-
-
-class SuggestionReasonView(Schema):
-    """Why a skill is proposed: words of the text that name it, or that the text means something near it."""
-
-    words = fields.List(fields.String(), required=True)
-    meaning = fields.Boolean(required=True)
-
-
-class SuggestionView(SkillView):
-    """A skill that is proposed, with how sure that is, from 0 to 1."""
-
-    score = fields.Float(required=True)
-    reason = fields.Nested(SuggestionReasonView, required=True)
-
-
-class SuggestionsView(Schema):
-    """Surest first."""
-
-    items = fields.List(fields.Nested(SuggestionView), required=True)
