@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
 from services.portal.house import house
 from services.portal.languages import best_text
@@ -32,6 +32,11 @@ def checked_form() -> Mapping[str, str]:
     bearer()
     check_form(request.form.get("form_token", ""))
     return {name: text.strip() for name, text in request.form.items() if name not in {"form_token", "request_key"}}
+
+
+def go_to(address: str) -> Response:
+    """The answer to a form that was taken: the browser asks for this page, and a reload sends nothing again."""
+    return Response(status=303, headers={"Location": address})
 
 
 def by_id(service: str, kind: str, ids: Iterable[str]) -> dict[str, Thing]:

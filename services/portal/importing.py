@@ -100,7 +100,7 @@ class _Wizard:
             _ = upload.columns
         except (TableError, TooLarge) as error:
             return self._choose(Form({}, [Mistake("file", faults.sentence(error.error_code, error.detail))]), 422)
-        return _go(f"{self._kind.base}/{house().uploads.keep(person.subject, upload)}/columns")
+        return asking.go_to(f"{self._kind.base}/{house().uploads.keep(person.subject, upload)}/columns")
 
     @public
     def example(self) -> Response:
@@ -128,7 +128,7 @@ class _Wizard:
         except Refused as error:
             mended = refused(form, error, {f"mapping.{name}": name for name in self._kind.fields})
             return self._columns(upload, mended, self._proposed(upload), 422)
-        return _go(f"{self._kind.base}/{upload_id}/check/{job['id']}")
+        return asking.go_to(f"{self._kind.base}/{upload_id}/check/{job['id']}")
 
     # Step 3: what would happen
 
@@ -145,7 +145,7 @@ class _Wizard:
         checked = self._job(job_id)
         job = self._send(upload, checked["mapping"], dry_run=False)
         house().uploads.drop(require(*self._kind.roles).subject, upload_id)
-        return _go(f"{self._kind.base}/result/{job['id']}")
+        return asking.go_to(f"{self._kind.base}/result/{job['id']}")
 
     # Step 4: what happened
 
@@ -163,7 +163,7 @@ class _Wizard:
         with contextlib.suppress(Refused):  # it has ended by itself meanwhile; the page says how
             asking.send("POST", self._kind.service, f"{self._kind.api}/{job_id}/{action}")
         upload_id = form.get("upload", "")
-        return _go(
+        return asking.go_to(
             f"{self._kind.base}/{upload_id}/check/{job_id}" if upload_id else f"{self._kind.base}/result/{job_id}"
         )
 
@@ -263,7 +263,3 @@ def _problem(job: Any) -> str:
 def _csv(content: bytes, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _go(address: str) -> Response:
-    return Response(status=303, headers={"Location": address})

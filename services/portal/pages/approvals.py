@@ -37,7 +37,7 @@ def decide(decision: str) -> Response:
     mistakes = _decide(decision, chosen, reason) if chosen else [Mistake("", _("Choose at least one application."))]
     if mistakes:
         return _waiting(Form({"reason": reason}, mistakes), "", "", 422 if not chosen else 409)
-    return Response(status=303, headers={"Location": f"/approvals?done={len(chosen)}"})
+    return asking.go_to(f"/approvals?done={len(chosen)}")
 
 
 def _decide(decision: str, chosen: list[str], reason: str) -> list[Mistake]:

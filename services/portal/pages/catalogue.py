@@ -95,7 +95,7 @@ def apply(course_id: str) -> Response:
         made = asking.send("POST", "enrolment", "enrolments", body)
     except Refused as error:
         return _course(course_id, Form(form, [Mistake("", error.detail)]), 422)
-    return Response(status=303, headers={"Location": f"/learning/{made['id']}"})
+    return asking.go_to(f"/learning/{made['id']}")
 
 
 def _course(course_id: str, form: Form, status: int = 200) -> Response:

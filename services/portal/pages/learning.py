@@ -54,7 +54,7 @@ def act(enrolment_id: str, action: str) -> Response:
         asking.send("POST", "enrolment", f"enrolments/{enrolment_id}/{_ACTIONS[action]}")
     except Refused as error:
         return _one(enrolment_id, Form({}, [Mistake("", error.detail)]), 409)
-    return Response(status=303, headers={"Location": f"/learning/{enrolment_id}"})
+    return asking.go_to(f"/learning/{enrolment_id}")
 
 
 @pages.post("/learning/<enrolment_id>/consent")
@@ -70,8 +70,8 @@ def consent(enrolment_id: str) -> Response:
         return _one(enrolment_id, Form({}, [Mistake("", error.detail)]), 409)
     found = asking.get("enrolment", f"enrolments/{enrolment_id}")
     if found["status"] != "ineligible":
-        return Response(status=303, headers={"Location": f"/learning/{enrolment_id}"})
-    return Response(status=303, headers={"Location": f"/courses/{found['course_id']}?consent=given"})
+        return asking.go_to(f"/learning/{enrolment_id}")
+    return asking.go_to(f"/courses/{found['course_id']}?consent=given")
 
 
 def _one(enrolment_id: str, form: Form, status: int = 200) -> Response:

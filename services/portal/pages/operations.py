@@ -44,7 +44,7 @@ def release(service: str, letter_id: str, action: str) -> Response:
         done = asking.send("POST", service, f"{service}/operations/dead-letters/{letter_id}/{action}")
     except asking.REFUSALS as error:
         return _letters(service, error.detail, 409)
-    return Response(status=303, headers={"Location": f"/operations/{service}?released={done['released']}"})
+    return asking.go_to(f"/operations/{service}?released={done['released']}")
 
 
 def _health(service: str) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def register() -> Response:
         made = asking.send("POST", "directory", "people", {"cluster_id": person.cluster_id, **body})
     except Refused as error:
         return Response(render_template("person_new.html", form=refused(form, error)), 422)
-    return Response(status=303, headers={"Location": f"/people/{made['id']}?new=1"})
+    return asking.go_to(f"/people/{made['id']}?new=1")
 
 
 @pages.get("/people/<person_id>")

@@ -5,6 +5,7 @@ import secrets
 from flask import Blueprint, Response, render_template, request
 
 from services.portal import visitors
+from services.portal.asking import go_to
 from services.portal.house import house
 from services.portal.identity import SignInRefused
 from services.portal.languages import _, language
@@ -44,7 +45,7 @@ def _begin(target: str, form: tuple[tuple[str, str], ...] = ()) -> Response:
     )
     address = house().provider.sign_in_address(state, sign_in, language())
     house().sessions.begin(state, browser, sign_in)
-    response = _go(address)
+    response = go_to(address)
     visitors.keep_browser_secret(response, browser)
     return response
 
@@ -74,10 +75,10 @@ def end() -> Response:
     """End the session here and at the identity provider."""
     person, session_id = visitors.visitor().person, visitors.visitor().session_id
     if person is None:
-        return _go("/")
+        return go_to("/")
     visitors.check_form(request.form.get("form_token", ""))
     house().sessions.close(session_id)
-    response = _go(house().provider.sign_out_address(person.id_token, f"{house().origin()}/"))
+    response = go_to(house().provider.sign_out_address(person.id_token, f"{house().origin()}/"))
     visitors.drop_session(response)
     return response
 
@@ -85,7 +86,7 @@ def end() -> Response:
 def _nothing_under_way() -> Response:
     """No such sign-in of this browser. Somebody who is signed in already has only come back to an old address."""
     if visitors.visitor().person:
-        return _go("/")
+        return go_to("/")
     return _failed(_("This sign-in was not begun in this browser, was used already, or took longer than ten minutes."))
 
 
@@ -94,7 +95,7 @@ def _welcome(session_id: str, sign_in: SignIn) -> Response:
     before = visitors.visitor()
     if before.session_id:
         house().sessions.close(before.session_id)
-    response = _again(session_id, sign_in) if sign_in.form else _go(sign_in.target)
+    response = _again(session_id, sign_in) if sign_in.form else go_to(sign_in.target)
     visitors.keep_session(response, session_id)
     return response
 
@@ -107,7 +108,3 @@ def _again(session_id: str, sign_in: SignIn) -> Response:
 
 def _failed(reason: str) -> Response:
     return Response(render_template("sign_in_failed.html", reason=reason), 400)
-
-
-def _go(address: str) -> Response:
-    return Response(status=303, headers={"Location": address})

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, render_template, request
 
 from services.portal import home, languages
+from services.portal.asking import go_to
 from services.portal.house import house
 from services.portal.visitors import safe_target, visitor
 from shared.errors import NotFound
@@ -37,7 +38,7 @@ def speak(code: str) -> Response:
     """Speak that language from now on, and go back to where the visitor was."""
     if code not in languages.languages() and not (code == languages.PSEUDO and house().settings.demo):
         raise NotFound(f"No pages in {code!r}.")
-    response = Response(status=303, headers={"Location": safe_target(request.args.get("next"))})
+    response = go_to(safe_target(request.args.get("next")))
     secure = house().origin().startswith("https:")
     response.set_cookie(languages.COOKIE, code, max_age=_A_YEAR, secure=secure, httponly=True, samesite="Lax")
     return response

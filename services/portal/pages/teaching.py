@@ -62,7 +62,7 @@ def go_on(session_id: str, step: str) -> Response:
         asking.send("POST", "catalog", f"sessions/{session_id}/{step}")
     except Refused as error:
         return _roster(session_id, Form({}, [Mistake("", error.detail)]), "", 409)
-    return Response(status=303, headers={"Location": f"/teaching/{session_id}"})
+    return asking.go_to(f"/teaching/{session_id}")
 
 
 @pages.post("/teaching/<session_id>/results")
@@ -77,7 +77,7 @@ def record(session_id: str) -> Response:
         mistakes = [Mistake("", error.detail)]
     if mistakes:
         return _roster(session_id, Form(form, mistakes), "", 422)
-    return Response(status=303, headers={"Location": f"/teaching/{session_id}?saved=1"})
+    return asking.go_to(f"/teaching/{session_id}?saved=1")
 
 
 @pages.post("/teaching/<session_id>/complete")
@@ -91,7 +91,7 @@ def complete(session_id: str) -> Response:
         asking.send("POST", "enrolment", f"rosters/{session_id}/complete", body)
     except Refused as error:
         return _roster(session_id, Form(form, [Mistake("", error.detail)]), "", 409)
-    return Response(status=303, headers={"Location": f"/teaching/{session_id}?saved=1"})
+    return asking.go_to(f"/teaching/{session_id}?saved=1")
 
 
 def _attendance(session_id: str, form: Any) -> list[Mistake]:
