@@ -30,7 +30,7 @@ from shared.errors import Transient
 from tests.benchmarks.world import World, open_sessions, register_people, world
 from tests.chaos.arena import wait_for
 from tests.chaos.crowd import PATIENCE, PROGRAM, SUCCESS, Asked, Load
-from tests.chaos.three_nodes import Outcome, Site, count
+from tests.chaos.three_nodes import Outcome, Row, Site, count, gateway_killed, inflict, ours_restarted
 
 HOT, COLD, PEOPLE = (40, 20), (20, 1_000), 12_000
 """How many sessions with so many seats: in the hot ones people wait, in the cold ones there is room for all."""
@@ -51,9 +51,6 @@ class OneNode(Site):
         before = self.pid(part)
         os.kill(before, number)
         assert wait_for(lambda: self.pid(part) != before and self.is_well(), PATIENCE), f"{part} did not come back"
-
-
-Fault = Callable[[OneNode], None]
 
 
 def mongod_stands_still_for_800_ms(site: OneNode) -> None:
@@ -104,11 +101,6 @@ def apis_terminated(site: OneNode) -> None:
         site.end(api, signal.SIGTERM)
 
 
-def ours_restarted(site: OneNode) -> None:
-    """A rolling restart of every process of ours, and of the gateway."""
-    stack.restart(site.data, (), _tell)
-
-
 def api_reloaded(site: OneNode) -> None:
     """SIGHUP to the enrolment API: a new child for the old one."""
     api = psutil.Process(site.pid("enrolment-api"))
@@ -122,11 +114,6 @@ def api_child_terminated(site: OneNode) -> None:
     (child,) = psutil.Process(site.pid("enrolment-api")).children()
     child.terminate()
     assert wait_for(lambda: not child.is_running() and site.is_well(), PATIENCE)
-
-
-def gateway_killed(site: OneNode) -> None:
-    """SIGKILL of the gateway."""
-    site.kill("gateway")
 
 
 def gateway_terminated(site: OneNode) -> None:
@@ -154,34 +141,21 @@ def keycloak_killed(site: OneNode) -> None:
     site.kill("keycloak")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A fault, how often it is done, and whether a client that never repeats must not notice it."""
-
-    fault: Fault
-    times: int = 2
-    invisible: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.fault.__name__
-
-
 ROWS = (
-    Row(mongod_stands_still_for_800_ms, invisible=True),
-    Row(mongod_stands_still_for_1500_ms, invisible=True),
-    Row(mongod_stands_still_for_3_s, invisible=True),
-    Row(mongod_killed),
-    Row(api_master_killed),
-    Row(api_process_killed),
+    Row(mongod_stands_still_for_800_ms, 2, invisible=True),
+    Row(mongod_stands_still_for_1500_ms, 2, invisible=True),
+    Row(mongod_stands_still_for_3_s, 2, invisible=True),
+    Row(mongod_killed, 2),
+    Row(api_master_killed, 2),
+    Row(api_process_killed, 2),
     Row(api_frozen, 1),
     Row(apis_terminated, 1, invisible=True),
     Row(ours_restarted, 1, invisible=True),
     Row(api_reloaded, 2, invisible=True),
     Row(api_child_terminated, 2, invisible=True),
-    Row(gateway_killed),
-    Row(gateway_terminated),
-    Row(worker_killed),
+    Row(gateway_killed, 2),
+    Row(gateway_terminated, 2),
+    Row(worker_killed, 2),
     Row(worker_frozen, 1),
     Row(kafka_killed, 2),
     Row(keycloak_killed, 1),
@@ -278,12 +252,7 @@ def _hurt(row: Row, site: OneNode, made: World) -> Result:
 def _once(row: Row, site: OneNode, load: Load, outcome: Outcome) -> None:
     wait_for(site.is_well, PATIENCE)
     time.sleep(_BEFORE)
-    began = time.monotonic()
-    try:
-        row.fault(site)
-    except Exception as error:  # noqa: BLE001 (the other faults are still wanted)
-        outcome.failure = f"{type(error).__name__}: {error}"
-    assert wait_for(lambda: load.first_success(began) is not None, PATIENCE), "nobody is answered any more"
+    inflict(row, site, load, outcome)
     time.sleep(_AFTER)
 
 

@@ -86,7 +86,8 @@ class Site:
         return self.members("PRIMARY")[0]
 
 
-Fault = Callable[[Site], None]
+Fault = Callable[[Any], None]
+"""Hurts a `Site`, or one of the kind that it is for."""
 
 
 def primary_killed(site: Site) -> None:
@@ -238,7 +239,7 @@ def _hurt(row: Row, site: Site, load: Load) -> Outcome:
         time.sleep(2)
         before = len(load.asked)
         with load.heard() as late:
-            outcome.seconds.append(_first_success(row, site, load, outcome))
+            outcome.seconds.append(inflict(row, site, load, outcome))
             time.sleep(3)
         outcome.effects = max([outcome.effects, *late])
         outcome.add(load.asked[before:])
@@ -246,14 +247,14 @@ def _hurt(row: Row, site: Site, load: Load) -> Outcome:
     return outcome
 
 
-def _first_success(row: Row, site: Site, load: Load, outcome: Outcome) -> float:
+def inflict(row: Row, site: Site, load: Load, outcome: Outcome) -> float:
     """Do the fault; return how long it took until a request that began after it was answered well."""
     began = time.monotonic()
     try:
         row.fault(site)
     except Exception as error:  # noqa: BLE001 (the other faults are still wanted)
         outcome.failure = f"{type(error).__name__}: {error}".splitlines()[0]
-    assert wait_for(lambda: load.first_success(began) is not None, PATIENCE)
+    assert wait_for(lambda: load.first_success(began) is not None, PATIENCE), "nobody is answered any more"
     return load.first_success(began) or 0.0
 
 
