@@ -34,9 +34,9 @@ class Applying(Base):
         """The worker by id, or by their home cluster's own number. NotYetKnown also for who may not apply for them:
         there is no telling the two apart, and the employment that names them may be on its way."""
         if person_id is not None:
-            person, unknown = self.store.copies.person(person_id), NotYetKnown("person", person_id)
+            person, unknown = self.copies.person(person_id), NotYetKnown("person", person_id)
         else:
-            person = self.store.copies.person_by_ref(caller.cluster_id or "", external_ref or "")
+            person = self.copies.person_by_ref(caller.cluster_id or "", external_ref or "")
             unknown = by_number_unknown()
         if not (self._speaks_for(caller, person) or _employs(caller, person, employer_id)):
             raise unknown
@@ -49,7 +49,7 @@ class Applying(Base):
     ) -> tuple[Enrolment, int | None]:
         """Ask for a seat for a `worker`: refused with all reasons, awaiting consent or approval, confirmed, or waiting at
         a place."""
-        session = self.store.copies.session(session_id)
+        session = self.copies.session(session_id)
         application = self._application(self.new_id(), session, person, employer_id, self._busy(session, person))
         now = self.now()
         by_employer = not self._speaks_for(caller, person)
@@ -88,7 +88,7 @@ class Applying(Base):
     def accept_offer(self, caller: Caller, enrolment_id: str, seen: int | None) -> Enrolment:
         """Take the offered seat."""
         enrolment = self._own(caller, enrolment_id, seen)
-        session = self.store.copies.session(enrolment.session_id)
+        session = self.copies.session(enrolment.session_id)
         decision = domain.accept_offer(enrolment, session, caller.subject, self.now())
         self.store.seats.take_offer(enrolment.session_id)
         return self.store.save(*decision)

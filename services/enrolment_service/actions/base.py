@@ -70,7 +70,7 @@ class Base:
     def _facts(self, enrolment: Enrolment) -> Facts:
         employer = enrolment.employer_id
         may_see = False
-        if employer is not None and (person := self.store.copies.find_person(enrolment.person_id)):
+        if employer is not None and (person := self.copies.find_person(enrolment.person_id)):
             # What awaits their consent, or ended without it, holds nothing but what HR wrote.
             consented = enrolment.awaits_consent or person.shares_with(employer)
             may_see = consented and person.works_for(employer, self.now().date())

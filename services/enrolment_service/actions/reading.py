@@ -33,7 +33,7 @@ class Reading(Base):
         def read(position: str | None, count: int) -> Rows[Enrolment, str | None]:
             found = self.store.search(criteria, scope, after=position, limit=count)
             if not visibility.is_cluster_wide(caller):
-                self.store.copies.preload_people(one.person_id for one in found)
+                self.copies.preload_people(one.person_id for one in found)
             shown = [(one.id, one if self._sees(caller, one) else None) for one in found]
             return rows_of(shown, position, count)
 

@@ -103,7 +103,7 @@ class Rosters(Base):
 
     def _taught(self, caller: Caller, session_id: str) -> domain.Session:
         try:
-            session = self.store.copies.session(session_id)
+            session = self.copies.session(session_id)
         except NotYetKnown as unknown:
             raise NotFound(f"No session {session_id}.") from unknown
         if not visibility.may_teach(caller, session.cluster_id):

@@ -57,7 +57,7 @@ class Seating(Base):
         if ledger.cancelled and ledger.claims:
             return 0  # An enrolment may still come of a claim that was made before: look again.
         if not ledger.cancelled and ledger.queue_can_move:
-            session = self.store.copies.session(session_id)
+            session = self.copies.session(session_id)
             if session.takes_offers(self.now()):
                 return self._offer_next(session, ledger)
         calm, news = domain.announce(ledger)
@@ -118,7 +118,7 @@ class Seating(Base):
     # -- inside
 
     def _may_have_seats(self, session_id: str) -> None:
-        if not self.store.seats.exists(session_id) and self.store.copies.never_opens(session_id):
+        if not self.store.seats.exists(session_id) and self.copies.never_opens(session_id):
             raise NotFound(f"No session {session_id}.")
 
     def _stored(self, enrolment_id: str) -> Enrolment | None:
