@@ -15,11 +15,11 @@ from services.directory_service.actions.programs import EndProgram, MakeProgram,
 from services.directory_service.adapters.hashing import keyed_pieces, keyed_secret
 from services.directory_service.adapters.identity import Identity
 from services.directory_service.api import Parts, make_door
-from services.directory_service.settings import DirectorySettings, IdentitySettings
+from services.directory_service.settings import IdentitySettings
 from services.directory_service.store import SERVICE, Store
 from services.directory_service.timers import Strays
 from shared.auth.client import ClientCredentials
-from shared.auth.references import external_ref
+from shared.auth.references import ReferenceSettings, external_ref
 from shared.auth.verify import AuthSettings
 from shared.bus.timers import Timer
 from shared.errors import Conflict
@@ -38,7 +38,7 @@ _NAMES_A_TURN = 500
 
 def wire(house: House) -> Wired:
     """The parts of the directory."""
-    secret = house.settings(DirectorySettings).external_ref_secret
+    secret = house.settings(ReferenceSettings).external_ref_secret
     refs, link_secret = partial(external_ref, secret), keyed_secret(secret, "invitations")
     store = partial(Store, hashed=keyed_pieces(secret, "names"))
     # One secret of the service, and keys derived from it for each purpose: files are read by nobody else.

@@ -1,6 +1,7 @@
 """What the directory is made of."""
 
-from services.directory_service.settings import DirectorySettings, IdentitySettings
+from services.directory_service.settings import IdentitySettings
+from shared.auth.references import ReferenceSettings
 from shared.bus.read_model import ReadModel
 from shared.wiring.manifest import IdentityClient, Manifest
 
@@ -16,7 +17,7 @@ MANIFEST = Manifest(
     timers=("files", "names", "strays"),
     read_models=(ReadModel("facts", ("person_facts",)),),
     jobs=("people-import",),
-    settings=(DirectorySettings, IdentitySettings),
+    settings=(ReferenceSettings, IdentitySettings),
     clients=(
         # Makes programs' keys and people's logins. Not: realm settings, roles, identity providers.
         IdentityClient(

@@ -6,18 +6,6 @@ from shared.settings import setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DirectorySettings:
-    """What only services that are given partners' numbers need to know."""
-
-    external_ref_secret: str = setting(
-        "EXTERNAL_REF_SECRET",
-        "Keys the hashes of partners' own numbers; the same in every service",
-        example="32 random bytes",
-        secret=True,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySettings:
     """Where keys of programs and logins of people are made; without it they cannot be made here."""
 

@@ -4,11 +4,10 @@ from functools import partial
 
 from services.enrolment_service import api, handlers, timers
 from services.enrolment_service.actions import Actions
-from services.enrolment_service.settings import EnrolmentSettings
 from services.enrolment_service.store import SERVICE, Store
 from services.enrolment_service.store.calendar import BusyQuestion, resolve_busy
 from services.enrolment_service.store.desk import SeatClaims, SeatQuestion, SlotQuestion, resolve_slots
-from shared.auth.references import external_ref
+from shared.auth.references import ReferenceSettings, external_ref
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
@@ -17,7 +16,7 @@ from shared.wiring.house import House
 
 def wire(house: House) -> Wired:
     """The parts of enrolment."""
-    secret = house.settings(EnrolmentSettings).external_ref_secret
+    secret = house.settings(ReferenceSettings).external_ref_secret
     claims = SeatClaims()
 
     def acting(work: UnitOfWork) -> Actions:

@@ -1,6 +1,6 @@
 """What enrolment is made of."""
 
-from services.enrolment_service.settings import EnrolmentSettings
+from shared.auth.references import ReferenceSettings
 from shared.bus.read_model import ReadModel
 from shared.wiring.manifest import IdentityClient, Manifest
 
@@ -16,6 +16,6 @@ MANIFEST = Manifest(
     read_models=(
         ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations"), version=2),
     ),
-    settings=(EnrolmentSettings,),
+    settings=(ReferenceSettings,),
     clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),
 )
