@@ -55,15 +55,6 @@ def telling(found: Iterable[str]) -> list[str]:
     return [word for word in kept if folded(word) not in EMPTY] or kept
 
 
-def stems(word: str, languages: Iterable[str]) -> set[str]:
-    """What the word is in the index: folded, and by its stem in each of the languages, typed with accents or without."""
-    plain = folded(word)
-    found = {plain}
-    for language in languages:
-        found |= _stemmed(word, plain, language.split("-")[0].casefold())
-    return found
-
-
 def parts(stem: str) -> Iterator[str]:
     """Beginnings and ends of a long word: whatever a compound was put together from is among them."""
     if len(stem) < _COMPOUND:
@@ -76,8 +67,9 @@ def parts(stem: str) -> Iterator[str]:
 
 @lru_cache(maxsize=20_000)
 def terms(word: str, language: str) -> tuple[str, ...]:
-    """As `stems` in one language, in a fixed order."""
-    return tuple(sorted(stems(word, (language,))))
+    """What the word is in the index: folded, and by its stem in the language, typed with accents or without; sorted."""
+    plain = folded(word)
+    return tuple(sorted({plain, *_stemmed(word, plain, language.split("-")[0].casefold())}))
 
 
 @lru_cache(maxsize=20_000)
