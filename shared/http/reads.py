@@ -12,10 +12,7 @@ from shared.http.call import Page
 from shared.storage.mongo import Document, MongoDatabase
 
 COLLECTION: Final = "personal_reads"
-INDEXES: Final = [
-    IndexModel([("person_ids", ASCENDING), ("_id", DESCENDING)], name="person"),
-    IndexModel([("cluster_id", ASCENDING), ("at", ASCENDING)], name="age"),
-]
+INDEXES: Final = [IndexModel([("person_ids", ASCENDING), ("_id", DESCENDING)], name="person")]
 _MOST: Final = 1_000
 Note = Callable[[Caller, str, Iterable[str], Iterable[str]], None]
 """Caller, route, its scopes, ids of the people whose data is read."""
@@ -55,10 +52,6 @@ class PersonalReads:
             query["_id"] = {"$lt": ObjectId(after)}
         found = self._rows.find(query, sort=[("_id", DESCENDING)], limit=limit)
         return [{**row, "id": str(row["_id"])} for row in found]
-
-    def forget(self, cluster_id: str | None, before: datetime) -> int:
-        """Remove what readers of this cluster (None: of no cluster) read before; returns how many rows."""
-        return self._rows.delete_many({"cluster_id": cluster_id, "at": {"$lt": before}}).deleted_count
 
 
 def people_in(body: Any, field: str) -> set[str]:
