@@ -36,7 +36,7 @@ SMALL: Final = {
 }
 """Collections that may be read as a whole, and what bounds them."""
 RARE: Final = {
-    "services/catalog_service/adapters/shelf.py:Shelf._follow": "a change stream: it follows what happens from now on",
+    "services/catalog_service/adapters/live_index.py:LiveIndex._follow": "a change stream: it follows what happens from now on",
     "services/catalog_service/store/skills.py:Skills._using": "an import of a vocabulary counts the courses that it concerns",
     "shared/storage/outbox.py:Outbox.replay": "an operator's replay, or a lost log: in the order of insertion",
 }

@@ -25,7 +25,7 @@ from shared.storage.group import Resolver
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
-from shared.wiring.house import House
+from shared.wiring.runtime import Runtime
 
 # A reissue asks for a name while its request waits.
 _ASKING_SECONDS = 1.0
@@ -35,17 +35,17 @@ _ASKING_SECONDS = 1.0
 class Tools:
     """What several parts of the service work with."""
 
-    house: House
+    runtime: Runtime
     pen: Pen
     settings: CertificateSettings
 
     @classmethod
-    def of(cls, house: House) -> "Tools":
+    def of(cls, runtime: Runtime) -> "Tools":
         """Read the settings."""
-        given = house.settings(CertificateSettings)
-        site = Site(given.public_https_url.rstrip("/"), house.http_settings.public_url.rstrip("/"))
+        given = runtime.settings(CertificateSettings)
+        site = Site(given.public_https_url.rstrip("/"), runtime.http_settings.public_url.rstrip("/"))
         pen = Pen(site, MasterSecret.from_text(given.person_key_secret), lambda: str(uuid.uuid4()))
-        return cls(house=house, pen=pen, settings=given)
+        return cls(runtime=runtime, pen=pen, settings=given)
 
     def names(self, seconds: float = 5.0) -> Names:
         """Asks the directory as this service's own client."""
@@ -55,19 +55,19 @@ class Tools:
 
     def acting(self, work: UnitOfWork) -> Certificates:
         """The actions of one unit of work."""
-        return Certificates(Store(work), self.pen, self.house.clock, self.house.ids)
+        return Certificates(Store(work), self.pen, self.runtime.clock, self.runtime.ids)
 
 
-def wire(house: House) -> Wired:
+def wire(runtime: Runtime) -> Wired:
     """The parts of the certificate service."""
-    tools = Tools.of(house)
-    now, pen = house.clock, tools.pen
+    tools = Tools.of(runtime)
+    now, pen = runtime.clock, tools.pen
     visibility, issuing = Visibility(pen, now), Issuing(pen, tools.names(), now)
     return Wired(
         doors=[make_door(_parts(tools))],
         subscriptions=handlers.subscriptions(issuing, Copying(visibility), Store),
-        timers=timers.timers(visibility, issuing, house.work, lambda act: decide(house.client, house.work, act)),
-        stamp=partial(stamp, house.client, house.database, now),
+        timers=timers.timers(visibility, issuing, runtime.work, lambda act: decide(runtime.client, runtime.work, act)),
+        stamp=partial(stamp, runtime.client, runtime.database, now),
         resolvers=_resolvers(tools),
         apart={NameOf: _name_of(tools)},
         origins=_anybody_without_a_token,
@@ -79,20 +79,20 @@ create_app, wire_worker = FRAME.create_app, FRAME.wire_worker
 
 
 def _parts(tools: Tools) -> Parts:
-    house = tools.house
-    publishing = Publishing(lambda: Store(house.work()), tools.pen, house.clock)
+    runtime = tools.runtime
+    publishing = Publishing(lambda: Store(runtime.work()), tools.pen, runtime.clock)
 
     def reading() -> tuple[Store, Certificates]:
-        work = house.work()
+        work = runtime.work()
         return Store(work), tools.acting(work)
 
     return Parts(
         writing=tools.acting,
-        reading=lambda: tools.acting(house.work()),
+        reading=lambda: tools.acting(runtime.work()),
         publishing=publishing,
-        verifying=Verifying(tools.pen.site, publishing, reading, house.clock),
+        verifying=Verifying(tools.pen.site, publishing, reading, runtime.clock),
         site=tools.pen.site,
-        now=house.clock,
+        now=runtime.clock,
     )
 
 

@@ -29,49 +29,49 @@ from shared.sealing import MasterSecret
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
-from shared.wiring.house import House
 from shared.wiring.job_list import jobs_door
 from shared.wiring.jobs import KeepFile, keeper
+from shared.wiring.runtime import Runtime
 
 _NAMES_A_TURN = 500
 
 
-def wire(house: House) -> Wired:
+def wire(runtime: Runtime) -> Wired:
     """The parts of the directory."""
-    secret = house.settings(ReferenceSettings).external_ref_secret
+    secret = runtime.settings(ReferenceSettings).external_ref_secret
     refs, link_secret = partial(external_ref, secret), keyed_secret(secret, "invitations")
     store = partial(Store, hashed=keyed_pieces(secret, "names"))
     # One secret of the service, and keys derived from it for each purpose: files are read by nobody else.
-    files = Files(house.database, MasterSecret(sha256(secret.encode()).digest()), house.clock)
-    keycloak = _Keycloak(house.settings(IdentitySettings))
+    files = Files(runtime.database, MasterSecret(sha256(secret.encode()).digest()), runtime.clock)
+    keycloak = _Keycloak(runtime.settings(IdentitySettings))
 
     def acting(work: UnitOfWork) -> Actions:
-        return Actions(store(work), Jobs(work), house.clock, house.ids, refs, work.ask, link_secret)
+        return Actions(store(work), Jobs(work), runtime.clock, runtime.ids, refs, work.ask, link_secret)
 
     def index_names() -> int:
-        return decide(house.client, house.work, lambda work: acting(work).people.index_names(_NAMES_A_TURN))
+        return decide(runtime.client, runtime.work, lambda work: acting(work).people.index_names(_NAMES_A_TURN))
 
     parts = Parts(
         writing=acting,
-        reading=lambda: acting(house.work()),
-        jobs=lambda work: Jobs(work or house.work()),
+        reading=lambda: acting(runtime.work()),
+        jobs=lambda work: Jobs(work or runtime.work()),
         open_file=files.open,
         secret=lambda program_id: keycloak.identity.secret(program_id),
         last_used=lambda client_id: keycloak.identity.last_used(client_id),
-        token_url=f"{house.settings(AuthSettings).oidc_issuer}/protocol/openid-connect/token",
-        reads=house.personal_reads,
-        public_url=house.http_settings.public_url.rstrip("/"),
+        token_url=f"{runtime.settings(AuthSettings).oidc_issuer}/protocol/openid-connect/token",
+        reads=runtime.personal_reads,
+        public_url=runtime.http_settings.public_url.rstrip("/"),
         invitation_secret=link_secret,
     )
     return Wired(
-        doors=[make_door(parts), jobs_door(house.service.name, parts.jobs)],
+        doors=[make_door(parts), jobs_door(runtime.service.name, parts.jobs)],
         subscriptions=handlers.subscriptions(acting),
         timers=[
             Timer("files", 60.0, files.sweep),
             Timer("names", 5.0, index_names),
-            Timer("strays", 600.0, keycloak.sweep(lambda: store(house.work()).active_programs())),
+            Timer("strays", 600.0, keycloak.sweep(lambda: store(runtime.work()).active_programs())),
         ],
-        jobs=[ImportKind(open_file=files.open, store=store, refs=refs, now=house.clock, new_id=house.ids)],
+        jobs=[ImportKind(open_file=files.open, store=store, refs=refs, now=runtime.clock, new_id=runtime.ids)],
         apart={KeepFile: keeper(files), **keycloak.answers()},
     )
 

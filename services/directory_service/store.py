@@ -30,7 +30,7 @@ from shared.storage.documents import TEXT, Documents, K, index
 from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
 from shared.versioned import Versioned
-from shared.wiring.house import Service
+from shared.wiring.runtime import Service
 
 Hashed = Callable[[Iterable[str]], list[str]]
 

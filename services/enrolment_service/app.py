@@ -11,26 +11,26 @@ from shared.auth.references import ReferenceSettings, external_ref
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
-from shared.wiring.house import House
+from shared.wiring.runtime import Runtime
 
 
-def wire(house: House) -> Wired:
+def wire(runtime: Runtime) -> Wired:
     """The parts of enrolment."""
-    secret = house.settings(ReferenceSettings).external_ref_secret
+    secret = runtime.settings(ReferenceSettings).external_ref_secret
     claims = SeatClaims()
 
     def acting(work: UnitOfWork) -> Actions:
-        return Actions(Store(work), lambda: work.clock(), house.ids)
+        return Actions(Store(work), lambda: work.clock(), runtime.ids)
 
     def reading() -> Actions:
-        return acting(house.work())
+        return acting(runtime.work())
 
     return Wired(
         doors=[api.make_door(acting, reading, partial(external_ref, secret))],
         subscriptions=handlers.subscriptions(acting),
-        timers=timers.timers(lambda act: decide(house.client, house.work, lambda work: act(acting(work))), reading),
+        timers=timers.timers(lambda act: decide(runtime.client, runtime.work, lambda work: act(acting(work))), reading),
         resolvers={SeatQuestion: claims.resolve_seats, SlotQuestion: resolve_slots, BusyQuestion: resolve_busy},
-        beside=partial(claims.settle_until, house.closing, house.database),
+        beside=partial(claims.settle_until, runtime.closing, runtime.database),
     )
 
 

@@ -12,7 +12,7 @@ from services.enrolment_service.store import SERVICE, Store
 from shared.errors import Transient
 from shared.storage.transaction import decide
 from shared.storage.work import Raced, UnitOfWork
-from shared.wiring.house import House
+from shared.wiring.runtime import Runtime
 
 _AT_ONCE, _ATTEMPTS = 200, 50
 
@@ -21,33 +21,35 @@ def main(arguments: Sequence[str]) -> None:
     """Write each session whose numbers are wrong as a line of JSON. Exit code 1 when one was found and not repaired."""
     if list(arguments) not in ([], ["--repair"]):
         sys.exit("usage: seats [--repair]")
-    house = House(SERVICE)
-    house.wait()
+    runtime = Runtime(SERVICE)
+    runtime.wait()
     found = 0
-    for finding in findings(house, repair=bool(arguments)):
+    for finding in findings(runtime, repair=bool(arguments)):
         print(json.dumps(asdict(finding)), flush=True)
         found += 1
-    house.close()
+    runtime.close()
     sys.exit(1 if found and not arguments else 0)
 
 
-def findings(house: House, *, repair: bool) -> Iterator[Finding]:
+def findings(runtime: Runtime, *, repair: bool) -> Iterator[Finding]:
     """Sessions whose numbers are wrong, by id; with `repair` they are right afterwards."""
     after = ""
-    while some := _actions(house, house.work()).store.seats.all_of(after, _AT_ONCE):
+    while some := _actions(runtime, runtime.work()).store.seats.all_of(after, _AT_ONCE):
         for session_id in some:
-            if finding := _looked_at(house, session_id, repair=repair):
+            if finding := _looked_at(runtime, session_id, repair=repair):
                 yield finding
         after = some[-1]
 
 
-def _looked_at(house: House, session_id: str, *, repair: bool) -> Finding | None:
+def _looked_at(runtime: Runtime, session_id: str, *, repair: bool) -> Finding | None:
     """Again while somebody takes or frees a seat of it meanwhile."""
     for _ in range(_ATTEMPTS):
         with suppress(Raced):
-            return decide(house.client, house.work, lambda work: _actions(house, work).seats.audit(session_id, repair))
+            return decide(
+                runtime.client, runtime.work, lambda work: _actions(runtime, work).seats.audit(session_id, repair)
+            )
     raise Transient(f"The seats of session {session_id} change all the time.")
 
 
-def _actions(house: House, work: UnitOfWork) -> Actions:
-    return Actions(Store(work), house.clock, house.ids)
+def _actions(runtime: Runtime, work: UnitOfWork) -> Actions:
+    return Actions(Store(work), runtime.clock, runtime.ids)

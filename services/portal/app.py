@@ -3,7 +3,6 @@
 import httpx
 
 from services.portal.frontend import Frontend
-from services.portal.house import House
 from services.portal.identity import Provider
 from services.portal.manifest import MANIFEST
 from services.portal.neighbours import Catalog, Certificates, Documents
@@ -23,6 +22,7 @@ from services.portal.pages import (
 )
 from services.portal.partnerships import Partnerships
 from services.portal.platform import Platform
+from services.portal.runtime import Runtime
 from services.portal.sealed import Seal
 from services.portal.sessions import Sessions
 from services.portal.settings import OidcSettings, PortalSettings
@@ -40,26 +40,26 @@ _PAGES = (start, catalogue, learning, approvals, teaching, people, operations, s
 def create_app(*, clock: Clock = utc_now) -> Portal:
     """The application, for gunicorn. Call it after the fork."""
     ours = first_settings(MANIFEST.name, PortalSettings)
-    house = _furnish(ours, clock)
-    app = Portal(house.frontend, ours.trusted_proxies)
+    runtime = _furnish(ours, clock)
+    app = Portal(runtime.frontend, ours.trusted_proxies)
     app.config["DEMO"] = ours.demo
     with app.app_context():
-        house.move_in()
+        runtime.move_in()
     for module in _PAGES:
         app.register_blueprint(module.pages)
-    add_health(app, house.checks)
+    add_health(app, runtime.checks)
     serve_metrics()
     return app
 
 
-def _furnish(ours: PortalSettings, clock: Clock) -> House:
+def _furnish(ours: PortalSettings, clock: Clock) -> Runtime:
     oidc, mongo = settings_of(OidcSettings), settings_of(MongoSettings)
     seal = Seal(ours.session_secret)
     client = connect(mongo.mongo_url)
     database = open_database(client, mongo, MANIFEST.name)
     http = httpx.Client(trust_env=False, follow_redirects=False, headers={"User-Agent": "clusterskills-portal"})
     addresses = ours.addresses
-    return House(
+    return Runtime(
         settings=ours,
         frontend=Frontend(ours.frontend_dir),
         partnerships=Partnerships.read(ours.partnerships_file),

@@ -5,9 +5,9 @@ from typing import Any
 
 from flask import Response, request
 
-from services.portal.house import house
 from services.portal.languages import best_text
 from services.portal.platform import Refused
+from services.portal.runtime import runtime
 from services.portal.visitors import bearer, check_form, visitor
 from shared.errors import NotFound
 
@@ -18,13 +18,13 @@ REFUSALS = (Refused, NotFound)
 def get(service: str, path: str, **query: Any) -> Any:
     """As whoever looks at the page; guests ask without a token."""
     token = bearer() if visitor().person else None
-    return house().platform.get(service, path, token, **query)
+    return runtime().platform.get(service, path, token, **query)
 
 
 def send(method: str, service: str, path: str, body: Any = None, *, version: int | None = None, key: str = "") -> Any:
     """Change something for whoever sent the form: its token is checked, its request key makes a double click one."""
     key = key or request.form.get("request_key", "")
-    return house().platform.send(method, service, path, bearer(), body, key=key or None, version=version)
+    return runtime().platform.send(method, service, path, bearer(), body, key=key or None, version=version)
 
 
 def checked_form() -> Mapping[str, str]:

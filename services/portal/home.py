@@ -7,8 +7,8 @@ from typing import Any, Final
 from flask_babel import LazyString
 
 from services.portal import asking
-from services.portal.house import house
 from services.portal.languages import _l
+from services.portal.runtime import runtime
 from services.portal.visitors import SignInNeeded, bearer, visitor
 from shared.errors import ServiceError
 from shared.logs import get_logger
@@ -62,7 +62,7 @@ def _sessions(status: str) -> int:
 
 
 def _dead_letters() -> int:
-    return sum(int(asking.get(service, f"{service}/operations/lag")["dead"]) for service in house().platform.services)
+    return sum(int(asking.get(service, f"{service}/operations/lag")["dead"]) for service in runtime().platform.services)
 
 
 _TABLE: Final[tuple[tuple[set[str], LazyString, LazyString, str, Callable[[], int]], ...]] = (

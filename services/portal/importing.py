@@ -15,9 +15,9 @@ from flask_babel import LazyString
 
 from services.portal import asking, faults
 from services.portal.forms import Form, Mistake, refused
-from services.portal.house import house
 from services.portal.languages import _, _l
 from services.portal.platform import Refused
+from services.portal.runtime import runtime
 from services.portal.uploads import LARGEST, Upload
 from services.portal.visitors import bearer, require
 from shared.errors import NotFound
@@ -100,7 +100,7 @@ class _Wizard:
             _ = upload.columns
         except (TableError, TooLarge) as error:
             return self._choose(Form({}, [Mistake("file", faults.sentence(error.error_code, error.detail))]), 422)
-        return asking.go_to(f"{self._kind.base}/{house().uploads.keep(person.subject, upload)}/columns")
+        return asking.go_to(f"{self._kind.base}/{runtime().uploads.keep(person.subject, upload)}/columns")
 
     @public
     def example(self) -> Response:
@@ -144,7 +144,7 @@ class _Wizard:
         asking.checked_form()
         checked = self._job(job_id)
         job = self._send(upload, checked["mapping"], dry_run=False)
-        house().uploads.drop(require(*self._kind.roles).subject, upload_id)
+        runtime().uploads.drop(require(*self._kind.roles).subject, upload_id)
         return asking.go_to(f"{self._kind.base}/result/{job['id']}")
 
     # Step 4: what happened
@@ -171,13 +171,13 @@ class _Wizard:
     def failed(self, job_id: str) -> Response:
         """The rows that were not taken, as a file with what is wrong with each."""
         require(*self._kind.roles)
-        content = house().platform.content(self._kind.service, f"{self._kind.api}/{job_id}/failed.csv", bearer())
+        content = runtime().platform.content(self._kind.service, f"{self._kind.api}/{job_id}/failed.csv", bearer())
         return _csv(content, f"{self._kind.api}-failed.csv")
 
     # -- parts
 
     def _upload(self, upload_id: str) -> Upload:
-        return house().uploads.get(require(*self._kind.roles).subject, upload_id)
+        return runtime().uploads.get(require(*self._kind.roles).subject, upload_id)
 
     def _proposed(self, upload: Upload) -> list[Any]:
         asked = {"columns": list(upload.columns)}
@@ -188,7 +188,7 @@ class _Wizard:
         form = {**self._kind.asked, "mapping": msgspec.json.encode(mapping).decode(), "dry_run": str(dry_run).lower()}
         key = request.form.get("request_key", "")
         file = (upload.name, upload.content)
-        return house().platform.send_file(self._kind.service, self._kind.api, bearer(), file, form, key=key)
+        return runtime().platform.send_file(self._kind.service, self._kind.api, bearer(), file, form, key=key)
 
     def _job(self, job_id: str) -> Any:
         return asking.get(self._kind.service, f"{self._kind.api}/{job_id}")

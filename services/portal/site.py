@@ -13,10 +13,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from services.portal import faults, languages, menu
 from services.portal.frontend import Frontend
-from services.portal.house import house
 from services.portal.languages import _l
 from services.portal.pages import sign_in
 from services.portal.platform import Refused
+from services.portal.runtime import runtime
 from services.portal.visitors import GUEST, SignInNeeded, visitor
 from shared import tracing
 from shared.errors import Conflict, Forbidden, ServiceError
@@ -148,7 +148,7 @@ def _policy() -> str:
             "img-src 'self' data:",
             "font-src 'self'",
             "connect-src 'self'",
-            f"form-action 'self' {house().identity_origin}",
+            f"form-action 'self' {runtime().identity_origin}",
             "base-uri 'none'",
             "frame-ancestors 'none'",
         )

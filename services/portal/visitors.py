@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from flask import Response, g, request
 from pymongo.errors import PyMongoError
 
-from services.portal.house import house
 from services.portal.identity import SignInRefused
+from services.portal.runtime import runtime
 from services.portal.sessions import LONGEST, SIGN_IN_LIFETIME, Person, Tokens
 from shared.errors import Forbidden, NotFound, Unauthenticated
 from shared.logs import get_logger
@@ -32,13 +32,13 @@ class Visitor:
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Their roles that the pages know, in the order of the house."""
+        """Their roles that the pages know, in the order of the runtime."""
         return tuple(role for role in ROLES if self.person and role in self.person.roles)
 
     @property
     def form_token(self) -> str:
         """What a form of theirs must bring back: no other site can know it."""
-        return house().seal.digest("form", self.session_id) if self.session_id else ""
+        return runtime().seal.digest("form", self.session_id) if self.session_id else ""
 
 
 GUEST: Final = Visitor()
@@ -62,12 +62,12 @@ def bearer() -> str:
     who = visitor()
     if who.tokens is None:
         raise SignInNeeded("Sign in to see this page.")
-    if who.tokens.expires_at - house().now() > _ABOUT_TO_END:
+    if who.tokens.expires_at - runtime().now() > _ABOUT_TO_END:
         return who.tokens.access
     try:
-        tokens = house().sessions.renew(who.session_id, who.tokens, house().provider.renew)
+        tokens = runtime().sessions.renew(who.session_id, who.tokens, runtime().provider.renew)
     except (SignInRefused, NotFound) as error:
-        house().sessions.close(who.session_id)
+        runtime().sessions.close(who.session_id)
         g.visitor = GUEST
         raise SignInNeeded("The session is over; sign in again.") from error
     g.visitor = replace(who, tokens=tokens)
@@ -86,7 +86,7 @@ def require(*roles: str) -> Person:
 
 def check_form(token: str) -> None:
     """Refuse a form that was not sent from our page (Forbidden): by what it brings back, and by what the browser says."""
-    ours = urlsplit(house().origin())
+    ours = urlsplit(runtime().origin())
     elsewhere = request.headers.get("Origin") not in {None, f"{ours.scheme}://{ours.netloc}"}
     if elsewhere or not hmac.compare_digest(token.encode("utf-8", "replace"), visitor().form_token.encode()):
         raise Forbidden("This form does not come from our page.", code="FORM_REFUSED")
@@ -126,7 +126,7 @@ def _look_up(session_id: str) -> Visitor:
     if not _plausible(session_id):
         return GUEST
     try:
-        found = house().sessions.find(session_id)
+        found = runtime().sessions.find(session_id)
         return Visitor(found.person, session_id, found.tokens)
     except NotFound:
         return GUEST
@@ -140,12 +140,12 @@ def _plausible(value: str) -> str:
 
 
 def _secure() -> bool:
-    return house().origin().startswith("https:")
+    return runtime().origin().startswith("https:")
 
 
 def _cookie(name: str) -> str:
     """Cookies know no ports: the port in the name keeps several installations on one machine apart."""
-    port = urlsplit(house().origin()).port
+    port = urlsplit(runtime().origin()).port
     full = f"portal-{name}-{port}" if port else f"portal-{name}"
     return f"__Host-{full}" if _secure() else full
 

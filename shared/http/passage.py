@@ -1,4 +1,4 @@
-"""What is known of a request on its way through the house, beside the request itself."""
+"""What is known of a request on its way through the runtime, beside the request itself."""
 
 from dataclasses import dataclass, field
 

@@ -7,7 +7,7 @@ from shared.settings import setting
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """What the door needs to know of the house around it. The limits are generous; a proxy may set tighter ones."""
+    """What the door needs to know of the platform around it. The limits are generous; a proxy may set tighter ones."""
 
     public_url: str = setting("PUBLIC_URL", "Address of the gateway", example="https://skills.example.org")
     cursor_secret: str = setting(

@@ -64,10 +64,10 @@ def event_id(topic: str, key: str, sequence: int) -> str:
 
 
 def registered() -> dict[str, type[Event]]:
-    """Every event type that this house publishes, by TYPE. Import `shared.schemas.registry` to have all loaded."""
+    """Every event type that the platform publishes, by TYPE. Import `shared.schemas.registry` to have all loaded."""
     return dict(sorted(_REGISTRY.items()))
 
 
 def event_class(event_type: str) -> type[Event] | None:
-    """The class of a type, or None for a type that this version of the house does not know."""
+    """The class of a type, or None for a type that this version of the platform does not know."""
     return _REGISTRY.get(event_type)

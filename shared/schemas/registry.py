@@ -1,4 +1,4 @@
-"""All events of the house, loaded: import this module where the whole registry is needed."""
+"""All events of the runtime, loaded: import this module where the whole registry is needed."""
 
 from shared.schemas import catalog, certificate, directory, enrolment
 from shared.schemas.event import Event, registered

@@ -16,10 +16,10 @@ from shared.jobs.job import Kind
 from shared.jobs.runner import Runner
 from shared.storage.group import Resolver
 from shared.storage.lease import Lease
-from shared.wiring.house import House, Service
 from shared.wiring.manifest import Manifest
 from shared.wiring.operations import operations_door
 from shared.wiring.process import run
+from shared.wiring.runtime import Runtime, Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +46,32 @@ class Frame:
     """A service: its storage, and `wire`, which builds its parts on the open connections of one process."""
 
     service: Service
-    wire: Callable[[House], Wired]
+    wire: Callable[[Runtime], Wired]
 
     def create_app(self, *, clock: Clock = utc_now, ids: Ids = new_id) -> ServiceApp:
         """The HTTP application, for gunicorn. Call it after the fork."""
-        house = House(self.service, clock=clock, ids=ids)
-        wired = self._wired(house)
+        runtime = Runtime(self.service, clock=clock, ids=ids)
+        wired = self._wired(runtime)
         if wired.beside is not None:
             threading.Thread(target=wired.beside, name="beside", daemon=True).start()
-        doors = [*wired.doors, operations_door(_plan(house, wired), clock)]
-        return house.app(doors, resolvers=wired.resolvers, apart=wired.apart, origins=wired.origins)
+        doors = [*wired.doors, operations_door(_plan(runtime, wired), clock)]
+        return runtime.app(doors, resolvers=wired.resolvers, apart=wired.apart, origins=wired.origins)
 
-    def wire_worker(self) -> tuple[House, Plan]:
+    def wire_worker(self) -> tuple[Runtime, Plan]:
         """What the worker process runs: relay, consumers, timers and jobs."""
-        house = House(self.service)
-        return house, _plan(house, self._wired(house))
+        runtime = Runtime(self.service)
+        return runtime, _plan(runtime, self._wired(runtime))
 
-    def runner(self, house: House) -> Runner:
+    def runner(self, runtime: Runtime) -> Runner:
         """What carries on this service's jobs."""
-        return _runner(house, self._wired(house))
+        return _runner(runtime, self._wired(runtime))
 
     def main(self) -> None:
         """The command line of a process: `python -m services.x_service worker`, or `rebuild READ-MODEL`."""
         run(self.wire_worker, sys.argv[1:])
 
-    def _wired(self, house: House) -> Wired:
-        wired = self.wire(house)
+    def _wired(self, runtime: Runtime) -> Wired:
+        wired = self.wire(runtime)
         check(self.service, wired)
         return wired
 
@@ -101,10 +101,10 @@ def owns(manifest: Manifest, path: str) -> bool:
     return manifest.pages or first in manifest.outside
 
 
-def _plan(house: House, wired: Wired) -> Plan:
-    runs = {"jobs": _runner(house, wired).run} if wired.jobs else {}
-    return house.plan(wired.subscriptions, wired.timers, wired.stamp, runs)
+def _plan(runtime: Runtime, wired: Wired) -> Plan:
+    runs = {"jobs": _runner(runtime, wired).run} if wired.jobs else {}
+    return runtime.plan(wired.subscriptions, wired.timers, wired.stamp, runs)
 
 
-def _runner(house: House, wired: Wired) -> Runner:
-    return Runner(house.client, house.database, house.work, wired.jobs)
+def _runner(runtime: Runtime, wired: Wired) -> Runner:
+    return Runner(runtime.client, runtime.database, runtime.work, wired.jobs)

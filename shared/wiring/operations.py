@@ -70,31 +70,31 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
     """The operator's routes of one service."""
     door = Door(plan.service)
     base = f"/v1/{plan.service}/operations"
-    desk = _Operator(plan, now)
+    operator = _Operator(plan, now)
 
     @door.get(f"{base}/dead-letters", scope=SCOPE, returns=DeadLetterView, paged=True)
     def list_dead_letters(call: Call) -> Reply:
-        return Reply(desk.dead_letters(call))
+        return Reply(operator.dead_letters(call))
 
     @door.post(
         f"{base}/dead-letters/<letter_id>/replay", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
     )
     def replay_dead_letter(call: Call, letter_id: str) -> Reply:
-        return Reply(desk.release(call, letter_id, discard=False))
+        return Reply(operator.release(call, letter_id, discard=False))
 
     @door.post(
         f"{base}/dead-letters/<letter_id>/discard", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
     )
     def discard_dead_letter(call: Call, letter_id: str) -> Reply:
-        return Reply(desk.release(call, letter_id, discard=True))
+        return Reply(operator.release(call, letter_id, discard=True))
 
     @door.get(f"{base}/lag", scope=SCOPE, returns=LagView)
     def read_lag(_call: Call) -> Reply:
-        return Reply(desk.lag())
+        return Reply(operator.lag())
 
     @door.get(f"{base}/audit", scope=SCOPE, returns=AuditView, paged=True)
     def list_audit(call: Call) -> Reply:
-        return Reply(desk.audit(call))
+        return Reply(operator.audit(call))
 
     return door
 

@@ -5,20 +5,20 @@ from collections.abc import Callable, Sequence
 
 from shared.bus.worker import Plan
 from shared.errors import Conflict
-from shared.wiring.house import House
+from shared.wiring.runtime import Runtime
 
 
-def run(wire: Callable[[], tuple[House, Plan]], arguments: Sequence[str]) -> None:
+def run(wire: Callable[[], tuple[Runtime, Plan]], arguments: Sequence[str]) -> None:
     """Work until SIGTERM, or rebuild one read model from the whole log and say which generation serves now."""
     match list(arguments):
         case ["worker"]:
-            house, plan = wire()
-            house.run_worker(plan)
+            runtime, plan = wire()
+            runtime.run_worker(plan)
         case ["rebuild", name, *options] if options in ([], [_ANEW]):
-            house, plan = wire()
-            house.wait()
+            runtime, plan = wire()
+            runtime.wait()
             print(f"{name} is rebuilt: generation {_rebuild(plan, name, anew=bool(options))} serves now.")
-            house.close()
+            runtime.close()
         case _:
             sys.exit(f"usage: worker | rebuild READ-MODEL [{_ANEW}]")
 

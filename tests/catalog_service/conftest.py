@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.catalog_service.app import create_app
-from tests.catalog_service.office import PROVIDER, Office
+from tests.catalog_service.calling import PROVIDER, Catalog
 from tests.stack import Stack
 from tests.tokens import TestIssuer
 
@@ -32,16 +32,16 @@ def environment(engines: Stack, issuer: TestIssuer) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def office(environment: dict[str, str], issuer: TestIssuer) -> Iterator[Office]:
+def catalog(environment: dict[str, str], issuer: TestIssuer) -> Iterator[Catalog]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
         app = create_app()
-        house = app.extensions["house"]
-        house.wait()
-        office = Office(app, house, issuer)
-        office.registered(PROVIDER, "a cluster elsewhere")
-        office.caught_up(ago=-timedelta(hours=1))
-        yield office
-        house.client.drop_database(house.database.name)
-        house.close()
+        runtime = app.extensions["runtime"]
+        runtime.wait()
+        catalog = Catalog(app, runtime, issuer)
+        catalog.registered(PROVIDER, "a cluster elsewhere")
+        catalog.caught_up(ago=-timedelta(hours=1))
+        yield catalog
+        runtime.client.drop_database(runtime.database.name)
+        runtime.close()

@@ -6,39 +6,39 @@ from typing import Any
 import pytest
 
 from shared.schemas.catalog import SessionOpened, SessionRescheduled
-from tests.catalog_service.office import PROVIDER, Office, session_body
+from tests.catalog_service.calling import PROVIDER, Catalog, session_body
 
 
-def test_a_session_goes_from_plan_to_completion(office: Office) -> None:
-    cluster_id = office.cluster()
-    trainer = office.trainer(cluster_id)
-    session_id = office.session(cluster_id)
+def test_a_session_goes_from_plan_to_completion(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    trainer = catalog.trainer(cluster_id)
+    session_id = catalog.session(cluster_id)
     path = f"/v1/sessions/{session_id}"
 
-    assert office.call("GET", path).status == 404
-    assert office.call("GET", path, trainer).body["status"] == "planned"
-    assert [office.done(f"{path}/{step}", trainer)["status"] for step in ("open", "close", "start")] == [
+    assert catalog.call("GET", path).status == 404
+    assert catalog.call("GET", path, trainer).body["status"] == "planned"
+    assert [catalog.done(f"{path}/{step}", trainer)["status"] for step in ("open", "close", "start")] == [
         "open",
         "closed",
         "running",
     ]
-    office.complete_roster(session_id)
-    public = office.call("GET", path)
+    catalog.complete_roster(session_id)
+    public = catalog.call("GET", path)
     assert (public.body["status"], public.headers["ETag"]) == ("completed", '"5"')
-    assert office.events(session_id) == ["planned", "opened", "enrolment_closed", "started", "completed"]
+    assert catalog.events(session_id) == ["planned", "opened", "enrolment_closed", "started", "completed"]
 
 
-def test_a_roster_that_is_complete_twice_completes_once(office: Office) -> None:
-    session_id = office.session(office.cluster(), "open")
-    office.complete_roster(session_id)
-    office.complete_roster(session_id)
+def test_a_roster_that_is_complete_twice_completes_once(catalog: Catalog) -> None:
+    session_id = catalog.session(catalog.cluster(), "open")
+    catalog.complete_roster(session_id)
+    catalog.complete_roster(session_id)
 
-    assert office.events(session_id) == ["planned", "opened", "enrolment_closed", "completed"]
+    assert catalog.events(session_id) == ["planned", "opened", "enrolment_closed", "completed"]
 
 
-def test_opening_tells_all_terms_in_utc(office: Office) -> None:
-    cluster_id = office.cluster()
-    session_id = office.session(
+def test_opening_tells_all_terms_in_utc(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    session_id = catalog.session(
         cluster_id,
         "open",
         price="250",
@@ -47,8 +47,8 @@ def test_opening_tells_all_terms_in_utc(office: Office) -> None:
         trainer_ids=["t"],
         place="Halle 3",
     )
-    event = office.told(session_id)
-    shown = office.call("GET", f"/v1/sessions/{session_id}").body
+    event = catalog.told(session_id)
+    shown = catalog.call("GET", f"/v1/sessions/{session_id}").body
 
     assert isinstance(event, SessionOpened)
     assert event.starts_at is not None
@@ -59,8 +59,8 @@ def test_opening_tells_all_terms_in_utc(office: Office) -> None:
     assert shown["links"]["seats"] == f"/v1/seats/{session_id}"
 
 
-def test_all_violations_of_a_session_come_at_once(office: Office) -> None:
-    cluster_id = office.cluster()
+def test_all_violations_of_a_session_come_at_once(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
     body = session_body(
         ends_at="2040-03-05T08:00:00+01:00",
         application_deadline="2040-03-07T00:00:00+01:00",
@@ -73,7 +73,9 @@ def test_all_violations_of_a_session_come_at_once(office: Office) -> None:
         quotas={"c9": 5},
         eligible_clusters=["c1"],
     )
-    answer = office.call("POST", f"/v1/courses/{office.course(cluster_id)}/sessions", office.trainer(cluster_id), body)
+    answer = catalog.call(
+        "POST", f"/v1/courses/{catalog.course(cluster_id)}/sessions", catalog.trainer(cluster_id), body
+    )
 
     assert answer.codes == [
         ("timezone", "TIMEZONE_UNKNOWN"),
@@ -90,118 +92,120 @@ def test_all_violations_of_a_session_come_at_once(office: Office) -> None:
 
 
 @pytest.mark.parametrize("moment", ["2040-03-05T09:00:00", "yesterday", "0001-01-01T00:00:00+14:00", 7])
-def test_a_moment_needs_an_offset_and_a_place_in_time(office: Office, moment: Any) -> None:
-    cluster_id = office.cluster()
-    path = f"/v1/courses/{office.course(cluster_id)}/sessions"
-    answer = office.call("POST", path, office.trainer(cluster_id), session_body(starts_at=moment))
+def test_a_moment_needs_an_offset_and_a_place_in_time(catalog: Catalog, moment: Any) -> None:
+    cluster_id = catalog.cluster()
+    path = f"/v1/courses/{catalog.course(cluster_id)}/sessions"
+    answer = catalog.call("POST", path, catalog.trainer(cluster_id), session_body(starts_at=moment))
 
     assert [field for field, _ in answer.codes] == ["starts_at"]
 
 
-def test_a_draft_has_no_sessions(office: Office) -> None:
-    cluster_id = office.cluster()
-    path = f"/v1/courses/{office.draft(cluster_id)}/sessions"
+def test_a_draft_has_no_sessions(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    path = f"/v1/courses/{catalog.draft(cluster_id)}/sessions"
 
-    assert office.call("POST", path, office.trainer(cluster_id), session_body()).body["code"] == "COURSE_NOT_PUBLISHED"
-
-
-def test_a_session_of_a_retired_course_cannot_open_but_an_open_one_finishes(office: Office) -> None:
-    cluster_id = office.cluster()
-    trainer, course_id = office.trainer(cluster_id), office.course(cluster_id)
-    planned, running = (
-        office.done(f"/v1/courses/{course_id}/sessions", trainer, session_body())["id"] for _ in range(2)
+    assert (
+        catalog.call("POST", path, catalog.trainer(cluster_id), session_body()).body["code"] == "COURSE_NOT_PUBLISHED"
     )
-    office.done(f"/v1/sessions/{running}/open", trainer)
-    office.done(f"/v1/courses/{course_id}/retire", trainer)
-
-    assert office.call("POST", f"/v1/sessions/{planned}/open", trainer).body["code"] == "COURSE_NOT_PUBLISHED"
-    assert office.done(f"/v1/sessions/{running}/close", trainer)["status"] == "closed"
 
 
-def test_a_session_keeps_the_version_it_was_planned_with(office: Office) -> None:
-    cluster_id = office.cluster()
-    trainer, course_id = office.trainer(cluster_id), office.course(cluster_id)
-    session_id = office.done(f"/v1/courses/{course_id}/sessions", trainer, session_body())["id"]
-    office.done(f"/v1/courses/{course_id}/revise", trainer)
-    office.publish(cluster_id, course_id)
+def test_a_session_of_a_retired_course_cannot_open_but_an_open_one_finishes(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    trainer, course_id = catalog.trainer(cluster_id), catalog.course(cluster_id)
+    planned, running = (
+        catalog.done(f"/v1/courses/{course_id}/sessions", trainer, session_body())["id"] for _ in range(2)
+    )
+    catalog.done(f"/v1/sessions/{running}/open", trainer)
+    catalog.done(f"/v1/courses/{course_id}/retire", trainer)
 
-    assert office.done(f"/v1/sessions/{session_id}/open", trainer)["course_version"] == 1
+    assert catalog.call("POST", f"/v1/sessions/{planned}/open", trainer).body["code"] == "COURSE_NOT_PUBLISHED"
+    assert catalog.done(f"/v1/sessions/{running}/close", trainer)["status"] == "closed"
 
 
-def test_after_opening_dates_are_rescheduled_and_seats_are_the_enrolment_services(office: Office) -> None:
-    cluster_id = office.cluster()
-    trainer = office.trainer(cluster_id)
-    session_id = office.session(cluster_id)
+def test_a_session_keeps_the_version_it_was_planned_with(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    trainer, course_id = catalog.trainer(cluster_id), catalog.course(cluster_id)
+    session_id = catalog.done(f"/v1/courses/{course_id}/sessions", trainer, session_body())["id"]
+    catalog.done(f"/v1/courses/{course_id}/revise", trainer)
+    catalog.publish(cluster_id, course_id)
+
+    assert catalog.done(f"/v1/sessions/{session_id}/open", trainer)["course_version"] == 1
+
+
+def test_after_opening_dates_are_rescheduled_and_seats_are_the_enrolment_services(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    trainer = catalog.trainer(cluster_id)
+    session_id = catalog.session(cluster_id)
     path = f"/v1/sessions/{session_id}"
-    assert office.call("PATCH", path, trainer, {"capacity": 12}, If_Match='"1"').body["capacity"] == 12
-    assert office.call("PATCH", path, trainer, {"capacity": 12}).status == 428
-    office.done(f"{path}/open", trainer)
+    assert catalog.call("PATCH", path, trainer, {"capacity": 12}, If_Match='"1"').body["capacity"] == 12
+    assert catalog.call("PATCH", path, trainer, {"capacity": 12}).status == 428
+    catalog.done(f"{path}/open", trainer)
 
-    seats = office.call("PATCH", path, trainer, {"capacity": 20}, If_Match='"3"')
-    dates = office.call("PATCH", path, trainer, {"ends_at": "2041-01-01T00:00:00Z"}, If_Match='"3"')
+    seats = catalog.call("PATCH", path, trainer, {"capacity": 20}, If_Match='"3"')
+    dates = catalog.call("PATCH", path, trainer, {"ends_at": "2041-01-01T00:00:00Z"}, If_Match='"3"')
     assert [seats.body["code"], dates.body["code"]] == ["SEATS_ARE_ENROLMENTS", "RESCHEDULE_INSTEAD"]
-    assert office.call("PATCH", path, trainer, {"place": "Halle 4"}, If_Match='"3"').body["place"] == "Halle 4"
-    assert office.call("PATCH", path, trainer, {"place": "Halle 4"}, If_Match='"4"').headers["ETag"] == '"4"'
-    assert office.events(session_id) == ["planned", "changed", "opened", "changed"]
+    assert catalog.call("PATCH", path, trainer, {"place": "Halle 4"}, If_Match='"3"').body["place"] == "Halle 4"
+    assert catalog.call("PATCH", path, trainer, {"place": "Halle 4"}, If_Match='"4"').headers["ETag"] == '"4"'
+    assert catalog.events(session_id) == ["planned", "changed", "opened", "changed"]
 
 
-def test_new_dates_may_ask_for_confirmation(office: Office) -> None:
-    cluster_id = office.cluster()
-    trainer = office.trainer(cluster_id)
-    session_id = office.session(cluster_id, "open")
+def test_new_dates_may_ask_for_confirmation(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    trainer = catalog.trainer(cluster_id)
+    session_id = catalog.session(cluster_id, "open")
     path = f"/v1/sessions/{session_id}/reschedule"
     dates = {"starts_at": "2040-04-05T09:00:00Z", "ends_at": "2040-04-06T09:00:00Z"}
 
-    late = office.call("POST", path, trainer, {**dates, "reconfirm_until": "2020-01-01T00:00:00Z"})
-    after = office.call("POST", path, trainer, {**dates, "reconfirm_until": "2040-05-01T00:00:00Z"})
+    late = catalog.call("POST", path, trainer, {**dates, "reconfirm_until": "2020-01-01T00:00:00Z"})
+    after = catalog.call("POST", path, trainer, {**dates, "reconfirm_until": "2040-05-01T00:00:00Z"})
     assert late.codes == after.codes == [("reconfirm_until", "DATE_ORDER")]
-    moved = office.done(path, trainer, {**dates, "reconfirm_until": "2040-04-01T00:00:00Z"})
+    moved = catalog.done(path, trainer, {**dates, "reconfirm_until": "2040-04-01T00:00:00Z"})
     assert moved["starts_at"] == "2040-04-05T09:00:00+00:00"
-    event = office.told(session_id)
+    event = catalog.told(session_id)
     assert isinstance(event, SessionRescheduled)
     assert event.reconfirm_until is not None
 
 
-def test_cancelling_tells_and_is_final(office: Office) -> None:
-    cluster_id = office.cluster()
-    trainer = office.trainer(cluster_id)
-    session_id = office.session(cluster_id, "open")
+def test_cancelling_tells_and_is_final(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    trainer = catalog.trainer(cluster_id)
+    session_id = catalog.session(cluster_id, "open")
     path = f"/v1/sessions/{session_id}"
 
-    assert office.done(f"{path}/cancel", trainer, {"reason": "Nobody came."})["reason"] == "Nobody came."
-    again = office.call("POST", f"{path}/open", trainer)
+    assert catalog.done(f"{path}/cancel", trainer, {"reason": "Nobody came."})["reason"] == "Nobody came."
+    again = catalog.call("POST", f"{path}/open", trainer)
     assert again.body["violations"][0]["actual"] == {"from": "cancelled", "to": "open"}
-    assert office.events(session_id) == ["planned", "opened", "cancelled"]
+    assert catalog.events(session_id) == ["planned", "opened", "cancelled"]
 
 
-def test_a_passed_deadline_keeps_a_session_from_opening(office: Office) -> None:
-    cluster_id = office.cluster()
-    session_id = office.session(cluster_id, application_deadline="2020-01-01T00:00:00Z")
-    answer = office.call("POST", f"/v1/sessions/{session_id}/open", office.trainer(cluster_id))
+def test_a_passed_deadline_keeps_a_session_from_opening(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    session_id = catalog.session(cluster_id, application_deadline="2020-01-01T00:00:00Z")
+    answer = catalog.call("POST", f"/v1/sessions/{session_id}/open", catalog.trainer(cluster_id))
 
     assert answer.codes == [("application_deadline", "DEADLINE_PASSED")]
 
 
-def test_the_timer_closes_what_is_due_and_nothing_else(office: Office) -> None:
-    cluster_id, due_at = office.cluster(), datetime(2040, 2, 1, tzinfo=UTC)
-    due = office.session(cluster_id, "open", application_deadline=due_at.isoformat())
-    later = office.session(cluster_id, "open")
-    self_paced = office.session(cluster_id, "open", starts_at=None, ends_at=None, application_deadline=None)
-    office.tick(due_at - timedelta(seconds=1))
-    assert office.events(due) == ["planned", "opened"]
+def test_the_timer_closes_what_is_due_and_nothing_else(catalog: Catalog) -> None:
+    cluster_id, due_at = catalog.cluster(), datetime(2040, 2, 1, tzinfo=UTC)
+    due = catalog.session(cluster_id, "open", application_deadline=due_at.isoformat())
+    later = catalog.session(cluster_id, "open")
+    self_paced = catalog.session(cluster_id, "open", starts_at=None, ends_at=None, application_deadline=None)
+    catalog.tick(due_at - timedelta(seconds=1))
+    assert catalog.events(due) == ["planned", "opened"]
 
     for _ in range(2):
-        office.tick(due_at)
-    assert office.events(due) == ["planned", "opened", "enrolment_closed"]
-    assert office.events(later) == office.events(self_paced) == ["planned", "opened"]
+        catalog.tick(due_at)
+    assert catalog.events(due) == ["planned", "opened", "enrolment_closed"]
+    assert catalog.events(later) == catalog.events(self_paced) == ["planned", "opened"]
 
 
-def test_sessions_are_listed_by_start_and_filtered(office: Office) -> None:
-    cluster_id = office.cluster()
-    trainer = office.trainer(cluster_id)
-    last = office.session(cluster_id, "open", starts_at=None, ends_at=None, application_deadline=None)
-    first = office.session(cluster_id, "open")
-    second = office.session(
+def test_sessions_are_listed_by_start_and_filtered(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    trainer = catalog.trainer(cluster_id)
+    last = catalog.session(cluster_id, "open", starts_at=None, ends_at=None, application_deadline=None)
+    first = catalog.session(cluster_id, "open")
+    second = catalog.session(
         cluster_id,
         "open",
         starts_at="2040-03-10T00:00:00Z",
@@ -209,13 +213,13 @@ def test_sessions_are_listed_by_start_and_filtered(office: Office) -> None:
         language="en",
         mode="Online",
     )
-    planned = office.session(cluster_id)
+    planned = catalog.session(cluster_id)
 
     def listed(query: str = "", who: dict[str, str] | None = None) -> list[str]:
         path: str | None = f"/v1/sessions?cluster={cluster_id}&limit=2{query}"
         ids: list[str] = []
         while path:
-            page = office.call("GET", path, who).body
+            page = catalog.call("GET", path, who).body
             ids += [item["id"] for item in page["items"]]
             path = page["next"] and f"/v1/sessions?cluster={cluster_id}&limit=2{query}&cursor={page['next']}"
         return ids
@@ -226,5 +230,5 @@ def test_sessions_are_listed_by_start_and_filtered(office: Office) -> None:
     assert listed("&from=2040-03-09T00:00:00Z") == [second]
     assert listed("&to=2040-03-09T00:00:00Z") == [first]
     assert listed("&language=en&mode=Online") == [second]
-    course_id = office.call("GET", f"/v1/sessions/{first}").body["course_id"]
+    course_id = catalog.call("GET", f"/v1/sessions/{first}").body["course_id"]
     assert listed(f"&course={course_id}&provider={PROVIDER}&status=open") == [first]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.catalog_service.office import Office, session_body
+from tests.catalog_service.calling import Catalog, session_body
 from tests.shared.http.route_walk import assert_every_route_has_a_scope
 
 BODIES: dict[str, Any] = {
@@ -21,53 +21,53 @@ BODIES: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def cluster_id(office: Office) -> str:
-    return office.cluster()
+def cluster_id(catalog: Catalog) -> str:
+    return catalog.cluster()
 
 
-def walk(office: Office, who: dict[str, str] | None, course_id: str, session_id: str) -> dict[str, int]:
+def walk(catalog: Catalog, who: dict[str, str] | None, course_id: str, session_id: str) -> dict[str, int]:
     statuses = {}
-    for route in (route for door in office.app.doors for route in door):
+    for route in (route for door in catalog.app.doors for route in door):
         path = route.path.replace("<course_id>", course_id).replace("<session_id>", session_id).replace("<number>", "1")
         name = f"{route.method} {route.path}"
         if path != route.path and "<" not in path:
-            statuses[name] = office.call(route.method, path, who, BODIES.get(name), If_Match='"1"').status
+            statuses[name] = catalog.call(route.method, path, who, BODIES.get(name), If_Match='"1"').status
     return statuses
 
 
-def test_drafts_and_plans_of_another_cluster_are_not_there(office: Office, cluster_id: str) -> None:
-    statuses = walk(office, office.manager(office.cluster()), office.draft(cluster_id), office.session(cluster_id))
+def test_drafts_and_plans_of_another_cluster_are_not_there(catalog: Catalog, cluster_id: str) -> None:
+    statuses = walk(catalog, catalog.manager(catalog.cluster()), catalog.draft(cluster_id), catalog.session(cluster_id))
 
     teaching = "POST /v1/sessions/<session_id>/start"
     assert len(statuses) >= 15
     assert {statuses[name] for name in statuses if name != teaching} == {404}, statuses
 
 
-def test_what_is_public_can_be_read_but_not_changed_by_others(office: Office, cluster_id: str) -> None:
-    session_id = office.session(cluster_id, "open")
-    course_id = office.call("GET", f"/v1/sessions/{session_id}").body["course_id"]
-    statuses = walk(office, office.manager(office.cluster()), course_id, session_id)
+def test_what_is_public_can_be_read_but_not_changed_by_others(catalog: Catalog, cluster_id: str) -> None:
+    session_id = catalog.session(cluster_id, "open")
+    course_id = catalog.call("GET", f"/v1/sessions/{session_id}").body["course_id"]
+    statuses = walk(catalog, catalog.manager(catalog.cluster()), course_id, session_id)
 
     assert {status for name, status in statuses.items() if not name.startswith("GET")} == {404}, statuses
     assert {status for name, status in statuses.items() if name.startswith("GET")} == {200}, statuses
 
 
-def test_without_a_token_reading_is_all(office: Office, cluster_id: str) -> None:
-    session_id = office.session(cluster_id, "open")
-    course_id = office.call("GET", f"/v1/sessions/{session_id}").body["course_id"]
-    statuses = walk(office, None, course_id, session_id)
+def test_without_a_token_reading_is_all(catalog: Catalog, cluster_id: str) -> None:
+    session_id = catalog.session(cluster_id, "open")
+    course_id = catalog.call("GET", f"/v1/sessions/{session_id}").body["course_id"]
+    statuses = walk(catalog, None, course_id, session_id)
 
     assert {status for name, status in statuses.items() if not name.startswith("GET")} == {401}, statuses
     assert {status for name, status in statuses.items() if name.startswith("GET")} == {200}, statuses
 
 
-def test_a_worker_of_the_cluster_sees_no_drafts(office: Office, cluster_id: str) -> None:
-    worker = office.issuer.authorization(scopes=["enrolment:read"], cluster_id=cluster_id, roles=["worker"])
-    session_id = office.session(cluster_id)
+def test_a_worker_of_the_cluster_sees_no_drafts(catalog: Catalog, cluster_id: str) -> None:
+    worker = catalog.issuer.authorization(scopes=["enrolment:read"], cluster_id=cluster_id, roles=["worker"])
+    session_id = catalog.session(cluster_id)
 
-    assert office.call("GET", f"/v1/courses/{office.draft(cluster_id)}", worker).status == 404
-    assert office.call("GET", f"/v1/sessions/{session_id}", worker).status == 404
+    assert catalog.call("GET", f"/v1/courses/{catalog.draft(cluster_id)}", worker).status == 404
+    assert catalog.call("GET", f"/v1/sessions/{session_id}", worker).status == 404
 
 
-def test_every_route_has_a_scope_or_is_public(office: Office) -> None:
-    assert_every_route_has_a_scope(office.app)
+def test_every_route_has_a_scope_or_is_public(catalog: Catalog) -> None:
+    assert_every_route_has_a_scope(catalog.app)

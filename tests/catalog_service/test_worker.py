@@ -12,19 +12,19 @@ from shared.clock import utc_now
 from shared.schemas.codec import decode, encode_data, headers
 from shared.schemas.enrolment import RosterCompleted
 from shared.schemas.event import event_id
-from tests.catalog_service.office import Office, session_body
+from tests.catalog_service.calling import Catalog, session_body
 from tests.stack import Stack
 
 EXPECTED = ["planned", "opened", "rescheduled", "enrolment_closed", "completed"]
 
 
-def test_the_worker_does_its_three_jobs(office: Office, environment: dict[str, str], engines: Stack) -> None:
+def test_the_worker_does_its_three_jobs(catalog: Catalog, environment: dict[str, str], engines: Stack) -> None:
     command = [sys.executable, "-m", "services.catalog_service", "worker"]
     worker = subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL)
     try:
-        cluster_id = office.cluster()
-        session_id = office.session(cluster_id, "open")
-        bring_deadline_forward(office, cluster_id, session_id)
+        cluster_id = catalog.cluster()
+        session_id = catalog.session(cluster_id, "open")
+        bring_deadline_forward(catalog, cluster_id, session_id)
         await_verbs(engines.kafka, session_id, EXPECTED[:4])
         send_roster_completed(engines.kafka, session_id)
         verbs = await_verbs(engines.kafka, session_id, EXPECTED)
@@ -36,11 +36,11 @@ def test_the_worker_does_its_three_jobs(office: Office, environment: dict[str, s
     assert code == 0
 
 
-def bring_deadline_forward(office: Office, cluster_id: str, session_id: str) -> None:
+def bring_deadline_forward(catalog: Catalog, cluster_id: str, session_id: str) -> None:
     """From now on the session is due."""
     dates = {key: session_body()[key] for key in ("starts_at", "ends_at")}
     dates["application_deadline"] = utc_now().isoformat()
-    office.done(f"/v1/sessions/{session_id}/reschedule", office.trainer(cluster_id), dates)
+    catalog.done(f"/v1/sessions/{session_id}/reschedule", catalog.trainer(cluster_id), dates)
 
 
 def await_verbs(bootstrap: str, key: str, wanted: list[str], seconds: float = 40) -> list[str]:

@@ -37,7 +37,7 @@ from shared.schemas.directory import (
 from shared.schemas.enrolment import EnrolmentCompleted, EnrolmentResultCorrected
 from shared.schemas.event import Event
 from shared.storage.lease import Lease
-from shared.wiring.house import House
+from shared.wiring.runtime import Runtime
 from tests.records import incoming
 from tests.tokens import TestIssuer
 
@@ -108,7 +108,7 @@ class Service:
     """The application, its database, its worker's plan, and what feeds it."""
 
     app: Any
-    house: House
+    runtime: Runtime
     plan: Plan
     issuer: TestIssuer
     directory: Directory
@@ -158,21 +158,21 @@ class Service:
 
     def of_enrolment(self, enrolment_id: str) -> Certificate | None:
         """The certificate of an enrolment."""
-        row = self.house.database["certificates"].find_one({"enrolment_id": enrolment_id})
+        row = self.runtime.database["certificates"].find_one({"enrolment_id": enrolment_id})
         return None if row is None else self.certificate(row["_id"])
 
     def certificate(self, certificate_id: str) -> Certificate:
         """The certificate as it is stored now."""
-        return Store(self.house.work()).certificates.get(certificate_id)
+        return Store(self.runtime.work()).certificates.get(certificate_id)
 
     def held(self) -> list[Any]:
         """What is set aside, and why."""
-        rows = self.house.database["held_events"].find({}, {"state": 1, "reason": 1, "aggregate": 1, "_id": 0})
+        rows = self.runtime.database["held_events"].find({}, {"state": 1, "reason": 1, "aggregate": 1, "_id": 0})
         return list(rows)
 
     def events(self, certificate_id: str) -> list[str]:
         """The verbs published of a certificate, in order."""
-        rows = self.house.database["outbox"].find({"key": certificate_id}).sort("sequence", 1)
+        rows = self.runtime.database["outbox"].find({"key": certificate_id}).sort("sequence", 1)
         return [row["type"].split(".")[1] for row in rows]
 
     # -- what else runs in the worker
@@ -180,7 +180,7 @@ class Service:
     def stamp(self) -> int:
         """Give positions in the feed, as the relay does."""
         if self._lease is None:
-            self._lease = Lease(self.house.database, "relay", uuid.uuid4().hex, seconds=3600)
+            self._lease = Lease(self.runtime.database, "relay", uuid.uuid4().hex, seconds=3600)
             assert self._lease.acquire()
         assert self.plan.stamp is not None
         return self.plan.stamp(self._lease)
@@ -192,7 +192,7 @@ class Service:
     def caught_up(self, ago: timedelta = timedelta()) -> None:
         """The copies were seen to be up to date so long ago."""
         change = {"$set": {"caught_up_at": utc_now() - ago, "lag": 0}}
-        self.house.database["consumer_progress"].update_one({"_id": "copies"}, change, upsert=True)
+        self.runtime.database["consumer_progress"].update_one({"_id": "copies"}, change, upsert=True)
 
     # -- callers
 
@@ -267,16 +267,16 @@ def running_service(mongo: str, issuer: TestIssuer, https: str = HTTPS) -> Itera
         for name, value in environment.items():
             patch.setenv(name, value)
         app = create_app()
-        house, plan = wire_worker()
-        for each in (house, app.extensions["house"]):
+        runtime, plan = wire_worker()
+        for each in (runtime, app.extensions["runtime"]):
             each.wait()  # the database must not go while migrations run: that ends the process
-        service = Service(app, house, plan, issuer, directory)
+        service = Service(app, runtime, plan, issuer, directory)
         service.feed(registered(SCHOOL), published())
         service.caught_up(ago=-timedelta(hours=1))
         yield service
-        house.client.drop_database(house.database.name)
-        house.close()
-        app.extensions["house"].close()
+        runtime.client.drop_database(runtime.database.name)
+        runtime.close()
+        app.extensions["runtime"].close()
 
 
 # -- events of other services

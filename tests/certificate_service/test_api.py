@@ -138,8 +138,8 @@ def test_the_reason_is_read_by_who_may_and_stored_for_nobody(service: Service) -
     service.act(certificate.id, "revoke", reason="a very particular reason")
 
     assert service.get(f"/v1/certificates/{certificate.id}", service.hr()).json["reason"] == "a very particular reason"
-    for name in service.house.database.list_collection_names():
-        assert all("particular" not in repr(row) for row in service.house.database[name].find()), name
+    for name in service.runtime.database.list_collection_names():
+        assert all("particular" not in repr(row) for row in service.runtime.database[name].find()), name
 
 
 def test_a_reason_is_needed_and_unknown_fields_are_refused(service: Service) -> None:
@@ -243,7 +243,7 @@ def test_why_a_certificate_was_suspended_or_revoked_is_nowhere_any_more_when_its
     assert service.act(certificate.id, "revoke", reason=reason).status_code == 409
 
     assert shown == reason
-    assert holding(service.house.database, reason) == []
+    assert holding(service.runtime.database, reason) == []
 
 
 # -- keys and lists

@@ -136,7 +136,7 @@ def test_an_employment_that_begins_or_ends_by_its_date_moves_the_feed(service: S
     assert puller.pull() == []
 
     _set_start(service, person, today)
-    service.house.database["feed_state"].delete_many({})
+    service.runtime.database["feed_state"].delete_many({})
     assert service.tick() == 1
     service.stamp()
     assert [item["id"] for item in puller.pull()] == [certificate.id]
@@ -271,13 +271,13 @@ def test_a_cursor_is_of_no_use_with_other_filters(service: Service) -> None:
 def test_a_relay_that_lost_its_lease_gives_no_positions(service: Service) -> None:
     employer, person = _employer(service)
     service.stamp()
-    stale = Lease(service.house.database, "relay", uuid.uuid4().hex)
+    stale = Lease(service.runtime.database, "relay", uuid.uuid4().hex)
     stale.epoch = -1
     certificate = service.issue(person, employer_id=employer)
 
     assert service.plan.stamp is not None
     assert service.plan.stamp(stale) == 0
-    row = service.house.database["certificates"].find_one({"_id": certificate.id})
+    row = service.runtime.database["certificates"].find_one({"_id": certificate.id})
     assert row is not None
     assert row["position"] is None
     assert service.stamp() == 1
@@ -370,7 +370,7 @@ def test_nothing_is_missed_and_nothing_repeated_while_many_issue_and_revoke(serv
     assert not crowd.failures, crowd.failures
     service.stamp()
 
-    rows = service.house.database["certificates"].find({"course_id": _RACE})
+    rows = service.runtime.database["certificates"].find({"course_id": _RACE})
     final = {row["_id"]: row["version"] for row in rows}
     assert len(final) == len(people)
     for reader in readers:
@@ -386,6 +386,6 @@ def _set_start(service: Service, person: str, day: date) -> None:
     """The day comes without an event: here the copy is moved instead of the clock."""
     path = f"employments.job-{person}-" + next(
         key.removeprefix(f"job-{person}-")
-        for key in service.house.database["people"].find_one({"_id": person})["employments"]  # type: ignore[index]
+        for key in service.runtime.database["people"].find_one({"_id": person})["employments"]  # type: ignore[index]
     )
-    service.house.database["people"].update_one({"_id": person}, {"$set": {f"{path}.valid_from": day.isoformat()}})
+    service.runtime.database["people"].update_one({"_id": person}, {"$set": {f"{path}.valid_from": day.isoformat()}})

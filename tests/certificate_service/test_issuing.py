@@ -42,8 +42,8 @@ def test_no_event_carries_the_name_and_nothing_is_stored_in_the_clear(service: S
     person = service.person("Xaverius", "Unverwechselbar")
     service.issue(person)
 
-    for name in service.house.database.list_collection_names():
-        for row in service.house.database[name].find():
+    for name in service.runtime.database.list_collection_names():
+        for row in service.runtime.database[name].find():
             assert "Unverwechselbar" not in repr(row), name
 
 
@@ -53,7 +53,7 @@ def test_a_redelivered_completion_has_no_second_effect(service: Service) -> None
     for _ in range(3):
         service.inbox("issuing").take([record, record])
 
-    assert service.house.database["certificates"].count_documents({"enrolment_id": event.enrolment_id}) == 1
+    assert service.runtime.database["certificates"].count_documents({"enrolment_id": event.enrolment_id}) == 1
     certificate = service.of_enrolment(event.enrolment_id)
     assert certificate is not None
     assert service.events(certificate.id) == ["issued"]
@@ -64,7 +64,7 @@ def test_a_second_completion_of_the_same_enrolment_issues_nothing(service: Servi
     service.feed(event, event)
     service.feed(event)
 
-    assert service.house.database["certificates"].count_documents({"enrolment_id": event.enrolment_id}) == 1
+    assert service.runtime.database["certificates"].count_documents({"enrolment_id": event.enrolment_id}) == 1
     assert service.held() == []
 
 
@@ -105,10 +105,10 @@ def test_a_retry_wastes_no_place_in_the_list(service: Service) -> None:
         with pytest.raises(Transient):
             service.inbox("issuing").take([record])
     service.directory.down = False
-    counted = service.house.database["status_lists"].find_one({"_id": f"{SCHOOL}-1"})
+    counted = service.runtime.database["status_lists"].find_one({"_id": f"{SCHOOL}-1"})
     service.inbox("issuing").take([record])
 
-    assert service.house.database["status_lists"].find_one({"_id": f"{SCHOOL}-1"}) == counted
+    assert service.runtime.database["status_lists"].find_one({"_id": f"{SCHOOL}-1"}) == counted
 
 
 def test_names_of_a_batch_are_asked_once(service: Service) -> None:
@@ -129,8 +129,8 @@ def test_one_that_cannot_be_signed_stands_aside_alone(service: Service) -> None:
     assert service.of_enrolment(good.enrolment_id) is not None
     assert service.of_enrolment(bad.enrolment_id) is None
     assert [row["reason"] for row in service.held()] == ["BadDocument"]
-    service.house.database["held_events"].delete_many({})
-    service.house.database["held_keys"].delete_many({})
+    service.runtime.database["held_events"].delete_many({})
+    service.runtime.database["held_keys"].delete_many({})
 
 
 def test_each_has_its_own_random_id_and_place(service: Service) -> None:
@@ -237,7 +237,7 @@ def test_erasure_destroys_the_credential_and_leaves_a_valid_anonymous_certificat
 
     answer = service.get(f"/credentials/{certificate.id}", service.worker(person)).json
     assert answer["summary"] == "valid, holder erased"
-    database: Any = service.house.database
+    database: Any = service.runtime.database
     assert database["sealed_credentials"].find_one({"_id": certificate.id}) is None
     assert database["certificates"].find_one({"_id": certificate.id})["person_id"] is None
     assert database["holders"].find_one({"_id": person})["keys"] == {}
@@ -267,7 +267,7 @@ def test_erased_and_completed_in_one_batch_in_either_order(service: Service) -> 
     assert certificate is not None
     assert certificate.erased
     assert service.of_enrolment(after.enrolment_id) is None
-    assert service.house.database["sealed_credentials"].find_one({"_id": certificate.id}) is None
+    assert service.runtime.database["sealed_credentials"].find_one({"_id": certificate.id}) is None
 
 
 def test_a_merge_hands_the_certificates_over_and_erasing_the_winner_erases_them(service: Service) -> None:
@@ -323,7 +323,7 @@ def test_issuing_reads_the_copies_that_are_in_use_after_a_rebuild(service: Servi
     """The consumer began before the rebuild and must not go on reading what nobody keeps up to date."""
     inbox, course, person = service.inbox("issuing"), new_id(), service.person()
     service.feed(granted(SCHOOL, course_id=course))
-    database: Any = service.house.database
+    database: Any = service.runtime.database
     model = service.plan.read_models[0]
     service.plan.ensure_indexes(model.aliases(2))
     for name in model.collections:

@@ -18,7 +18,7 @@ MANY = 3 * _WINDOW
 def many(service: Service) -> str:
     """A cluster with many certificates, of which the last one is of another course and revoked. Returns its id."""
     cluster, now = new_id(), utc_now()
-    rows = service.house.database["certificates"]
+    rows = service.runtime.database["certificates"]
     one = rows.find_one({"_id": service.issue().id})
     assert one is not None
     first = {**one, "cluster_id": cluster, "unstamped": False}
@@ -41,9 +41,9 @@ def many(service: Service) -> str:
 
 def reads(service: Service, cluster: str, **filters: Any) -> tuple[int, int, bool]:
     """How many are found, the most documents that one query looked at for it, and whether more may follow."""
-    database = service.house.database
+    database = service.runtime.database
     database.command("profile", 2)
-    part = Store(service.house.work()).feed.page(
+    part = Store(service.runtime.work()).feed.page(
         Scope(cluster_id=cluster), Filters(**filters), after=0, limit=50, now=utc_now()
     )
     database.command("profile", 0)
@@ -81,7 +81,7 @@ def test_what_has_no_index_is_looked_for_in_windows(service: Service, many: str,
 
 
 def test_page_by_page_a_filter_without_an_index_finds_all(service: Service, many: str) -> None:
-    feed, after, found = Store(service.house.work()).feed, 0, []
+    feed, after, found = Store(service.runtime.work()).feed, 0, []
     more = True
     while more:
         part = feed.page(Scope(cluster_id=many), Filters(status="revoked"), after=after, limit=50, now=utc_now())

@@ -59,12 +59,12 @@ def test_erased_while_a_certificate_is_issued_leaves_nothing_readable(service: S
         _together(_taking(service, "issuing", event), _taking(service, "issuing", erased(person)))
 
         certificate = service.of_enrolment(event.enrolment_id)
-        holder = service.house.database["holders"].find_one({"_id": person})
+        holder = service.runtime.database["holders"].find_one({"_id": person})
         assert holder is not None
         assert (holder["erased"], holder["keys"], holder["certificates"]) == (True, {}, [])
         if certificate is not None:
             assert certificate.erased
-            assert service.house.database["sealed_credentials"].find_one({"_id": certificate.id}) is None
+            assert service.runtime.database["sealed_credentials"].find_one({"_id": certificate.id}) is None
         outcomes.add(certificate is None)
     assert service.held() == []
     assert outcomes
@@ -77,7 +77,7 @@ def test_the_same_completion_taken_by_two_at_once_is_issued_once(service: Servic
         inboxes = [service.inbox("issuing") for _ in range(3)]
         _together(*(lambda inbox=inbox, record=record: inbox.take([record]) for inbox in inboxes))
 
-        found = list(service.house.database["certificates"].find({"enrolment_id": event.enrolment_id}))
+        found = list(service.runtime.database["certificates"].find({"enrolment_id": event.enrolment_id}))
         assert len(found) == 1
         assert service.events(found[0]["_id"]) == ["issued"]
     assert service.held() == []
@@ -102,7 +102,7 @@ def test_first_certificates_of_a_body_at_once_share_one_key(service: Service) ->
         _together(*(_taking(service, "issuing", event) for event in events))
 
         found = [service.of_enrolment(event.enrolment_id) for event in events]
-        issuer = service.house.database["issuers"].find_one({"_id": school})
+        issuer = service.runtime.database["issuers"].find_one({"_id": school})
         assert issuer is not None
         assert len(issuer["keys"]) == 1
         assert len({c.place for c in found if c is not None}) == 4
@@ -126,12 +126,12 @@ def test_a_revocation_while_the_holder_is_erased(service: Service) -> None:
         assert answers[0].status_code == 200, answers[0].json
         after = service.certificate(certificate.id)
         assert (after.status, after.erased) == ("revoked", True)
-        assert service.house.database["sealed_credentials"].find_one({"_id": certificate.id}) is None
+        assert service.runtime.database["sealed_credentials"].find_one({"_id": certificate.id}) is None
 
 
 def test_a_full_list_is_followed_by_the_next(service: Service) -> None:
     first = service.issue()
-    lists = service.house.database["status_lists"]
+    lists = service.runtime.database["status_lists"]
     lists.update_one({"_id": first.place.list_id}, {"$set": {"next": 131_071}})
     person = service.person()
     events = [completed(person) for _ in range(3)]
@@ -160,18 +160,20 @@ def test_copies_come_out_the_same_in_whatever_order_the_topics_are_read(service:
     for number, records in ((901, [*jobs, *gone, *consents]), (902, chosen)):
         aliases = service.plan.read_models[0].aliases(number)
         inbox = Inbox(
-            service.house.client,
-            service.house.database,
+            service.runtime.client,
+            service.runtime.database,
             "/certificate",
             subscription,
             generation=number,
             aliases=aliases,
         )
-        service.house.database.drop_collection(aliases["people"])
-        service.house.database["inbox"].delete_many({"_id": {"$regex": rf"^copies\.g{number}/"}})
+        service.runtime.database.drop_collection(aliases["people"])
+        service.runtime.database["inbox"].delete_many({"_id": {"$regex": rf"^copies\.g{number}/"}})
         for record in records:
             inbox.take([record])
-        models.append(b"".join(encode(row) for row in service.house.database[aliases["people"]].find().sort("_id", 1)))
+        models.append(
+            b"".join(encode(row) for row in service.runtime.database[aliases["people"]].find().sort("_id", 1))
+        )
     assert models[0] == models[1]
     assert models[0]
 
@@ -181,7 +183,7 @@ def _decided(service: Service, name: str, event: Event) -> UnitOfWork:
     subscription = next(s for s in service.plan.subscriptions if s.name == name)
     record = service.record(event)
     envelope = decode(record.headers, record.value)
-    work = service.house.work()
+    work = service.runtime.work()
     assert subscription.prepare is not None
     subscription.prepare([envelope], work)
     subscription.handlers[type(envelope.event)](envelope.event, work)
@@ -202,4 +204,4 @@ def test_whoever_decided_on_what_has_changed_must_decide_again(
     service.inbox(first[0]).take([service.record(first[1])])
 
     with pytest.raises(Raced):
-        commit(service.house.client, decided)
+        commit(service.runtime.client, decided)

@@ -177,7 +177,7 @@ def test_who_is_erased_in_the_batch_that_holds_back_leaves_nothing(service: Serv
     service.inbox("issuing").take([service.record(event), service.record(erased(person))])
 
     assert event.enrolment_id not in withheld(service, service.manager(HOST))
-    assert service.house.database["withheld_awards"].count_documents({"_id": event.enrolment_id}) == 0
+    assert service.runtime.database["withheld_awards"].count_documents({"_id": event.enrolment_id}) == 0
 
 
 def test_one_award_that_fails_holds_up_no_other(service: Service, course: str, body: str) -> None:

@@ -23,7 +23,7 @@ def test_a_share_link_opens_the_credential_until_it_is_ended(service: Service) -
     )
     assert ended.json == {"id": share["id"], "ended": True}
     assert "credentialSubject" not in service.get(path, secret=share["secret"]).json
-    assert share["secret"] not in repr(list(service.house.database["shares"].find()))
+    assert share["secret"] not in repr(list(service.runtime.database["shares"].find()))
 
 
 def test_the_secret_of_a_share_link_is_kept_nowhere_and_told_again_to_the_same_request(service: Service) -> None:
@@ -34,8 +34,8 @@ def test_the_secret_of_a_share_link_is_kept_nowhere_and_told_again_to_the_same_r
     secret = first.json["secret"]
     kept = [
         repr(document)
-        for name in service.house.database.list_collection_names()
-        for document in service.house.database[name].find()
+        for name in service.runtime.database.list_collection_names()
+        for document in service.runtime.database[name].find()
     ]
 
     assert again.headers["Idempotency-Replayed"] == "true"
@@ -58,7 +58,7 @@ def test_a_share_link_expires_and_the_holder_sees_all_of_theirs(service: Service
     assert not {"secret", "url", "hash"} & set(listed[0])
     assert short["expires_at"][:10] == (utc_now() + timedelta(days=1)).date().isoformat()
     assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=short["secret"]).json
-    service.house.database["shares"].update_one({"_id": short["id"]}, {"$set": {"expires_at": utc_now()}})
+    service.runtime.database["shares"].update_one({"_id": short["id"]}, {"$set": {"expires_at": utc_now()}})
     assert "credentialSubject" not in service.get(f"/credentials/{certificate.id}", secret=short["secret"]).json
     assert service.client.get(path, headers=service.manager()).status_code == 404
     assert service.client.post(path, json={"days": 366}, headers=who).status_code == 422
@@ -75,7 +75,7 @@ def test_the_qr_secret_opens_one_certificate(service: Service) -> None:
     from services.certificate_service.app import Tools
 
     certificate = service.issue()
-    secret = Tools.of(service.house).acting(service.house.work()).qr_secret(certificate.id)
+    secret = Tools.of(service.runtime).acting(service.runtime.work()).qr_secret(certificate.id)
 
     assert "credentialSubject" in service.get(f"/credentials/{certificate.id}", secret=secret).json
     assert "credentialSubject" not in service.get(f"/credentials/{service.issue().id}", secret=secret).json

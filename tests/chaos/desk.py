@@ -24,7 +24,7 @@ from services.enrolment_service.manifest import MANIFEST
 from services.enrolment_service.store import SERVICE
 from services.enrolment_service.store.seats import CLAIM_AGE
 from shared.clock import utc_now
-from shared.wiring.house import House
+from shared.wiring.runtime import Runtime
 from tests.chaos.arena import wait_for
 from tests.chaos.checker import Verdict, judge
 from tests.chaos.history import Case, Recorder, at_rest
@@ -55,9 +55,9 @@ class Desk:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._environment.items():
                 patch.setenv(name, value)
-            house = House(SERVICE)
-        self.service = Service(None, house, issuer)
-        house.ensure_indexes({})
+            runtime = Runtime(SERVICE)
+        self.service = Service(None, runtime, issuer)
+        runtime.ensure_indexes({})
 
     def start(self) -> None:
         """Start all processes; returns when they are well."""
@@ -71,8 +71,8 @@ class Desk:
         """End all processes and drop the database."""
         for running in self._processes():
             running.kill()
-        self.service.house.client.drop_database(self.service.house.database.name)
-        self.service.house.close()
+        self.service.runtime.client.drop_database(self.service.runtime.database.name)
+        self.service.runtime.close()
 
     def players(self) -> Players:
         """Clients that turn to the processes one after the other, and to the next one when there is no answer."""
@@ -81,7 +81,7 @@ class Desk:
 
     def verdict(self, places: Sequence[Place]) -> Verdict:
         """The verdict on everything that was recorded, when the desk is at rest."""
-        return judge(at_rest(self.service.house.database, [place.case for place in places], self.recorder))
+        return judge(at_rest(self.service.runtime.database, [place.case for place in places], self.recorder))
 
     def _processes(self) -> list[Running]:
         return [*self.apis, *([self.worker] if self.worker else [])]
@@ -137,7 +137,7 @@ def queues_move(service: Service) -> Iterator[None]:
 def _come_to_rest(service: Service) -> None:
     """Nothing is under way any more: what is left of claims may be swept at once, and the queues move."""
     old = {"$set": {"claims.$[].at": utc_now() - 2 * CLAIM_AGE}}
-    seats = service.house.database["seats"]
+    seats = service.runtime.database["seats"]
     for _ in range(10):
         seats.update_many({"claims.0": {"$exists": True}}, old)
         service.tick()
@@ -148,7 +148,7 @@ def _come_to_rest(service: Service) -> None:
 def is_at_rest(service: Service) -> bool:
     """Whether no claim is left and no queue is to move."""
     moving = {"$or": [{"needs_care": True}, {"claims.0": {"$exists": True}}]}
-    return service.house.database["seats"].find_one(moving) is None
+    return service.runtime.database["seats"].find_one(moving) is None
 
 
 @contextmanager

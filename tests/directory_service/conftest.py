@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.directory_service.app import create_app
-from tests.directory_service.desk import Desk
+from tests.directory_service.calling import Directory
 from tests.directory_service.signed_in import SignedIn
 from tests.stack import Stack
 from tests.tokens import TestIssuer
@@ -33,16 +33,16 @@ def environment(engines: Stack, issuer: TestIssuer) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def desk(environment: dict[str, str], issuer: TestIssuer) -> Iterator[Desk]:
+def directory(environment: dict[str, str], issuer: TestIssuer) -> Iterator[Directory]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
         app = create_app()
-        house = app.extensions["house"]
-        house.wait()
-        yield Desk(app, house.database, issuer)
-        house.client.drop_database(house.database.name)
-        house.close()
+        runtime = app.extensions["runtime"]
+        runtime.wait()
+        yield Directory(app, runtime.database, issuer)
+        runtime.client.drop_database(runtime.database.name)
+        runtime.close()
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,10 @@ def signed_in(stack: Stack, environment: dict[str, str]) -> Iterator[SignedIn]:
         for name, value in {**environment, **more}.items():
             patch.setenv(name, value)
         app = create_app()
-        house = app.extensions["house"]
-        house.wait()
-        signed_in = SignedIn(Desk(app, house.database, None), stack)
+        runtime = app.extensions["runtime"]
+        runtime.wait()
+        signed_in = SignedIn(Directory(app, runtime.database, None), stack)
         yield signed_in
         signed_in.leave()
-        house.client.drop_database(house.database.name)
-        house.close()
+        runtime.client.drop_database(runtime.database.name)
+        runtime.close()

@@ -10,7 +10,7 @@ import httpx
 from deploy.identity import ids
 from services.directory_service.adapters.identity import Identity
 from shared.auth.client import ClientCredentials
-from tests.directory_service.desk import Desk
+from tests.directory_service.calling import Directory
 from tests.stack import Stack
 
 CLUSTER = ids.cluster_id("wfr-heilbronn")
@@ -23,7 +23,7 @@ _CLI = "clusterskills-cli"
 class SignedIn:
     """Callers with real tokens. What they made at Keycloak is removed by `leave`."""
 
-    desk: Desk
+    directory: Directory
     stack: Stack
     made: list[str] = field(default_factory=list)
     people: list[str] = field(default_factory=list)
@@ -31,9 +31,9 @@ class SignedIn:
 
     def __post_init__(self) -> None:
         operator = self.program("platform-operator")
-        self.desk.made("/v1/organisations", operator, _organisation(CLUSTER, "cluster"))
-        self.desk.made("/v1/organisations", operator, _organisation(COMPANY, "sme"))
-        self.desk.made("/v1/organisations", operator, _organisation(ACADEMY, "training_provider"))
+        self.directory.made("/v1/organisations", operator, _organisation(CLUSTER, "cluster"))
+        self.directory.made("/v1/organisations", operator, _organisation(COMPANY, "sme"))
+        self.directory.made("/v1/organisations", operator, _organisation(ACADEMY, "training_provider"))
 
     def who(self, role: str) -> dict[str, str]:
         """One of the demo's people of Heilbronn."""
@@ -47,7 +47,7 @@ class SignedIn:
 
     def make_key(self, **facts: Any) -> Any:
         """A key that the manager makes."""
-        made = self.desk.made("/v1/clients", self.who("manager"), {"name": "Test", "kind": "portal", **facts})
+        made = self.directory.made("/v1/clients", self.who("manager"), {"name": "Test", "kind": "portal", **facts})
         self.made.append(made["id"])
         return made
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from shared.clock import utc_now
-from tests.directory_service.desk import Answer, Desk
+from tests.directory_service.calling import Answer, Directory
 from tests.directory_service.signed_in import CLUSTER, COMPANY, SignedIn, bearer, claims
 
 PASSWORD = "ein-sehr-langes-passwort"
@@ -24,15 +24,15 @@ def secret_of(invitation: Any) -> str:
     return str(parse_qs(urlsplit(str(invitation["link"])).query)["secret"][0])
 
 
-def accept(desk: Desk, invitation: Any, password: str = PASSWORD, secret: str | None = None) -> Answer:
+def accept(directory: Directory, invitation: Any, password: str = PASSWORD, secret: str | None = None) -> Answer:
     body = {"secret": secret or secret_of(invitation), "password": password}
-    return desk.call("POST", f"/v1/invitations/{invitation['id']}/accept", None, body)
+    return directory.call("POST", f"/v1/invitations/{invitation['id']}/accept", None, body)
 
 
 def invite(signed_in: SignedIn, who: str = "manager", **facts: Any) -> tuple[Any, dict[str, Any]]:
     """An invitation, and whom it is for."""
     body = somebody(**facts)
-    made = signed_in.desk.made("/v1/invitations", signed_in.who(who), body)
+    made = signed_in.directory.made("/v1/invitations", signed_in.who(who), body)
     signed_in.people.append(made["person_id"])
     return made, body
 
@@ -40,28 +40,28 @@ def invite(signed_in: SignedIn, who: str = "manager", **facts: Any) -> tuple[Any
 def test_whoever_accepts_signs_in_as_what_they_were_invited_to(signed_in: SignedIn) -> None:
     made, body = invite(signed_in, role="hr", organisation_ids=[COMPANY])
     assert signed_in.sign_in_person(body["email"], PASSWORD).status_code == 401
-    accepted = accept(signed_in.desk, made)
+    accepted = accept(signed_in.directory, made)
     token = signed_in.sign_in_person(body["email"], PASSWORD)
 
     assert (accepted.status, accepted.body["status"]) == (200, "accepted")
     said = claims(token)
     assert (said["person_id"], said["cluster_id"], said["organisation_ids"]) == (made["person_id"], CLUSTER, [COMPANY])
     assert "hr" in said["roles"]
-    me = signed_in.desk.call("GET", "/v1/me", bearer(token)).body
+    me = signed_in.directory.call("GET", "/v1/me", bearer(token)).body
     assert (me["person"]["given_name"], [job["organisation_id"] for job in me["employments"]]) == ("Jörg", [COMPANY])
 
 
 def test_a_link_is_good_once(signed_in: SignedIn) -> None:
     made, _ = invite(signed_in)
 
-    assert [accept(signed_in.desk, made).status for _ in range(2)] == [200, 409]
-    shown = signed_in.desk.call("GET", f"/v1/invitations/{made['id']}", signed_in.who("manager")).body
+    assert [accept(signed_in.directory, made).status for _ in range(2)] == [200, 409]
+    shown = signed_in.directory.call("GET", f"/v1/invitations/{made['id']}", signed_in.who("manager")).body
     assert (shown["status"], shown["link"]) == ("accepted", None)
 
 
 def test_somebody_who_signs_in_already_is_not_given_another_login(signed_in: SignedIn) -> None:
     made, _ = invite(signed_in, email="worker@heilbronn.example")
-    answer = accept(signed_in.desk, made)
+    answer = accept(signed_in.directory, made)
 
     assert (answer.status, answer.body["code"]) == (409, "LOGIN_EXISTS")
     assert signed_in.sign_in_person("worker@heilbronn.example", PASSWORD).status_code == 401
@@ -79,7 +79,7 @@ def test_a_manager_invites_to_the_own_cluster_and_hr_to_the_own_company(signed_i
         ("worker", {}, 403),
     ]
     for who, facts, status in cases:
-        answer = signed_in.desk.call("POST", "/v1/invitations", signed_in.who(who), somebody(**facts))
+        answer = signed_in.directory.call("POST", "/v1/invitations", signed_in.who(who), somebody(**facts))
         assert answer.status == status, (who, facts, answer.body)
 
 
@@ -87,95 +87,101 @@ def test_a_manager_invites_to_the_own_cluster_and_hr_to_the_own_company(signed_i
 
 
 @pytest.fixture
-def cluster(desk: Desk) -> str:
-    return desk.cluster()
+def cluster(directory: Directory) -> str:
+    return directory.cluster()
 
 
-def open_invitation(desk: Desk, cluster: str, **facts: Any) -> Any:
-    return desk.made("/v1/invitations", desk.manager(cluster), somebody(**facts))
+def open_invitation(directory: Directory, cluster: str, **facts: Any) -> Any:
+    return directory.made("/v1/invitations", directory.manager(cluster), somebody(**facts))
 
 
-def test_a_portals_key_invites_workers_only(desk: Desk, cluster: str) -> None:
-    portal = desk.portal(cluster)
+def test_a_portals_key_invites_workers_only(directory: Directory, cluster: str) -> None:
+    portal = directory.portal(cluster)
 
-    assert desk.call("POST", "/v1/invitations", portal, somebody()).status == 201
-    assert desk.call("POST", "/v1/invitations", portal, somebody(role="manager")).status == 422
+    assert directory.call("POST", "/v1/invitations", portal, somebody()).status == 201
+    assert directory.call("POST", "/v1/invitations", portal, somebody(role="manager")).status == 422
 
 
-def test_nobody_is_made_an_operator(desk: Desk, cluster: str) -> None:
+def test_nobody_is_made_an_operator(directory: Directory, cluster: str) -> None:
     body = somebody(role="operator", cluster_id=cluster)
-    assert desk.call("POST", "/v1/invitations", desk.operator(), body).status == 422
+    assert directory.call("POST", "/v1/invitations", directory.operator(), body).status == 422
 
 
-def test_the_bearer_of_the_link_sees_what_it_offers_and_nobody_else_does(desk: Desk, cluster: str) -> None:
-    company = desk.company(cluster, legal_name="Fräswerk GmbH")
-    made = open_invitation(desk, cluster, role="trainer", organisation_ids=[company])
+def test_the_bearer_of_the_link_sees_what_it_offers_and_nobody_else_does(directory: Directory, cluster: str) -> None:
+    company = directory.company(cluster, legal_name="Fräswerk GmbH")
+    made = open_invitation(directory, cluster, role="trainer", organisation_ids=[company])
     path = f"/v1/invitations/{made['id']}/offer"
-    shown = desk.call("POST", path, None, {"secret": secret_of(made)})
+    shown = directory.call("POST", path, None, {"secret": secret_of(made)})
 
     assert shown.body["organisations"] == ["Fräswerk GmbH"]
     assert (shown.body["given_name"], shown.body["role"], shown.body["status"]) == ("Jörg", "trainer", "invited")
-    other = open_invitation(desk, cluster)
+    other = open_invitation(directory, cluster)
     for wrong in ("x", secret_of(other), secret_of(made)[:-1]):
-        assert desk.call("POST", path, None, {"secret": wrong}).status == 404
-        assert accept(desk, made, secret=wrong).status == 404
+        assert directory.call("POST", path, None, {"secret": wrong}).status == 404
+        assert accept(directory, made, secret=wrong).status == 404
 
 
-def test_a_withdrawn_invitation_opens_nothing(desk: Desk, cluster: str) -> None:
-    made = open_invitation(desk, cluster)
-    withdrawn = desk.call("POST", f"/v1/invitations/{made['id']}/withdraw", desk.manager(cluster))
+def test_a_withdrawn_invitation_opens_nothing(directory: Directory, cluster: str) -> None:
+    made = open_invitation(directory, cluster)
+    withdrawn = directory.call("POST", f"/v1/invitations/{made['id']}/withdraw", directory.manager(cluster))
 
     assert (withdrawn.body["status"], withdrawn.body["link"]) == ("withdrawn", None)
-    assert accept(desk, made).status == 409
+    assert accept(directory, made).status == 409
 
 
-def test_an_expired_one_opens_nothing_and_is_in_nobodys_way(desk: Desk, cluster: str) -> None:
-    made = open_invitation(desk, cluster)
+def test_an_expired_one_opens_nothing_and_is_in_nobodys_way(directory: Directory, cluster: str) -> None:
+    made = open_invitation(directory, cluster)
     past = {"$set": {"expires_at": utc_now() - timedelta(seconds=1)}}
-    desk.database["invitations"].update_one({"_id": made["id"]}, past)
-    manager = desk.manager(cluster)
+    directory.database["invitations"].update_one({"_id": made["id"]}, past)
+    manager = directory.manager(cluster)
     again = {"person_id": made["person_id"], "role": "worker"}
 
-    assert accept(desk, made).status == 409
-    assert [i["id"] for i in desk.call("GET", "/v1/invitations?status=expired", manager).body["items"]] == [made["id"]]
-    assert desk.call("POST", "/v1/invitations", manager, again).status == 201
-    assert desk.call("GET", f"/v1/invitations/{made['id']}", manager).body["link"] is None
+    assert accept(directory, made).status == 409
+    assert [i["id"] for i in directory.call("GET", "/v1/invitations?status=expired", manager).body["items"]] == [
+        made["id"]
+    ]
+    assert directory.call("POST", "/v1/invitations", manager, again).status == 201
+    assert directory.call("GET", f"/v1/invitations/{made['id']}", manager).body["link"] is None
 
 
-def test_nobody_is_invited_twice_to_one_role(desk: Desk, cluster: str) -> None:
-    made = open_invitation(desk, cluster)
+def test_nobody_is_invited_twice_to_one_role(directory: Directory, cluster: str) -> None:
+    made = open_invitation(directory, cluster)
     again = {"person_id": made["person_id"], "role": "worker"}
-    answer = desk.call("POST", "/v1/invitations", desk.manager(cluster), again)
+    answer = directory.call("POST", "/v1/invitations", directory.manager(cluster), again)
 
     assert (answer.status, answer.body["code"]) == (409, "DUPLICATE_INVITATION")
-    assert desk.call("POST", "/v1/invitations", desk.manager(cluster), {**again, "role": "reviewer"}).status == 201
+    assert (
+        directory.call("POST", "/v1/invitations", directory.manager(cluster), {**again, "role": "reviewer"}).status
+        == 201
+    )
 
 
-def test_what_an_invitation_lacks_is_said(desk: Desk, cluster: str) -> None:
-    manager = desk.manager(cluster)
-    nameless = desk.call("POST", "/v1/invitations", manager, {"role": "worker"})
-    without_mail = {"person_id": desk.person(cluster), "role": "hr"}
+def test_what_an_invitation_lacks_is_said(directory: Directory, cluster: str) -> None:
+    manager = directory.manager(cluster)
+    nameless = directory.call("POST", "/v1/invitations", manager, {"role": "worker"})
+    without_mail = {"person_id": directory.person(cluster), "role": "hr"}
 
     assert {field for field, _ in nameless.codes} == {"given_name", "family_name", "email"}
-    assert desk.call("POST", "/v1/invitations", manager, without_mail).codes == [
+    assert directory.call("POST", "/v1/invitations", manager, without_mail).codes == [
         ("email", "REQUIRED"),
         ("organisation_ids", "REQUIRED"),
     ]
 
 
-def test_a_short_password_is_refused_and_not_repeated_in_the_answer(desk: Desk, cluster: str) -> None:
-    answer = accept(desk, open_invitation(desk, cluster), "zu-kurz")
+def test_a_short_password_is_refused_and_not_repeated_in_the_answer(directory: Directory, cluster: str) -> None:
+    answer = accept(directory, open_invitation(directory, cluster), "zu-kurz")
 
     assert (answer.status, answer.codes) == (422, [("password", "TOO_SHORT")])
     assert "zu-kurz" not in str(answer.body)
 
 
-def test_the_link_is_told_again_to_the_same_request_and_kept_nowhere(desk: Desk, cluster: str) -> None:
+def test_the_link_is_told_again_to_the_same_request_and_kept_nowhere(directory: Directory, cluster: str) -> None:
     body, key = somebody(), str(uuid.uuid4())
     first, second = (
-        desk.call("POST", "/v1/invitations", desk.manager(cluster), body, Idempotency_Key=key) for _ in range(2)
+        directory.call("POST", "/v1/invitations", directory.manager(cluster), body, Idempotency_Key=key)
+        for _ in range(2)
     )
-    stored = str([list(desk.database[name].find()) for name in desk.database.list_collection_names()])
+    stored = str([list(directory.database[name].find()) for name in directory.database.list_collection_names()])
 
     assert first.body["link"] == second.body["link"]
     assert secret_of(first.body) not in stored
@@ -183,9 +189,9 @@ def test_the_link_is_told_again_to_the_same_request_and_kept_nowhere(desk: Desk,
 
 def test_whoever_is_erased_signs_in_no_more(signed_in: SignedIn) -> None:
     made, body = invite(signed_in)
-    accept(signed_in.desk, made)
+    accept(signed_in.directory, made)
     worker = bearer(signed_in.sign_in_person(body["email"], PASSWORD))
-    erased = signed_in.desk.call("POST", "/v1/me/erase", worker)
+    erased = signed_in.directory.call("POST", "/v1/me/erase", worker)
 
     assert erased.status == 200
     assert signed_in.sign_in_person(body["email"], PASSWORD).status_code == 401

@@ -7,74 +7,76 @@ from typing import Any
 from bson import encode
 
 from shared.auth.references import external_ref
-from tests.directory_service.desk import Desk, Headers, new_uuid
+from tests.directory_service.calling import Directory, Headers, new_uuid
 
 NAME = {"given_name": "Jana", "family_name": "Keller"}
 
 
-def test_a_person_is_made_once_by_the_partners_number_and_updated_after(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    path, portal = "/v1/people/by-external-id/4711", desk.portal(cluster_id)
+def test_a_person_is_made_once_by_the_partners_number_and_updated_after(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    path, portal = "/v1/people/by-external-id/4711", directory.portal(cluster_id)
 
-    made = desk.call("PUT", path, portal, NAME)
-    same = desk.call("PUT", path, portal, NAME)
-    other = desk.call("PUT", path, portal, {**NAME, "family_name": "Graf"})
+    made = directory.call("PUT", path, portal, NAME)
+    same = directory.call("PUT", path, portal, NAME)
+    other = directory.call("PUT", path, portal, {**NAME, "family_name": "Graf"})
 
     assert [made.status, same.status, other.status] == [201, 200, 200]
     assert made.body["id"] == same.body["id"] == other.body["id"]
     assert [made.body["version"], same.body["version"], other.body["version"]] == [1, 1, 2]
-    person = desk.call("GET", f"/v1/people/{made.body['id']}", portal)
+    person = directory.call("GET", f"/v1/people/{made.body['id']}", portal)
     assert person.body["family_name"] == "Graf"
-    assert desk.events(made.body["id"]) == ["person.registered.v1"]
+    assert directory.events(made.body["id"]) == ["person.registered.v1"]
 
 
-def test_the_number_itself_is_kept_nowhere_and_no_event_carries_a_name(desk: Desk) -> None:
-    cluster_id = desk.cluster()
+def test_the_number_itself_is_kept_nowhere_and_no_event_carries_a_name(directory: Directory) -> None:
+    cluster_id = directory.cluster()
     body = {**NAME, "family_name": "Unverwechselbar", "email": "jana@werk.example"}
     path = "/v1/people/by-external-id/EMP-0815"
-    made = desk.call("PUT", path, desk.portal(cluster_id), body, Idempotency_Key=new_uuid())
+    made = directory.call("PUT", path, directory.portal(cluster_id), body, Idempotency_Key=new_uuid())
 
     reference = external_ref("reference-secret-of-a-test", cluster_id, "EMP-0815")
-    event = desk.database["outbox"].find_one({"key": made.body["id"]})
+    event = directory.database["outbox"].find_one({"key": made.body["id"]})
     assert event is not None
     assert reference.encode() in bytes(event["data"])
-    everything = {name: list(desk.database[name].find()) for name in desk.database.list_collection_names()}
+    everything = {name: list(directory.database[name].find()) for name in directory.database.list_collection_names()}
     assert "EMP-0815" not in str(everything)
     beside = {name: rows for name, rows in everything.items() if name != "people"}
     assert "Unverwechselbar" not in str(beside)
     assert "jana@werk.example" not in str(beside)
 
 
-def test_two_requests_for_one_number_at_once_make_one_person(desk: Desk) -> None:
-    portal, path = desk.portal(desk.cluster()), "/v1/people/by-external-id/hurry"
+def test_two_requests_for_one_number_at_once_make_one_person(directory: Directory) -> None:
+    portal, path = directory.portal(directory.cluster()), "/v1/people/by-external-id/hurry"
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: desk.call("PUT", path, portal, NAME), range(16)))
+        answers = list(pool.map(lambda _: directory.call("PUT", path, portal, NAME), range(16)))
 
     assert sorted(answer.status for answer in answers) == [200] * 15 + [201]
     assert len({answer.body["id"] for answer in answers}) == 1
 
 
-def test_a_number_that_is_taken_cannot_be_registered_again(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    desk.person(cluster_id, external_id="7")
-    answer = desk.call("POST", "/v1/people", desk.portal(cluster_id), {**NAME, "external_id": "7"})
+def test_a_number_that_is_taken_cannot_be_registered_again(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    directory.person(cluster_id, external_id="7")
+    answer = directory.call("POST", "/v1/people", directory.portal(cluster_id), {**NAME, "external_id": "7"})
 
     assert (answer.status, answer.body["code"]) == (409, "EXTERNAL_ID_TAKEN")
-    assert desk.person(desk.cluster(), external_id="7")  # another cluster counts for itself
+    assert directory.person(directory.cluster(), external_id="7")  # another cluster counts for itself
 
 
-def test_ids_may_be_chosen_and_are_unique(desk: Desk) -> None:
-    cluster_id, chosen = desk.cluster(), new_uuid()
+def test_ids_may_be_chosen_and_are_unique(directory: Directory) -> None:
+    cluster_id, chosen = directory.cluster(), new_uuid()
 
-    assert desk.person(cluster_id, id=chosen) == chosen
-    again = desk.call("POST", "/v1/people", desk.portal(cluster_id), {**NAME, "id": chosen})
+    assert directory.person(cluster_id, id=chosen) == chosen
+    again = directory.call("POST", "/v1/people", directory.portal(cluster_id), {**NAME, "id": chosen})
     assert (again.status, again.body["code"]) == (409, "ALREADY_EXISTS")
-    odd = desk.call("POST", "/v1/people", desk.portal(cluster_id), {**NAME, "id": "seven"})
+    odd = directory.call("POST", "/v1/people", directory.portal(cluster_id), {**NAME, "id": "seven"})
     assert [field for field, _ in odd.codes] == ["id"]
 
 
-def test_what_a_write_answers_holds_no_personal_data(desk: Desk) -> None:
-    answer = desk.call("POST", "/v1/people", desk.portal(desk.cluster()), {**NAME, "email": "jana@werk.example"})
+def test_what_a_write_answers_holds_no_personal_data(directory: Directory) -> None:
+    answer = directory.call(
+        "POST", "/v1/people", directory.portal(directory.cluster()), {**NAME, "email": "jana@werk.example"}
+    )
 
     assert set(answer.body) == {
         "id",
@@ -88,52 +90,59 @@ def test_what_a_write_answers_holds_no_personal_data(desk: Desk) -> None:
     }
 
 
-def test_the_operator_names_the_cluster_and_nobody_else_may_name_another(desk: Desk) -> None:
-    cluster_id = desk.cluster()
+def test_the_operator_names_the_cluster_and_nobody_else_may_name_another(directory: Directory) -> None:
+    cluster_id = directory.cluster()
 
-    assert desk.made("/v1/people", desk.operator(), {**NAME, "cluster_id": cluster_id})["cluster_id"] == cluster_id
-    assert desk.call("POST", "/v1/people", desk.operator(), NAME).codes == [("cluster_id", "NOT_YOUR_CLUSTER")]
-    foreign = desk.call("POST", "/v1/people", desk.portal(desk.cluster()), {**NAME, "cluster_id": cluster_id})
+    assert (
+        directory.made("/v1/people", directory.operator(), {**NAME, "cluster_id": cluster_id})["cluster_id"]
+        == cluster_id
+    )
+    assert directory.call("POST", "/v1/people", directory.operator(), NAME).codes == [
+        ("cluster_id", "NOT_YOUR_CLUSTER")
+    ]
+    foreign = directory.call(
+        "POST", "/v1/people", directory.portal(directory.cluster()), {**NAME, "cluster_id": cluster_id}
+    )
     assert foreign.codes == [("cluster_id", "NOT_YOUR_CLUSTER")]
 
 
-def test_a_change_needs_the_version_and_is_seen(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    path, portal = f"/v1/people/{desk.person(cluster_id)}", desk.portal(cluster_id)
+def test_a_change_needs_the_version_and_is_seen(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    path, portal = f"/v1/people/{directory.person(cluster_id)}", directory.portal(cluster_id)
 
-    assert desk.call("PATCH", path, portal, {"email": "j@werk.example"}).status == 428
-    assert desk.call("PATCH", path, portal, {"email": "j@werk.example"}, If_Match='"9"').status == 412
-    assert desk.call("PATCH", path, portal, {"email": "j@werk.example"}, If_Match='"1"').body["version"] == 2
-    assert desk.call("GET", path, portal).body["email"] == "j@werk.example"
-    blank = desk.call("PATCH", path, portal, {"given_name": " ", "family_name": " "}, If_Match='"2"')
+    assert directory.call("PATCH", path, portal, {"email": "j@werk.example"}).status == 428
+    assert directory.call("PATCH", path, portal, {"email": "j@werk.example"}, If_Match='"9"').status == 412
+    assert directory.call("PATCH", path, portal, {"email": "j@werk.example"}, If_Match='"1"').body["version"] == 2
+    assert directory.call("GET", path, portal).body["email"] == "j@werk.example"
+    blank = directory.call("PATCH", path, portal, {"given_name": " ", "family_name": " "}, If_Match='"2"')
     assert blank.codes == [("given_name", "BLANK"), ("family_name", "BLANK")]
 
 
-def test_the_list_finds_by_employer_and_by_number(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    company, portal = desk.company(cluster_id), desk.portal(cluster_id)
-    here, _elsewhere = desk.person(cluster_id, external_id="1"), desk.person(cluster_id, external_id="2")
-    desk.employment(cluster_id, here, company)
+def test_the_list_finds_by_employer_and_by_number(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    company, portal = directory.company(cluster_id), directory.portal(cluster_id)
+    here, _elsewhere = directory.person(cluster_id, external_id="1"), directory.person(cluster_id, external_id="2")
+    directory.employment(cluster_id, here, company)
 
     def listed(query: str) -> list[str]:
-        return [item["id"] for item in desk.call("GET", f"/v1/people?{query}", portal).body["items"]]
+        return [item["id"] for item in directory.call("GET", f"/v1/people?{query}", portal).body["items"]]
 
     assert listed(f"organisation={company}") == [here]
     assert listed("external_id=1") == [here]
     assert listed("external_id=3") == []
     assert len(listed(f"cluster={cluster_id}")) == 2
-    assert listed(f"cluster={desk.cluster()}") == []
+    assert listed(f"cluster={directory.cluster()}") == []
 
 
-def test_pages_of_employees_follow_each_other(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    company = desk.company(cluster_id)
-    people = [desk.person(cluster_id) for _ in range(3)]
+def test_pages_of_employees_follow_each_other(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    company = directory.company(cluster_id)
+    people = [directory.person(cluster_id) for _ in range(3)]
     for person in people:
-        desk.employment(cluster_id, person, company)
-    hr = desk.hr(cluster_id, company)
-    first = desk.call("GET", "/v1/people?limit=2", hr).body
-    second = desk.call("GET", f"/v1/people?limit=2&cursor={first['next']}", hr).body
+        directory.employment(cluster_id, person, company)
+    hr = directory.hr(cluster_id, company)
+    first = directory.call("GET", "/v1/people?limit=2", hr).body
+    second = directory.call("GET", f"/v1/people?limit=2&cursor={first['next']}", hr).body
 
     assert sorted(item["id"] for item in first["items"] + second["items"]) == sorted(people)
     assert second["next"] is None
@@ -142,12 +151,12 @@ def test_pages_of_employees_follow_each_other(desk: Desk) -> None:
 # -- names
 
 
-def test_names_come_for_all_ids_also_unknown_and_erased_ones(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    known, gone, unknown = desk.person(cluster_id), desk.person(cluster_id), new_uuid()
-    desk.made("/v1/me/erase", desk.worker(cluster_id, gone), None)
-    names = desk.token("directory:names", cluster_id=None)
-    answer = desk.call("POST", "/v1/people/names", names, {"person_ids": [known, gone, unknown, known]})
+def test_names_come_for_all_ids_also_unknown_and_erased_ones(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    known, gone, unknown = directory.person(cluster_id), directory.person(cluster_id), new_uuid()
+    directory.made("/v1/me/erase", directory.worker(cluster_id, gone), None)
+    names = directory.token("directory:names", cluster_id=None)
+    answer = directory.call("POST", "/v1/people/names", names, {"person_ids": [known, gone, unknown, known]})
 
     assert answer.body["items"] == [
         {"person_id": known, "given_name": "Jana", "family_name": "Keller", "erased": False, "known": True},
@@ -156,11 +165,11 @@ def test_names_come_for_all_ids_also_unknown_and_erased_ones(desk: Desk) -> None
     ]
 
 
-def test_names_need_their_own_scope_and_at_most_500_ids(desk: Desk) -> None:
-    portal, names = desk.portal(desk.cluster()), desk.token("directory:names", cluster_id=None)
+def test_names_need_their_own_scope_and_at_most_500_ids(directory: Directory) -> None:
+    portal, names = directory.portal(directory.cluster()), directory.token("directory:names", cluster_id=None)
 
-    assert desk.call("POST", "/v1/people/names", portal, {"person_ids": []}).status == 403
-    assert desk.call("POST", "/v1/people/names", names, {"person_ids": ["x"] * 501}).codes == [
+    assert directory.call("POST", "/v1/people/names", portal, {"person_ids": []}).status == 403
+    assert directory.call("POST", "/v1/people/names", names, {"person_ids": ["x"] * 501}).codes == [
         ("person_ids", "TOO_LONG")
     ]
 
@@ -168,77 +177,82 @@ def test_names_need_their_own_scope_and_at_most_500_ids(desk: Desk) -> None:
 # -- merging and erasing
 
 
-def test_a_merged_record_answers_with_the_winner(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    company, portal = desk.company(cluster_id), desk.portal(cluster_id)
-    loser, winner = desk.person(cluster_id, external_id="old"), desk.person(cluster_id, family_name="Graf")
-    job = desk.employment(cluster_id, loser, company)["id"]
-    consent = desk.made("/v1/consents", portal, {"person_id": loser, "organisation_id": company})["id"]
-    desk.made(f"/v1/people/{loser}/merge", portal, {"into_person_id": winner})
+def test_a_merged_record_answers_with_the_winner(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    company, portal = directory.company(cluster_id), directory.portal(cluster_id)
+    loser, winner = directory.person(cluster_id, external_id="old"), directory.person(cluster_id, family_name="Graf")
+    job = directory.employment(cluster_id, loser, company)["id"]
+    consent = directory.made("/v1/consents", portal, {"person_id": loser, "organisation_id": company})["id"]
+    directory.made(f"/v1/people/{loser}/merge", portal, {"into_person_id": winner})
 
-    assert desk.call("GET", f"/v1/people/{loser}", portal).body["id"] == winner
-    assert desk.call("PUT", "/v1/people/by-external-id/old", portal, NAME).body["id"] == winner
-    names = desk.token("directory:names", cluster_id=None)
-    named = desk.call("POST", "/v1/people/names", names, {"person_ids": [loser]}).body["items"]
+    assert directory.call("GET", f"/v1/people/{loser}", portal).body["id"] == winner
+    assert directory.call("PUT", "/v1/people/by-external-id/old", portal, NAME).body["id"] == winner
+    names = directory.token("directory:names", cluster_id=None)
+    named = directory.call("POST", "/v1/people/names", names, {"person_ids": [loser]}).body["items"]
     assert (named[0]["person_id"], named[0]["family_name"]) == (loser, "Keller")
-    assert desk.events(job) == ["employment.started.v1", "employment.ended.v1"]
-    assert desk.events(loser) == ["person.registered.v1", "person.merged.v1"]
-    assert desk.events(consent) == ["consent.given.v1", "consent.withdrawn.v1"]
-    begun = desk.call("GET", f"/v1/employments?person={winner}", portal).body["items"]
+    assert directory.events(job) == ["employment.started.v1", "employment.ended.v1"]
+    assert directory.events(loser) == ["person.registered.v1", "person.merged.v1"]
+    assert directory.events(consent) == ["consent.given.v1", "consent.withdrawn.v1"]
+    begun = directory.call("GET", f"/v1/employments?person={winner}", portal).body["items"]
     assert [found["organisation_id"] for found in begun] == [company]
-    given = desk.call("GET", f"/v1/consents?person={winner}", portal).body["items"]
+    given = directory.call("GET", f"/v1/consents?person={winner}", portal).body["items"]
     assert [found["status"] for found in given] == ["given"]
 
 
-def test_a_person_cannot_be_merged_into_themselves_or_twice(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    portal, loser, winner = desk.portal(cluster_id), desk.person(cluster_id), desk.person(cluster_id)
+def test_a_person_cannot_be_merged_into_themselves_or_twice(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    portal, loser, winner = directory.portal(cluster_id), directory.person(cluster_id), directory.person(cluster_id)
     path = f"/v1/people/{loser}/merge"
 
-    assert desk.call("POST", path, portal, {"into_person_id": loser}).body["code"] == "SAME_PERSON"
-    assert desk.call("POST", path, portal, {"into_person_id": winner}).status == 200
-    assert desk.call("POST", path, portal, {"into_person_id": winner}).body["code"] == "ILLEGAL_TRANSITION"
+    assert directory.call("POST", path, portal, {"into_person_id": loser}).body["code"] == "SAME_PERSON"
+    assert directory.call("POST", path, portal, {"into_person_id": winner}).status == 200
+    assert directory.call("POST", path, portal, {"into_person_id": winner}).body["code"] == "ILLEGAL_TRANSITION"
 
 
-def test_only_the_platform_merges_across_clusters(desk: Desk) -> None:
-    one, other = desk.cluster(), desk.cluster()
-    loser, winner = desk.person(one), desk.person(other)
+def test_only_the_platform_merges_across_clusters(directory: Directory) -> None:
+    one, other = directory.cluster(), directory.cluster()
+    loser, winner = directory.person(one), directory.person(other)
     path, body = f"/v1/people/{loser}/merge", {"into_person_id": winner}
 
-    assert desk.call("POST", path, desk.portal(one), body).status == 404
-    assert desk.call("POST", path, desk.operator(), body).status == 200
-    assert desk.call("GET", f"/v1/people/{loser}", desk.portal(one)).status == 404
+    assert directory.call("POST", path, directory.portal(one), body).status == 404
+    assert directory.call("POST", path, directory.operator(), body).status == 200
+    assert directory.call("GET", f"/v1/people/{loser}", directory.portal(one)).status == 404
 
 
-def test_erasing_destroys_the_data_everywhere_and_ends_what_held(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    company, portal = desk.company(cluster_id), desk.portal(cluster_id)
-    old, me = desk.person(cluster_id, external_id="old"), desk.person(cluster_id, external_id="me", email="j@w.example")
-    job = desk.employment(cluster_id, me, company)["id"]
-    consent = desk.made("/v1/consents", portal, {"person_id": me, "organisation_id": company})["id"]
-    desk.made(f"/v1/people/{old}/merge", portal, {"into_person_id": me})
+def test_erasing_destroys_the_data_everywhere_and_ends_what_held(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    company, portal = directory.company(cluster_id), directory.portal(cluster_id)
+    old, me = (
+        directory.person(cluster_id, external_id="old"),
+        directory.person(cluster_id, external_id="me", email="j@w.example"),
+    )
+    job = directory.employment(cluster_id, me, company)["id"]
+    consent = directory.made("/v1/consents", portal, {"person_id": me, "organisation_id": company})["id"]
+    directory.made(f"/v1/people/{old}/merge", portal, {"into_person_id": me})
 
-    assert desk.made("/v1/me/erase", desk.worker(cluster_id, old), None)["status"] == "erased"
+    assert directory.made("/v1/me/erase", directory.worker(cluster_id, old), None)["status"] == "erased"
     for person in (old, me):
-        row = desk.database["people"].find_one({"_id": person})
+        row = directory.database["people"].find_one({"_id": person})
         assert row is not None
         personal = ("given_name", "family_name", "email", "language", "external_ref")
         assert [row[field] for field in personal] == [None] * 5
-        assert desk.events(person)[-1] == "person.erased.v1"
-    assert desk.events(job)[-1] == "employment.ended.v1"
-    assert desk.events(consent)[-1] == "consent.withdrawn.v1"
-    assert desk.call("POST", "/v1/me/erase", desk.worker(cluster_id, me)).body["code"] == "ILLEGAL_TRANSITION"
-    assert desk.call("PUT", "/v1/people/by-external-id/me", portal, NAME).status == 201
+        assert directory.events(person)[-1] == "person.erased.v1"
+    assert directory.events(job)[-1] == "employment.ended.v1"
+    assert directory.events(consent)[-1] == "consent.withdrawn.v1"
+    assert directory.call("POST", "/v1/me/erase", directory.worker(cluster_id, me)).body["code"] == "ILLEGAL_TRANSITION"
+    assert directory.call("PUT", "/v1/people/by-external-id/me", portal, NAME).status == 201
 
 
-def test_after_an_erasure_no_collection_holds_a_name_also_not_the_answers_that_are_kept_for_keys(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    portal, company = desk.portal(cluster_id), desk.company(cluster_id)
+def test_after_an_erasure_no_collection_holds_a_name_also_not_the_answers_that_are_kept_for_keys(
+    directory: Directory,
+) -> None:
+    cluster_id = directory.cluster()
+    portal, company = directory.portal(cluster_id), directory.company(cluster_id)
     words = [f"{word}{new_uuid()}" for word in ("Given", "Family", "Other")]
     facts = {"given_name": words[0], "family_name": words[1], "email": f"{words[2]}@werk.example"}
 
     def keyed(method: str, path: str, body: Any, who: Headers = portal, **headers: str) -> Any:
-        answer = desk.call(method, path, who, body, Idempotency_Key=new_uuid(), **headers)
+        answer = directory.call(method, path, who, body, Idempotency_Key=new_uuid(), **headers)
         assert answer.status in {200, 201}, answer.body
         return answer.body
 
@@ -248,16 +262,16 @@ def test_after_an_erasure_no_collection_holds_a_name_also_not_the_answers_that_a
     keyed("POST", "/v1/employments", {"person_id": me, "organisation_id": company})
     keyed("POST", "/v1/consents", {"person_id": me, "organisation_id": company})
     keyed("POST", f"/v1/people/{other}/merge", {"into_person_id": me})
-    before = holding(desk, words)
-    keyed("POST", "/v1/me/erase", None, desk.worker(cluster_id, me))
+    before = holding(directory, words)
+    keyed("POST", "/v1/me/erase", None, directory.worker(cluster_id, me))
 
     assert before == {"people"}
-    assert holding(desk, words) == set()
+    assert holding(directory, words) == set()
 
 
-def holding(desk: Desk, words: Sequence[str]) -> set[str]:
+def holding(directory: Directory, words: Sequence[str]) -> set[str]:
     """Collections whose bytes hold one of these words."""
-    database = desk.database
+    database = directory.database
     return {
         name
         for name in database.list_collection_names()
@@ -266,17 +280,17 @@ def holding(desk: Desk, words: Sequence[str]) -> set[str]:
     }
 
 
-def test_somebody_without_a_record_has_nothing_to_erase(desk: Desk) -> None:
-    assert desk.call("POST", "/v1/me/erase", desk.portal(desk.cluster())).body["code"] == "NO_PERSON"
+def test_somebody_without_a_record_has_nothing_to_erase(directory: Directory) -> None:
+    assert directory.call("POST", "/v1/me/erase", directory.portal(directory.cluster())).body["code"] == "NO_PERSON"
 
 
-def test_me_shows_what_is_held_of_the_caller(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    company, person = desk.company(cluster_id), desk.person(cluster_id)
-    desk.employment(cluster_id, person, company)
-    me = desk.call("GET", "/v1/me", desk.worker(cluster_id, person)).body
+def test_me_shows_what_is_held_of_the_caller(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    company, person = directory.company(cluster_id), directory.person(cluster_id)
+    directory.employment(cluster_id, person, company)
+    me = directory.call("GET", "/v1/me", directory.worker(cluster_id, person)).body
 
     assert (me["person_id"], me["person"]["given_name"], me["roles"]) == (person, "Jana", ["worker"])
     assert [job["organisation_id"] for job in me["employments"]] == [company]
-    assert desk.call("GET", "/v1/me", desk.portal(cluster_id)).body["person"] is None
-    assert desk.call("GET", "/v1/me", desk.worker(cluster_id, new_uuid())).body["person"] is None
+    assert directory.call("GET", "/v1/me", directory.portal(cluster_id)).body["person"] is None
+    assert directory.call("GET", "/v1/me", directory.worker(cluster_id, new_uuid())).body["person"] is None

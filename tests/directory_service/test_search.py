@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.directory_service.domain import likeness
-from tests.directory_service.desk import Desk, new_uuid
+from tests.directory_service.calling import Directory, new_uuid
 
 NAMES = (
     ("Jörg", "Müller"),
@@ -21,16 +21,16 @@ NAMES = (
 
 
 @pytest.fixture(scope="module")
-def cluster(desk: Desk) -> str:
+def cluster(directory: Directory) -> str:
     """A cluster with people of many countries."""
-    cluster_id = desk.cluster()
+    cluster_id = directory.cluster()
     for given_name, family_name in NAMES:
-        desk.person(cluster_id, given_name=given_name, family_name=family_name)
+        directory.person(cluster_id, given_name=given_name, family_name=family_name)
     return cluster_id
 
 
-def found(desk: Desk, who: dict[str, str], query: str) -> list[str]:
-    answer = desk.call("GET", f"/v1/people?q={quote(query)}", who)
+def found(directory: Directory, who: dict[str, str], query: str) -> list[str]:
+    answer = directory.call("GET", f"/v1/people?q={quote(query)}", who)
     assert answer.status == 200, answer.body
     return [f"{item['given_name']} {item['family_name']}" for item in answer.body["items"]]
 
@@ -54,52 +54,52 @@ def found(desk: Desk, who: dict[str, str], query: str) -> list[str]:
         ("sa", "Manuel Sanz"),
     ],
 )
-def test_a_name_is_found_first_however_it_is_typed(desk: Desk, cluster: str, query: str, name: str) -> None:
-    assert found(desk, desk.portal(cluster), query)[0] == name
+def test_a_name_is_found_first_however_it_is_typed(directory: Directory, cluster: str, query: str, name: str) -> None:
+    assert found(directory, directory.portal(cluster), query)[0] == name
 
 
-def test_what_is_like_no_name_finds_nobody(desk: Desk, cluster: str) -> None:
-    assert found(desk, desk.portal(cluster), "zzyzx") == []
-    assert found(desk, desk.portal(cluster), " -- ") == []
+def test_what_is_like_no_name_finds_nobody(directory: Directory, cluster: str) -> None:
+    assert found(directory, directory.portal(cluster), "zzyzx") == []
+    assert found(directory, directory.portal(cluster), " -- ") == []
 
 
-def test_another_cluster_finds_nobody(desk: Desk, cluster: str) -> None:
-    assert found(desk, desk.portal(desk.cluster()), "muller") == []
-    assert found(desk, desk.token("directory:read", cluster_id=cluster, person_id=new_uuid()), "muller") == []
+def test_another_cluster_finds_nobody(directory: Directory, cluster: str) -> None:
+    assert found(directory, directory.portal(directory.cluster()), "muller") == []
+    assert found(directory, directory.token("directory:read", cluster_id=cluster, person_id=new_uuid()), "muller") == []
 
 
-def test_hr_finds_those_who_work_for_them_today(desk: Desk, cluster: str) -> None:
-    company, other = desk.company(cluster), desk.company(cluster)
-    people = [desk.person(cluster, given_name="Petra", family_name=f"Haas{i}") for i in range(3)]
-    desk.employment(cluster, people[0], company)
-    desk.employment(cluster, people[1], other)
+def test_hr_finds_those_who_work_for_them_today(directory: Directory, cluster: str) -> None:
+    company, other = directory.company(cluster), directory.company(cluster)
+    people = [directory.person(cluster, given_name="Petra", family_name=f"Haas{i}") for i in range(3)]
+    directory.employment(cluster, people[0], company)
+    directory.employment(cluster, people[1], other)
 
-    assert found(desk, desk.hr(cluster, company), "haas") == ["Petra Haas0"]
-    assert found(desk, desk.portal(cluster), "haas")[:3] == [f"Petra Haas{number}" for number in range(3)]
-
-
-def test_a_new_name_is_found_and_the_old_one_is_not(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    person = desk.person(cluster_id, given_name="Eva", family_name="Lorente")
-    portal = desk.portal(cluster_id)
-    desk.call("PATCH", f"/v1/people/{person}", portal, {"family_name": "Calvo"}, If_Match='"1"')
-
-    assert (found(desk, portal, "lorente"), found(desk, portal, "calvo")) == ([], ["Eva Calvo"])
+    assert found(directory, directory.hr(cluster, company), "haas") == ["Petra Haas0"]
+    assert found(directory, directory.portal(cluster), "haas")[:3] == [f"Petra Haas{number}" for number in range(3)]
 
 
-def test_who_was_erased_is_found_no_more_and_leaves_no_piece_of_a_name(desk: Desk) -> None:
-    cluster_id = desk.cluster()
-    person = desk.person(cluster_id, given_name="Karel", family_name="Dušek")
-    desk.call("POST", "/v1/me/erase", desk.worker(cluster_id, person))
+def test_a_new_name_is_found_and_the_old_one_is_not(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    person = directory.person(cluster_id, given_name="Eva", family_name="Lorente")
+    portal = directory.portal(cluster_id)
+    directory.call("PATCH", f"/v1/people/{person}", portal, {"family_name": "Calvo"}, If_Match='"1"')
 
-    assert found(desk, desk.portal(cluster_id), "dusek") == []
-    stored = desk.database["people"].find_one({"_id": person})
+    assert (found(directory, portal, "lorente"), found(directory, portal, "calvo")) == ([], ["Eva Calvo"])
+
+
+def test_who_was_erased_is_found_no_more_and_leaves_no_piece_of_a_name(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    person = directory.person(cluster_id, given_name="Karel", family_name="Dušek")
+    directory.call("POST", "/v1/me/erase", directory.worker(cluster_id, person))
+
+    assert found(directory, directory.portal(cluster_id), "dusek") == []
+    stored = directory.database["people"].find_one({"_id": person})
     assert stored is not None
     assert stored["search"] == []
 
 
-def test_the_index_holds_nothing_that_can_be_read(desk: Desk, cluster: str) -> None:
-    rows = list(desk.database["people"].find({"cluster_id": cluster}, {"search": 1}))
+def test_the_index_holds_nothing_that_can_be_read(directory: Directory, cluster: str) -> None:
+    rows = list(directory.database["people"].find({"cluster_id": cluster}, {"search": 1}))
     pieces = {piece for row in rows for piece in row["search"]}
     plain = {piece for name in NAMES for piece in likeness.pieces(" ".join(name))}
 

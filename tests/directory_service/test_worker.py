@@ -10,16 +10,18 @@ from kafka import KafkaConsumer
 
 from shared.schemas.codec import decode
 from shared.schemas.directory import OrganisationRegistered, PersonRegistered
-from tests.directory_service.desk import Desk
+from tests.directory_service.calling import Directory
 from tests.stack import Stack
 
 
-def test_the_worker_publishes_and_stops_gracefully(desk: Desk, environment: dict[str, str], engines: Stack) -> None:
+def test_the_worker_publishes_and_stops_gracefully(
+    directory: Directory, environment: dict[str, str], engines: Stack
+) -> None:
     command = [sys.executable, "-m", "services.directory_service", "worker"]
     worker = subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL)
     try:
-        cluster_id = desk.cluster()
-        person_id = desk.person(cluster_id)
+        cluster_id = directory.cluster()
+        person_id = directory.person(cluster_id)
         found = await_keys(engines.kafka, ["organisation", "person"], {cluster_id, person_id})
     finally:
         worker.send_signal(signal.SIGTERM)

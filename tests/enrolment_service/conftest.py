@@ -23,7 +23,7 @@ from shared.schemas.directory import ConsentGiven, EmploymentStarted, PersonRegi
 from shared.schemas.event import Event
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
-from shared.wiring.house import House
+from shared.wiring.runtime import Runtime
 from tests.records import incoming
 from tests.stack import Stack
 from tests.tokens import TestIssuer
@@ -37,7 +37,7 @@ class Service:
     """The application, its database and what feeds it."""
 
     app: Any
-    house: House
+    runtime: Runtime
     issuer: TestIssuer
     _sequences: dict[str, int] = field(default_factory=dict)
 
@@ -48,19 +48,19 @@ class Service:
 
     def actions(self, work: UnitOfWork) -> Actions:
         """The service's actions on a unit of work."""
-        return Actions(Store(work), self.house.clock, new_id)
+        return Actions(Store(work), self.runtime.clock, new_id)
 
     def feed(self, *events: Event) -> None:
         """Let the service take in events of other services, in this order."""
         records = [self._record(event) for event in events]
         self.report_progress(utc_now())
         for subscription in handlers.subscriptions(self.actions):
-            Inbox(self.house.client, self.house.database, "/enrolment", subscription).take(records)
+            Inbox(self.runtime.client, self.runtime.database, "/enrolment", subscription).take(records)
 
     def report_progress(self, caught_up_at: datetime) -> None:
         """Say, as the worker does, when the copies last held all there is."""
         progress = {"$set": {"caught_up_at": caught_up_at, "lag": 0}}
-        self.house.database["consumer_progress"].update_one({"_id": "copies"}, progress, upsert=True)
+        self.runtime.database["consumer_progress"].update_one({"_id": "copies"}, progress, upsert=True)
 
     def tick(self) -> None:
         """Do what the timers would do now: a turn of each."""
@@ -69,11 +69,11 @@ class Service:
 
     @cached_property
     def _timers(self) -> list[Timer]:
-        return timers.timers(self.decide, lambda: self.actions(self.house.work()))
+        return timers.timers(self.decide, lambda: self.actions(self.runtime.work()))
 
     def decide(self, act: Callable[[Actions], int]) -> int:
         """One action in its own transaction."""
-        return decide(self.house.client, self.house.work, lambda work: act(self.actions(work)))
+        return decide(self.runtime.client, self.runtime.work, lambda work: act(self.actions(work)))
 
     def session(self, **terms: Any) -> str:
         """An open session; returns its id."""
@@ -136,7 +136,7 @@ class Service:
 
     def events(self, enrolment_id: str) -> list[str]:
         """The verbs published of an enrolment, in order."""
-        rows = self.house.database["outbox"].find({"key": enrolment_id}).sort("sequence", 1)
+        rows = self.runtime.database["outbox"].find({"key": enrolment_id}).sort("sequence", 1)
         return [row["type"].split(".")[1] for row in rows]
 
     def _record(self, event: Event) -> Incoming:
@@ -196,10 +196,10 @@ def service(engines: Stack, issuer: TestIssuer) -> Iterator[Service]:
         for name, value in environment.items():
             patch.setenv(name, value)
         app = create_app()
-        house = House(SERVICE)
-        for each in (house, app.extensions["house"]):
+        runtime = Runtime(SERVICE)
+        for each in (runtime, app.extensions["runtime"]):
             each.wait()  # the database must not go while migrations run: that ends the process
-        yield Service(app, house, issuer)
-        house.client.drop_database(house.database.name)
-        house.close()
-        app.extensions["house"].close()
+        yield Service(app, runtime, issuer)
+        runtime.client.drop_database(runtime.database.name)
+        runtime.close()
+        app.extensions["runtime"].close()

@@ -168,7 +168,9 @@ def test_five_hundred_at_once_for_a_hundred_seats_fill_exactly_those(service: Se
     )
     assert outcomes == {"confirmed": 100, "waitlisted": 250, "WAITLIST_FULL": 150}
     tickets = [
-        row["ticket"] for row in service.house.database["enrolments"].find({"session_id": session_id}) if row["ticket"]
+        row["ticket"]
+        for row in service.runtime.database["enrolments"].find({"session_id": session_id})
+        if row["ticket"]
     ]
     assert sorted(tickets) == list(range(1, 251))
 
@@ -190,14 +192,14 @@ def test_two_clicks_at_once_make_one_enrolment(service: Service) -> None:
 
 def test_a_claim_that_never_became_an_enrolment_is_swept_and_its_late_commit_fails(service: Service) -> None:
     session_id, person = service.session(capacity=1), service.person()
-    frozen = service.house.work()
+    frozen = service.runtime.work()
     late = service.actions(frozen)
     from services.enrolment_service.store.desk import SeatClaims, SeatQuestion
 
     question = SeatQuestion(session_id, person, "enrolment-of-a-frozen-process")
     frozen.answers.update(SeatClaims().resolve_seats(frozen, [question]))
     seat = late.store.seats.claim(session_id, person, "enrolment-of-a-frozen-process")
-    service.house.database["seats"].update_one(
+    service.runtime.database["seats"].update_one(
         {"_id": session_id}, {"$set": {"claims.0.at": utc_now() - 2 * CLAIM_AGE}}
     )
 
@@ -220,7 +222,7 @@ def test_a_claim_that_never_became_an_enrolment_is_swept_and_its_late_commit_fai
     )
     late.store.save(*domain.admit(application, seat, "late", utc_now()))
     with pytest.raises(Duplicate):
-        commit(service.house.client, frozen)
+        commit(service.runtime.client, frozen)
     count = seats(service, session_id)
     assert count["confirmed"] + count["held"] == 1
 

@@ -46,12 +46,12 @@ def test_every_session_is_looked_at_and_repair_sets_right_what_is_wrong(service:
     for person in service.people(2):
         for session_id in (good, wrong):
             service.apply(session_id, person)
-    seats = service.house.database["seats"]
+    seats = service.runtime.database["seats"]
     seats.update_one({"_id": wrong}, {"$inc": {"taken": -1, "waiting": 1}})
 
-    found = list(findings(service.house, repair=False))
-    list(findings(service.house, repair=True))
+    found = list(findings(service.runtime, repair=False))
+    list(findings(service.runtime, repair=True))
 
     assert [(one.session_id, one.counted.taken, one.actual.taken) for one in found] == [(wrong, 1, 2)]
-    assert list(findings(service.house, repair=False)) == []
+    assert list(findings(service.runtime, repair=False)) == []
     assert [seats.find_one({"_id": one})["taken"] for one in (good, wrong)] == [1, 2]  # type: ignore[index]

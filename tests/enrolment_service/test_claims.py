@@ -15,18 +15,18 @@ from tests.enrolment_service.conftest import EMPLOYER, Service
 
 def ask(service: Service, *questions: SeatQuestion) -> list[Seat]:
     """What the desk gives those who ask together, as a process that dies before it commits would get it."""
-    answers = SeatClaims().resolve_seats(service.house.work(), questions)
+    answers = SeatClaims().resolve_seats(service.runtime.work(), questions)
     return [answers[question].seat for question in questions]
 
 
 def age_claims(service: Service, session_id: str) -> None:
     """Make the claims of a session old enough to be swept."""
     old = {"$set": {"claims.$[].at": utc_now() - CLAIM_AGE - timedelta(seconds=1)}}
-    service.house.database["seats"].update_one({"_id": session_id}, old)
+    service.runtime.database["seats"].update_one({"_id": session_id}, old)
 
 
 def seats(service: Service, session_id: str) -> dict[str, Any]:
-    found = service.house.database["seats"].find_one({"_id": session_id})
+    found = service.runtime.database["seats"].find_one({"_id": session_id})
     assert found is not None
     return found
 
@@ -68,7 +68,7 @@ def test_a_seat_is_not_sold_twice_after_an_approval_lost_its_race_to_a_cancel(se
     session_id, person = service.session(capacity=2, approval_needed=True), service.person()
     lost_to_a_cancel(service, session_id, person)
     age_claims(service, session_id)
-    actions = service.actions(service.house.work())
+    actions = service.actions(service.runtime.work())
     stale = actions.store.seats.stale_claims(actions.now(), 10)
 
     approved = act(service, applied(service, session_id, person), "approve").json
@@ -84,7 +84,7 @@ def test_what_an_ended_application_had_claimed_is_given_back_once(service: Servi
     session_id, person = service.session(capacity=1, approval_needed=True), service.person()
     lost_to_a_cancel(service, session_id, person)
     age_claims(service, session_id)
-    actions = service.actions(service.house.work())
+    actions = service.actions(service.runtime.work())
     ((_, claim),) = [row for row in actions.store.seats.stale_claims(actions.now(), 10) if row[0] == session_id]
 
     swept = [service.decide(lambda a: a.seats.give_back(session_id, claim)) for _ in range(2)]
@@ -153,7 +153,7 @@ def test_a_waiting_one_is_not_overtaken_by_one_that_was_stored_while_the_queue_w
     session_id, people = service.session(capacity=1), service.people(4)
     winner, first = (service.apply(session_id, person).json["id"] for person in people[:2])
     act(service, winner, "cancel")
-    actions = service.actions(service.house.work())
+    actions = service.actions(service.runtime.work())
     actions.store.seats.settle_now(actions.store.get(first))
     actions.store.seats.ledger(session_id)  # from here on others are faster
     (slow,) = ask(service, SeatQuestion(session_id, people[2], "enrolment-of-a-slow-process"))
@@ -170,7 +170,7 @@ def test_what_a_late_second_approval_claims_is_given_back_and_not_settled(servic
     session_id, (person, other) = service.session(capacity=1, approval_needed=True), service.people(2)
     enrolment = applied(service, session_id, person)
     assert act(service, enrolment, "approve").json["status"] == "confirmed"
-    actions = service.actions(service.house.work())
+    actions = service.actions(service.runtime.work())
     actions.store.seats.settle_now(actions.store.get(enrolment))
 
     (late,) = ask(service, SeatQuestion(session_id, person, enrolment, existing=True))

@@ -42,7 +42,7 @@ def content(course_id: str, version: int, **facts: Any) -> dict[str, Any]:
 
 def reads(service: Service, act: Callable[[], Any]) -> list[str]:
     """The queries that MongoDB answered in the service's database meanwhile."""
-    database = service.house.database
+    database = service.runtime.database
     database.command("profile", 2)
     act()
     database.command("profile", 0)
@@ -71,7 +71,7 @@ def test_a_revised_course_changes_what_it_asks_for(service: Service) -> None:
 
     answer = service.apply(service.session(course_id=course), person)
 
-    assert service.house.database["held_events"].count_documents({"aggregate": f"course/{course}"}) == 0
+    assert service.runtime.database["held_events"].count_documents({"aggregate": f"course/{course}"}) == 0
     assert [reason["code"] for reason in answer.json["reasons"]] == ["PREREQUISITE_MISSING"]
 
 

@@ -29,14 +29,14 @@ def seats(service: Service, session_id: str) -> tuple[int, int, int]:
 
 
 def status(service: Service, enrolment_id: str) -> str:
-    found: str = service.house.database["enrolments"].find_one({"_id": enrolment_id})["status"]  # type: ignore[index]
+    found: str = service.runtime.database["enrolments"].find_one({"_id": enrolment_id})["status"]  # type: ignore[index]
     return found
 
 
 def cancellation(service: Service, enrolment_id: str) -> EnrolmentCancelled:
     """The event that was published of it."""
     query = {"key": enrolment_id, "type": EnrolmentCancelled.TYPE}
-    row = service.house.database["outbox"].find_one(query)
+    row = service.runtime.database["outbox"].find_one(query)
     assert row is not None
     event = decode_data(EnrolmentCancelled.TYPE, row["data"])
     assert isinstance(event, EnrolmentCancelled)
@@ -48,7 +48,7 @@ ENOUGH_LOOKS = 20
 
 def look_again(service: Service) -> None:
     """The time for the next look has come."""
-    erasures = service.house.database["erasures"]
+    erasures = service.runtime.database["erasures"]
     erasures.update_many({"look_at": {"$exists": True}}, {"$set": {"look_at": utc_now()}})
     service.tick()
 
@@ -133,13 +133,13 @@ def test_hundreds_of_enrolments_end_chunk_by_chunk(service: Service) -> None:
     service.tick()
     service.tick()  # one takes care of no more than two hundred sessions
 
-    rows = list(service.house.database["enrolments"].find({"person_id": person}))
+    rows = list(service.runtime.database["enrolments"].find({"person_id": person}))
     assert moved == [50, 50, 50, 50, 31, 0]
     assert Counter(row["status"] for row in rows) == {"cancelled": 231}
     assert not any("slot" in row for row in rows)
-    taken = service.house.database["seats"].find({"_id": {"$in": [row["session_id"] for row in rows]}})
+    taken = service.runtime.database["seats"].find({"_id": {"$in": [row["session_id"] for row in rows]}})
     assert {row["taken"] for row in taken} == {0}
-    assert service.house.database["outbox"].count_documents({"type": EnrolmentCancelled.TYPE, "key": enrolment}) == 1
+    assert service.runtime.database["outbox"].count_documents({"type": EnrolmentCancelled.TYPE, "key": enrolment}) == 1
 
 
 def test_what_was_written_about_an_erased_person_is_nowhere_any_more(service: Service) -> None:
@@ -151,13 +151,13 @@ def test_what_was_written_about_an_erased_person_is_nowhere_any_more(service: Se
         headers = service.hr() | {"Idempotency-Key": f"{verb}-{person}-{number}"}
         body = {"reason": f"nobody-should-keep-this {person}"}
         assert service.client.post(f"/v1/enrolments/{enrolment}/{verb}", json=body, headers=headers).status_code == 201
-    before = holding(service.house.database, f"nobody-should-keep-this {person}")
+    before = holding(service.runtime.database, f"nobody-should-keep-this {person}")
 
     service.feed(PersonMerged(person_id=loser, into_person_id=person), PersonErased(person_id=person))
     service.tick()
 
     assert before == ["enrolments"]
-    assert holding(service.house.database, f"nobody-should-keep-this {person}") == []
+    assert holding(service.runtime.database, f"nobody-should-keep-this {person}") == []
 
 
 def test_what_is_written_about_somebody_who_is_being_erased_is_forgotten_too(service: Service) -> None:
@@ -166,11 +166,11 @@ def test_what_is_written_about_somebody_who_is_being_erased_is_forgotten_too(ser
     service.feed(PersonErased(person_id=person))
     service.tick()
     text = f"written-late {person}"
-    service.house.database["enrolments"].update_one({"_id": enrolment}, {"$set": {"cancel_reason": text}})
+    service.runtime.database["enrolments"].update_one({"_id": enrolment}, {"$set": {"cancel_reason": text}})
 
     look_again(service)
 
-    assert holding(service.house.database, text) == []
+    assert holding(service.runtime.database, text) == []
 
 
 def test_an_erasure_told_twice_has_one_effect(service: Service) -> None:
@@ -194,7 +194,7 @@ def test_an_erased_person_cannot_apply_by_id_or_by_the_partners_number(service: 
     by_number = service.apply(session_id, person, worker={"external_id": f"emp-{person}"})
 
     assert (by_id.status_code, by_number.status_code) == (404, 404)
-    stored = service.house.database["person_refs"].find_one({"_id": f"{HOME}/{ref}"})
+    stored = service.runtime.database["person_refs"].find_one({"_id": f"{HOME}/{ref}"})
     assert stored is not None
     assert stored["person_id"] is None
 
@@ -213,13 +213,13 @@ def test_the_number_of_an_erased_person_may_belong_to_somebody_else_later(servic
 
 def test_an_application_decided_before_the_erasure_and_committed_after_it_ends_cancelled(service: Service) -> None:
     person, session_id = service.person(), service.session(approval_needed=True)
-    late = service.house.work()
+    late = service.runtime.work()
     application = _application(service, late, session_id, person)
     service.feed(PersonErased(person_id=person))
     service.tick()
 
     service.actions(late).store.save(*domain.await_approval(application, "late", utc_now()))
-    commit(service.house.client, late)
+    commit(service.runtime.client, late)
     look_again(service)
 
     assert service.events(application.enrolment_id) == ["applied", "cancelled"]
@@ -239,11 +239,11 @@ def test_many_applications_at_the_moment_of_erasure_leave_nothing_open(service: 
     still_open = {**theirs, "status": {"$nin": ["cancelled", "ineligible"]}}
     for _ in range(ENOUGH_LOOKS):  # a turn ends after two seconds, however little a busy machine did in them
         look_again(service)
-        if service.house.database["enrolments"].find_one(still_open) is None:
+        if service.runtime.database["enrolments"].find_one(still_open) is None:
             break
 
     assert {answer.status_code for answer in answers} <= {201, 404}
-    rows = service.house.database["enrolments"].find(theirs)
+    rows = service.runtime.database["enrolments"].find(theirs)
     assert {row["status"] for row in rows} <= {"cancelled", "ineligible"}
     assert [seats(service, session_id) for session_id in sessions] == [(0, 0, 0)] * 4
 
@@ -252,7 +252,7 @@ def test_nobody_looks_any_more_after_a_day(service: Service) -> None:
     person = service.person()
     service.feed(PersonErased(person_id=person))
     service.tick()
-    erasures = service.house.database["erasures"]
+    erasures = service.runtime.database["erasures"]
     soon = erasures.find_one({"_id": person})
     erasures.update_one({"_id": person}, {"$set": {"since": utc_now() - LONGEST}})
     look_again(service)
@@ -278,7 +278,7 @@ def test_erasure_reaches_records_that_were_merged_by_way_of_another(service: Ser
 def test_a_seat_claimed_for_an_approval_that_froze_comes_free_though_the_application_ended(service: Service) -> None:
     person, session_id = service.person(), service.session(capacity=1, approval_needed=True)
     enrolment = service.apply(session_id, person, employer_id=EMPLOYER).json["id"]
-    frozen = service.house.work()
+    frozen = service.runtime.work()
     SeatClaims().resolve_seats(frozen, [SeatQuestion(session_id, person, enrolment, existing=True)])
     service.feed(PersonErased(person_id=person))
     service.tick()
@@ -296,7 +296,7 @@ def test_an_enrolment_that_comes_of_a_claim_made_before_its_session_was_cancelle
     service: Service,
 ) -> None:
     person, session_id = service.person(), service.session(capacity=1)
-    late = service.house.work()
+    late = service.runtime.work()
     application = _application(service, late, session_id, person)
     question = SeatQuestion(session_id, person, application.enrolment_id)
     seat = SeatClaims().resolve_seats(late, [question])[question].seat
@@ -304,7 +304,7 @@ def test_an_enrolment_that_comes_of_a_claim_made_before_its_session_was_cancelle
     service.tick()
 
     service.actions(late).store.save(*domain.admit(application, seat, "late", utc_now()))
-    commit(service.house.client, late)
+    commit(service.runtime.client, late)
     service.tick()
 
     assert service.events(application.enrolment_id) == ["applied", "confirmed", "cancelled"]
@@ -329,12 +329,12 @@ def _feed_one_by_one(service: Service, facts: Sequence[PersonErased]) -> None:
 
 def _grow_old(service: Service, session_id: str) -> None:
     old = {"$set": {"claims.0.at": utc_now() - 2 * CLAIM_AGE}}
-    service.house.database["seats"].update_one({"_id": session_id}, old)
+    service.runtime.database["seats"].update_one({"_id": session_id}, old)
 
 
 def _copy_to_many_sessions(service: Service, session_id: str, enrolment_id: str, count: int) -> None:
     """As if the same person had been confirmed in so many other sessions."""
-    database = service.house.database
+    database = service.runtime.database
     seat, row = database["seats"].find_one({"_id": session_id}), database["enrolments"].find_one({"_id": enrolment_id})
     assert seat is not None
     assert row is not None

@@ -24,7 +24,7 @@ def registered(kind: type[Any], organisation_id: str, size_class: str) -> Any:
 
 
 def told(service: Service, key: str) -> list[dict[str, Any]]:
-    rows = service.house.database["outbox"].find({"key": key}).sort("sequence", 1)
+    rows = service.runtime.database["outbox"].find({"key": key}).sort("sequence", 1)
     return [msgspec.json.decode(row["data"]) for row in rows]
 
 

@@ -45,16 +45,16 @@ def history(service: Service, other: ServiceApp, operations: int) -> list[Case]:
     places, many = open_places(service, hot=2, cold=8), players(service, other)
     with queues_move(service):
         many.play(places, operations)
-    return at_rest(service.house.database, [place.case for place in places], many.recorder)
+    return at_rest(service.runtime.database, [place.case for place in places], many.recorder)
 
 
 @pytest.fixture(scope="module")
 def other(service: Service) -> Iterator[ServiceApp]:
     """A second application on the same database."""
     app = create_app()
-    app.extensions["house"].wait()
+    app.extensions["runtime"].wait()
     yield app
-    app.extensions["house"].close()
+    app.extensions["runtime"].close()
 
 
 @pytest.fixture

@@ -148,9 +148,11 @@ class Interleavings(RuleBasedStateMachine):
 
     def settle(self, _which: int, _far: int) -> Any:
         """What was committed is forgotten by the seats."""
-        stored = self.service.house.database["enrolments"].find({"session_id": self.session, "slot": {"$exists": True}})
+        stored = self.service.runtime.database["enrolments"].find(
+            {"session_id": self.session, "slot": {"$exists": True}}
+        )
         ids = [row["claim"] for row in stored if row["status"] != domain.APPLIED]
-        self.service.house.database["seats"].update_one({"_id": self.session}, forgetting(ids))
+        self.service.runtime.database["seats"].update_one({"_id": self.session}, forgetting(ids))
         return multiple()
 
     @rule(target=processes, process=consumes(processes), far=FAR)
@@ -209,7 +211,7 @@ class Interleavings(RuleBasedStateMachine):
     # -- inside
 
     def begin(self, act: Callable[[Actions], object], far: int) -> Any:
-        work = self.service.house.work()
+        work = self.service.runtime.work()
         process = Process(work, self.actions(work), act)
         return self.walk(process, far) if self.run(process) else multiple()
 
@@ -247,10 +249,10 @@ class Interleavings(RuleBasedStateMachine):
     def commit(self, process: Process) -> None:
         # Without what follows a commit: `settle` does that, and not a thread after a second.
         with suppress(Raced, Duplicate):
-            in_transaction(self.service.house.client, process.work.flush)
+            in_transaction(self.service.runtime.client, process.work.flush)
 
     def stale_claims(self) -> list[domain.Claim]:
-        stale = self.actions(self.service.house.work()).store.seats.stale_claims(self.now(), 100)
+        stale = self.actions(self.service.runtime.work()).store.seats.stale_claims(self.now(), 100)
         return [claim for session, claim in stale if session == self.session]
 
     def actions(self, work: UnitOfWork) -> Actions:
@@ -260,12 +262,12 @@ class Interleavings(RuleBasedStateMachine):
         return utc_now() + self.late
 
     def seats(self) -> dict[str, Any]:
-        found = self.service.house.database["seats"].find_one({"_id": self.session})
+        found = self.service.runtime.database["seats"].find_one({"_id": self.session})
         assert found is not None
         return found
 
     def enrolments(self) -> dict[str, Any]:
-        rows = self.service.house.database["enrolments"].find({"session_id": self.session})
+        rows = self.service.runtime.database["enrolments"].find({"session_id": self.session})
         return {row["_id"]: row for row in rows}
 
 

@@ -41,7 +41,7 @@ def give_up(service: Service, enrolment_id: str) -> None:
 
 def set_terms(service: Service, session_id: str, **terms: Any) -> None:
     """As if so much time had passed."""
-    service.house.database["sessions"].update_one({"_id": session_id}, {"$set": terms})
+    service.runtime.database["sessions"].update_one({"_id": session_id}, {"$set": terms})
 
 
 def attend(service: Service, session_id: str, enrolment_id: str) -> Any:
@@ -69,7 +69,7 @@ def test_an_offer_ends_after_two_days_at_the_deadline_or_at_the_start(
 
     offered = shown(service, second)
 
-    left = service.house.database["enrolments"].find_one({"_id": second})["offer_expires_at"] - utc_now()  # type: ignore[index]
+    left = service.runtime.database["enrolments"].find_one({"_id": second})["offer_expires_at"] - utc_now()  # type: ignore[index]
     assert offered["status"] == "offered"
     assert timedelta() < expected * HOUR - left < timedelta(minutes=5)
 
@@ -82,7 +82,7 @@ def test_no_offer_is_made_after_the_deadline_or_the_start(service: Service, pass
     service.tick()
 
     assert "offered" not in service.events(second)
-    assert service.house.database["seats"].count_documents({"_id": session_id, "needs_care": True}) == 0
+    assert service.runtime.database["seats"].count_documents({"_id": session_id, "needs_care": True}) == 0
 
 
 @pytest.mark.parametrize("passed", [None, "starts_at", "application_deadline"])

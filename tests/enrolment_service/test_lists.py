@@ -29,13 +29,13 @@ def owners(service: Service) -> dict[str, str]:
 def rows(service: Service, owners: dict[str, str], kinds: Sequence[str]) -> tuple[str, list[str]]:
     """A session with an enrolment of each kind, newest first, and the ids of those that HR may see."""
     session_id, ids = new_id(), sorted((new_id() for _ in kinds), reverse=True)
-    one = service.house.database["enrolments"].find_one({"_id": _example(service, owners[VISIBLE])})
+    one = service.runtime.database["enrolments"].find_one({"_id": _example(service, owners[VISIBLE])})
     assert one is not None
     with_owner = zip(ids, kinds, strict=True)
     documents = [
         {**one, "_id": i, "session_id": session_id, "slot": i, "person_id": owners[kind]} for i, kind in with_owner
     ]
-    service.house.database["enrolments"].insert_many(documents)
+    service.runtime.database["enrolments"].insert_many(documents)
     return session_id, [i for i, kind in zip(ids, kinds, strict=True) if kind == VISIBLE]
 
 

@@ -15,13 +15,13 @@ from tests.enrolment_service.conftest import Service
 @contextmanager
 def _locked(service: Service, mongo_url: str, session_id: str, name: str) -> Iterator[Callable[[], None]]:
     """A process with this name has changed the session's seats in a transaction, and does not commit."""
-    admin = service.house.client.admin
+    admin = service.runtime.client.admin
     limit = "transactionLifetimeLimitSeconds"
     before = admin.command({"getParameter": 1, limit: 1})[limit]
     admin.command({"setParameter": 1, limit: 60})
     with MongoClient[dict[str, Any]](mongo_url, appname=name) as foreign, foreign.start_session() as session:
         session.start_transaction(**TRANSACTION)
-        seats = foreign[service.house.database.name]["seats"]
+        seats = foreign[service.runtime.database.name]["seats"]
         seats.update_one({"_id": session_id}, {"$set": {"touched": True}}, session=session)
         yield session.abort_transaction
     admin.command({"setParameter": 1, limit: before})
@@ -39,7 +39,7 @@ def test_a_locked_session_delays_its_own_applicants_only(service: Service, engin
         release()
         assert {answer.result(30).status_code for answer in answers} == {201}
 
-    numbers = [service.house.database["seats"].find_one({"_id": session}) or {} for session in sessions]
+    numbers = [service.runtime.database["seats"].find_one({"_id": session}) or {} for session in sessions]
     assert [row["taken"] for row in numbers] == [2] * 16
 
 

@@ -123,8 +123,8 @@ def test_of_three_seats_in_one_session_one_stays_when_two_merges_come_at_once(se
     )
 
     assert [status(service, one) for one in enrolments] == ["cancelled", "cancelled", "confirmed"]
-    assert service.house.database["seats"].find_one({"_id": session_id})["taken"] == 1  # type: ignore[index]
-    assert service.house.database["held_events"].count_documents({"aggregate": f"person/{people[1]}"}) == 0
+    assert service.runtime.database["seats"].find_one({"_id": session_id})["taken"] == 1  # type: ignore[index]
+    assert service.runtime.database["held_events"].count_documents({"aggregate": f"person/{people[1]}"}) == 0
 
 
 def test_a_seat_stays_and_the_place_in_the_queue_goes(service: Service) -> None:

@@ -76,7 +76,7 @@ def test_hr_is_told_the_same_of_somebody_elses_worker_as_of_nobody(
     answer = same(service, lambda person: hr_applies(service, session_id, person), foreign, new())
 
     assert answer.status_code == status
-    assert service.house.database["enrolments"].count_documents({"person_id": foreign}) == 0
+    assert service.runtime.database["enrolments"].count_documents({"person_id": foreign}) == 0
 
 
 @pytest.mark.parametrize(("new", "status"), [(new_id, 503), (old_id, 404)])
@@ -117,7 +117,7 @@ def test_the_reasons_tell_hr_nothing_else_of_a_worker_who_has_not_consented(serv
     service.apply(service.session(**at(10)), person)
     service.feed(CoursePublished(**content(course, 1, prerequisites=["basics"])))
     service.feed(certificate(person, course_id="private-course"))
-    consent = service.house.database["people"].find_one({"_id": person})["consents"]  # type: ignore[index]
+    consent = service.runtime.database["people"].find_one({"_id": person})["consents"]  # type: ignore[index]
     withdrawn = ConsentWithdrawn(
         consent_id=next(iter(consent)), person_id=person, organisation_id=EMPLOYER, purpose="share_results"
     )
@@ -233,7 +233,7 @@ def test_seats_of_a_session_that_was_cancelled_before_it_opened_are_not_found_at
 
 
 def test_a_dead_letter_of_something_else_does_not_answer_try_again_for_ever(service: Service) -> None:
-    held, about = service.house.database["held_events"], old_id()
+    held, about = service.runtime.database["held_events"], old_id()
     letters = [
         {"_id": i, "aggregate": i, "order": 1, "consumer": "copies.g1", "state": "dead"}
         for i in ("session/other", f"session/{about}")

@@ -13,7 +13,7 @@ EARLY = "019b0000-0000-7000-8000-"
 
 
 def status(service: Service, enrolment_id: str) -> str:
-    found: str = service.house.database["enrolments"].find_one({"_id": enrolment_id})["status"]  # type: ignore[index]
+    found: str = service.runtime.database["enrolments"].find_one({"_id": enrolment_id})["status"]  # type: ignore[index]
     return found
 
 
@@ -28,7 +28,7 @@ def about(session_id: str) -> dict[str, Any]:
 
 def test_a_session_that_cannot_be_cared_for_does_not_hold_up_those_behind_it(service: Service) -> None:
     broken = f"{EARLY}000000000001"
-    service.house.database["seats"].insert_one({"_id": broken, "version": 1, "needs_care": True})
+    service.runtime.database["seats"].insert_one({"_id": broken, "version": 1, "needs_care": True})
     session_id = service.session()
     enrolment = service.apply(session_id, service.person()).json["id"]
     service.feed(SessionCancelled(**about(session_id)))
@@ -36,7 +36,7 @@ def test_a_session_that_cannot_be_cared_for_does_not_hold_up_those_behind_it(ser
     try:
         service.tick()
     finally:
-        service.house.database["seats"].delete_one({"_id": broken})
+        service.runtime.database["seats"].delete_one({"_id": broken})
 
     assert status(service, enrolment) == "cancelled"
 
@@ -46,7 +46,7 @@ def test_an_offer_that_cannot_expire_does_not_hold_up_those_behind_it(service: S
     first, second = (service.apply(session_id, person).json["id"] for person in people)
     service.client.post(f"/v1/enrolments/{first}/cancel", json={}, headers=service.headers())
     service.tick()
-    enrolments = service.house.database["enrolments"]
+    enrolments = service.runtime.database["enrolments"]
     offer = enrolments.find_one({"_id": second})
     assert offer is not None
     assert offer["status"] == "offered"
@@ -84,7 +84,7 @@ def test_an_application_lapses_when_its_time_to_be_approved_is_over_though_the_s
 def test_applications_lapse_also_behind_thousands_of_sessions_that_are_open(service: Service) -> None:
     session_id = service.session(approval_needed=True)
     applied = service.apply(session_id, service.person(), employer_id=EMPLOYER).json["id"]
-    database = service.house.database
+    database = service.runtime.database
     seats, row = database["seats"].find_one({"_id": session_id}), database["enrolments"].find_one({"_id": applied})
     assert seats is not None
     assert row is not None

@@ -10,7 +10,7 @@ import pytest
 
 from services.certificate_service.adapters import signing
 from services.certificate_service.adapters.verification import verify
-from tests.certificate_service.adapters.house import House
+from tests.certificate_service.adapters.issuing_body import IssuingBody
 from tests.interop.issuing_site import Site, issuing_site
 from tests.interop.verifiers import (
     Answer,
@@ -46,17 +46,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def house(site: Site) -> House:
-    house = House(base=site.url, now=datetime.now(UTC).replace(microsecond=0))
-    house.publish("revocation", 500)
-    house.publish("suspension", 600)
-    return house
+def body(site: Site) -> IssuingBody:
+    body = IssuingBody(base=site.url, now=datetime.now(UTC).replace(microsecond=0))
+    body.publish("revocation", 500)
+    body.publish("suspension", 600)
+    return body
 
 
 @pytest.fixture(scope="module")
-def credentials(site: Site, house: House) -> dict[str, Document]:
-    made = _credentials(house)
-    _serve(site, house)
+def credentials(site: Site, body: IssuingBody) -> dict[str, Document]:
+    made = _credentials(body)
+    _serve(site, body)
     return made
 
 
@@ -99,8 +99,8 @@ def test_javascript_verifiers_refuse_what_is_not_right(name: str, verifier: str,
 
 
 @pytest.mark.parametrize("name", GOOD + BAD)
-def test_our_own_verification_agrees(name: str, credentials: dict[str, Document], house: House) -> None:
-    assert verify(_text(credentials[name]), house, house.now).verified is (name in GOOD)
+def test_our_own_verification_agrees(name: str, credentials: dict[str, Document], body: IssuingBody) -> None:
+    assert verify(_text(credentials[name]), body, body.now).verified is (name in GOOD)
 
 
 def test_a_proof_in_a_list_is_taken_by_all_but_openvc_so_we_write_an_object(
@@ -122,45 +122,45 @@ def test_the_helper_of_the_journey_asks_all_four(site: Site, credentials: dict[s
     assert verdicts == dict.fromkeys(PYTHON + NODE, True)
 
 
-def _credentials(house: House) -> dict[str, Document]:
-    stranger = House(base=house.base, issuer_id="stranger", now=house.now)
-    old = house.signed()
-    house.rotate()
-    good = house.signed()
+def _credentials(body: IssuingBody) -> dict[str, Document]:
+    stranger = IssuingBody(base=body.base, issuer_id="stranger", now=body.now)
+    old = body.signed()
+    body.rotate()
+    good = body.signed()
     forged_fragment, foreign_method, renamed, redated = (copy.deepcopy(good) for _ in range(4))
-    forged_fragment["proof"]["verificationMethod"] = f"{house.did}#{stranger.keys[0].public_multibase}"
-    foreign_method = signing.sign(house.unsigned(), stranger.key, house.now)
+    forged_fragment["proof"]["verificationMethod"] = f"{body.did}#{stranger.keys[0].public_multibase}"
+    foreign_method = signing.sign(body.unsigned(), stranger.key, body.now)
     renamed["credentialSubject"]["identifier"][0]["identityHash"] = "Somebody Else"
     redated["validUntil"] = "2099-01-01T00:00:00Z"
-    wrong_key = signing.sign(house.unsigned(), stranger.key, house.now)
-    wrong_key["proof"]["verificationMethod"] = house.key.method
+    wrong_key = signing.sign(body.unsigned(), stranger.key, body.now)
+    wrong_key["proof"]["verificationMethod"] = body.key.method
     day = timedelta(days=1)
     return {
         "one status": good,
-        "two statuses": house.signed(both=True),
-        "every script": house.signed(holder_name='Ζωή Öztürk 王小明 Nguyễn Đ́ức עִבְרִית 👩‍🔧 \\"\n\t'),
+        "two statuses": body.signed(both=True),
+        "every script": body.signed(holder_name='Ζωή Öztürk 王小明 Nguyễn Đ́ức עִבְרִית 👩‍🔧 \\"\n\t'),
         "after a rotation": old,
-        "bare": house.signed(score=None, valid_until=None),
+        "bare": body.signed(score=None, valid_until=None),
         "changed name": renamed,
         "changed date": redated,
         "wrong key": wrong_key,
         "forged fragment": forged_fragment,
         "foreign method": foreign_method,
-        "expired": house.signed(valid_from=house.now - 9 * day, valid_until=house.now - day),
-        "not yet valid": house.signed(valid_from=house.now + day),
-        "revoked": house.signed(place=500),
-        "suspended": house.signed(both=True, place=600),
+        "expired": body.signed(valid_from=body.now - 9 * day, valid_until=body.now - day),
+        "not yet valid": body.signed(valid_from=body.now + day),
+        "revoked": body.signed(place=500),
+        "suspended": body.signed(both=True, place=600),
     }
 
 
-def _serve(site: Site, house: House) -> None:
+def _serve(site: Site, body: IssuingBody) -> None:
     """The did document and the status lists, each list in both forms."""
-    site.documents[f"/issuers/{house.issuer_id}/did.json"] = house.did_document(house.did)
-    for url, document in house.lists.items():
+    site.documents[f"/issuers/{body.issuer_id}/did.json"] = body.did_document(body.did)
+    for url, document in body.lists.items():
         path = url.removeprefix(site.url)
         unsigned = {name: value for name, value in document.items() if name != "proof"}
         site.documents[path] = document
-        site.tokens[path] = signing.sign_jwt(unsigned, house.key, starts=house.now, ends=house.now + timedelta(hours=1))
+        site.tokens[path] = signing.sign_jwt(unsigned, body.key, starts=body.now, ends=body.now + timedelta(hours=1))
 
 
 def _text(credential: Document) -> bytes:

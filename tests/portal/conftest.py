@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from deploy.local import portal as launcher
 from services import manifests
 from services.portal.app import create_app
-from services.portal.house import House
+from services.portal.runtime import Runtime
 from services.portal.site import Portal
 from shared.clock import utc_now
 from tests.portal.neighbourhood import Neighbour, Provider
@@ -34,7 +34,7 @@ class Clock:
 
 
 @dataclass
-class Street:
+class Surroundings:
     """The portal and everybody around it."""
 
     app: Portal
@@ -43,8 +43,8 @@ class Street:
     provider: Provider
 
     @property
-    def house(self) -> House:
-        found: House = self.app.extensions["portal"]
+    def runtime(self) -> Runtime:
+        found: Runtime = self.app.extensions["portal"]
         return found
 
     def browser(self) -> FlaskClient:
@@ -70,7 +70,7 @@ def portal_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def _street(engines: Stack, portal_settings: dict[str, str]) -> Iterator[Street]:
+def _street(engines: Stack, portal_settings: dict[str, str]) -> Iterator[Surroundings]:
     clock = Clock()
     with Neighbour() as neighbour, Provider() as provider, pytest.MonkeyPatch.context() as patch:
         prefix = f"test_{uuid.uuid4().hex[:8]}_"
@@ -89,16 +89,16 @@ def _street(engines: Stack, portal_settings: dict[str, str]) -> Iterator[Street]
         for name, value in settings.items():
             patch.setenv(f"CLUSTERSKILLS_{name}", value)
         app = create_app(clock=clock)
-        street = Street(app, clock, neighbour, provider)
+        around = Surroundings(app, clock, neighbour, provider)
         try:
-            yield street
+            yield around
         finally:
-            street.house.mongo.drop_database(f"{prefix}portal")
-            street.house.close()
+            around.runtime.mongo.drop_database(f"{prefix}portal")
+            around.runtime.close()
 
 
 @pytest.fixture
-def street(_street: Street) -> Street:
+def around(_street: Surroundings) -> Surroundings:
     """The portal, all quiet around it."""
     _street.clock.ahead = timedelta()
     _street.neighbour.reset()

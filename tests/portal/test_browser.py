@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from services.portal.languages import PSEUDO
-from tests.portal.conftest import Street
+from tests.portal.conftest import Surroundings
 from tests.portal.test_verify import GOOD, NUMBER, REVOKED
 
 LOOKS = {"light": (1280, 900), "dark": (1280, 900), "mobile": (390, 844)}
@@ -42,7 +42,7 @@ class Seen:
     complaints: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
-        """Write down errors in the console, in scripts, and every request that leaves the house."""
+        """Write down errors in the console, in scripts, and every request that leaves the runtime."""
         self.page.on("console", lambda said: self._complain(said.text if said.type == "error" else ""))
         self.page.on("pageerror", lambda error: self._complain(str(error)))
         at_home = (self.origin, "data:")
@@ -100,16 +100,16 @@ _FORGOTTEN = """() => {
 
 
 @pytest.fixture
-def address(street: Street) -> Iterator[str]:
+def address(around: Surroundings) -> Iterator[str]:
     """The portal on a port."""
-    street.neighbour.answers = {
+    around.neighbour.answers = {
         "/v1/courses": {"items": [{}] * 61, "next": None},
         "/v1/sessions": {"items": [{}] * 12, "next": None},
         "/v1/catalog/openapi.json": _OPENAPI,
         "/v1/verifications": GOOD,
     }
-    street.house.catalog._counts._until = street.house.documents._joined._until = 0.0
-    server = make_server("127.0.0.1", 0, street.app, threaded=True)
+    around.runtime.catalog._counts._until = around.runtime.documents._joined._until = 0.0
+    server = make_server("127.0.0.1", 0, around.app, threaded=True)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -132,16 +132,16 @@ def look(chromium: Browser, origin: str, style: str = "light", session: str = ""
         context.close()
 
 
-def _session(street: Street) -> str:
-    cluster = street.house.partnerships.clusters[0]
-    cookie = street.signed_in(roles=["manager", "trainer"], cluster_id=cluster.id).get_cookie("portal-session")
+def _session(around: Surroundings) -> str:
+    cluster = around.runtime.partnerships.clusters[0]
+    cookie = around.signed_in(roles=["manager", "trainer"], cluster_id=cluster.id).get_cookie("portal-session")
     assert cookie is not None
     return str(cookie.value)
 
 
 @pytest.mark.parametrize("style", LOOKS)
 @pytest.mark.parametrize("path", ["/", "/verify", f"/verify/{NUMBER}", "/nothing-here", "/callback", "/privacy"])
-def test_a_page_is_clean(street: Street, chromium: Browser, address: str, path: str, style: str) -> None:
+def test_a_page_is_clean(around: Surroundings, chromium: Browser, address: str, path: str, style: str) -> None:
     with look(chromium, address, style) as seen:
         seen.go(path)
         seen.picture(f"{path.strip('/').replace('/', '-') or 'start'}-{style}")
@@ -154,9 +154,9 @@ def test_a_page_is_clean(street: Street, chromium: Browser, address: str, path: 
 
 @pytest.mark.parametrize("style", LOOKS)
 def test_the_start_page_of_somebody_signed_in_is_clean(
-    street: Street, chromium: Browser, address: str, style: str
+    around: Surroundings, chromium: Browser, address: str, style: str
 ) -> None:
-    with look(chromium, address, style, _session(street)) as seen:
+    with look(chromium, address, style, _session(around)) as seen:
         seen.go("/")
         seen.picture(f"signed-in-{style}")
 
@@ -168,7 +168,7 @@ def test_the_start_page_of_somebody_signed_in_is_clean(
 
 @pytest.mark.parametrize("style", LOOKS)
 def test_the_api_docs_work_offline_under_our_policy(
-    street: Street, chromium: Browser, address: str, style: str
+    around: Surroundings, chromium: Browser, address: str, style: str
 ) -> None:
     with look(chromium, address, style) as seen:
         seen.go("/docs")
@@ -180,9 +180,9 @@ def test_the_api_docs_work_offline_under_our_policy(
 
 
 def test_a_certificate_is_verified_without_loading_the_page_again(
-    street: Street, chromium: Browser, address: str
+    around: Surroundings, chromium: Browser, address: str
 ) -> None:
-    street.neighbour.answers["/v1/verifications"] = REVOKED
+    around.neighbour.answers["/v1/verifications"] = REVOKED
     with look(chromium, address) as seen:
         seen.go("/verify")
         seen.page.evaluate("window.same = true")
@@ -195,31 +195,31 @@ def test_a_certificate_is_verified_without_loading_the_page_again(
         assert "It has been revoked." in seen.page.inner_text("#result")
         assert seen.violations() == []
         assert seen.complaints == []
-    assert json.loads(street.neighbour.asked[-1].body) == {"credential": {"a": 1}}
+    assert json.loads(around.neighbour.asked[-1].body) == {"credential": {"a": 1}}
 
 
 def test_a_number_typed_after_a_file_is_what_is_checked_and_the_verdict_has_the_focus(
-    street: Street, chromium: Browser, address: str
+    around: Surroundings, chromium: Browser, address: str
 ) -> None:
-    street.neighbour.answers["/v1/verifications"] = REVOKED
+    around.neighbour.answers["/v1/verifications"] = REVOKED
     with look(chromium, address) as seen:
         seen.go("/verify")
         seen.page.set_input_files("#file", {"name": "c.json", "mimeType": "application/json", "buffer": b'{"a": 1}'})
         seen.page.get_by_role("button", name="Verify").last.click()
         seen.page.wait_for_selector(".verdict-bad")
         seen.page.wait_for_function("document.activeElement.id === 'verdict'")
-        street.neighbour.answers["/v1/verifications"] = GOOD
+        around.neighbour.answers["/v1/verifications"] = GOOD
         seen.page.fill("#reference", NUMBER)
         seen.page.keyboard.press("Enter")
         seen.page.wait_for_selector(".verdict-good")
         seen.page.wait_for_function("document.activeElement.id === 'verdict'")
 
         assert seen.complaints == []
-    assert "credential" not in json.loads(street.neighbour.asked[-1].body)
+    assert "credential" not in json.loads(around.neighbour.asked[-1].body)
 
 
 @pytest.mark.parametrize("style", LOOKS)
-def test_every_part_of_the_kit_is_clean(street: Street, chromium: Browser, address: str, style: str) -> None:
+def test_every_part_of_the_kit_is_clean(around: Surroundings, chromium: Browser, address: str, style: str) -> None:
     with look(chromium, address, style) as seen:
         seen.go("/kit")
         seen.picture(f"kit-{style}")
@@ -232,7 +232,7 @@ def test_every_part_of_the_kit_is_clean(street: Street, chromium: Browser, addre
 
 @pytest.mark.parametrize("path", ["/", "/verify", f"/verify/{NUMBER}", "/privacy", "/imprint", "/kit", "/nothing"])
 def test_every_word_of_ours_is_translated_and_longer_words_fit(
-    street: Street, chromium: Browser, address: str, path: str
+    around: Surroundings, chromium: Browser, address: str, path: str
 ) -> None:
     with look(chromium, address, "mobile") as seen:
         seen.go(f"/language/{PSEUDO}?next={path}")
@@ -242,18 +242,18 @@ def test_every_word_of_ours_is_translated_and_longer_words_fit(
 
 
 def test_the_style_page_and_the_invented_language_are_there_in_a_demo_only(
-    street: Street, monkeypatch: pytest.MonkeyPatch
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert street.browser().get("/kit").status_code == 200
-    grown_up = replace(street.house, settings=replace(street.house.settings, demo=False))
-    monkeypatch.setitem(street.app.extensions, "portal", grown_up)
+    assert around.browser().get("/kit").status_code == 200
+    grown_up = replace(around.runtime, settings=replace(around.runtime.settings, demo=False))
+    monkeypatch.setitem(around.app.extensions, "portal", grown_up)
 
-    assert street.browser().get("/kit").status_code == 404
-    assert street.browser().get(f"/language/{PSEUDO}").status_code == 404
+    assert around.browser().get("/kit").status_code == 404
+    assert around.browser().get(f"/language/{PSEUDO}").status_code == 404
 
 
 def test_the_dark_look_needs_no_javascript_and_the_typeface_is_our_own(
-    street: Street, chromium: Browser, address: str
+    around: Surroundings, chromium: Browser, address: str
 ) -> None:
     with chromium.new_context(java_script_enabled=False, color_scheme="dark") as context:
         seen = Seen(context.new_page(), address)
@@ -266,7 +266,7 @@ def test_the_dark_look_needs_no_javascript_and_the_typeface_is_our_own(
         assert seen.complaints == []
 
 
-def test_it_also_works_without_javascript(street: Street, chromium: Browser, address: str) -> None:
+def test_it_also_works_without_javascript(around: Surroundings, chromium: Browser, address: str) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{address}/")
@@ -277,7 +277,9 @@ def test_it_also_works_without_javascript(street: Street, chromium: Browser, add
     context.close()
 
 
-def test_the_look_and_the_language_that_somebody_picked_stay(street: Street, chromium: Browser, address: str) -> None:
+def test_the_look_and_the_language_that_somebody_picked_stay(
+    around: Surroundings, chromium: Browser, address: str
+) -> None:
     with look(chromium, address) as seen:
         seen.go("/")
         seen.page.click("#theme")
@@ -292,7 +294,7 @@ def test_the_look_and_the_language_that_somebody_picked_stay(street: Street, chr
         assert seen.complaints == []
 
 
-def test_everything_can_be_reached_by_keyboard(street: Street, chromium: Browser, address: str) -> None:
+def test_everything_can_be_reached_by_keyboard(around: Surroundings, chromium: Browser, address: str) -> None:
     with look(chromium, address) as seen:
         seen.go("/verify")
         reached = []

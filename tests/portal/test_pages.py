@@ -8,15 +8,15 @@ import pytest
 
 from services.portal import languages
 from shared.codes import CODES
-from tests.portal.conftest import PUBLIC, Street
+from tests.portal.conftest import PUBLIC, Surroundings
 from tests.portal.neighbourhood import Asked
 
 PAGES = ("/", "/verify", "/docs", "/nothing-here")
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_allows_only_what_carries_its_own_nonce(street: Street, path: str) -> None:
-    first, second = (street.browser().get(path) for _ in range(2))
+def test_every_page_allows_only_what_carries_its_own_nonce(around: Surroundings, path: str) -> None:
+    first, second = (around.browser().get(path) for _ in range(2))
     policy = first.headers["Content-Security-Policy"]
     nonce = re.search(r"script-src 'nonce-([^']+)'", policy)
     assert nonce is not None
@@ -32,8 +32,8 @@ def test_every_page_allows_only_what_carries_its_own_nonce(street: Street, path:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_has_the_security_headers_and_a_trace_id(street: Street, path: str) -> None:
-    headers = street.browser().get(path).headers
+def test_every_page_has_the_security_headers_and_a_trace_id(around: Surroundings, path: str) -> None:
+    headers = around.browser().get(path).headers
 
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -42,41 +42,41 @@ def test_every_page_has_the_security_headers_and_a_trace_id(street: Street, path
     assert re.fullmatch(r"[0-9a-f]{32}", headers["Trace-Id"])
 
 
-def test_the_start_page_counts_what_the_catalog_publishes(street: Street) -> None:
+def test_the_start_page_counts_what_the_catalog_publishes(around: Surroundings) -> None:
     def courses(asked: Asked) -> dict[str, object]:
         start = int(asked.query.get("cursor", ["0"])[0])
         return {"items": [{}] * 500 if start == 0 else [{}] * 61, "next": "500" if start == 0 else None}
 
-    street.neighbour.answers = {"/v1/courses": courses, "/v1/sessions": {"items": [{}] * 12, "next": None}}
-    with street.app.app_context():
-        street.house.catalog._counts._until = 0.0
-    page = street.browser().get("/").text
+    around.neighbour.answers = {"/v1/courses": courses, "/v1/sessions": {"items": [{}] * 12, "next": None}}
+    with around.app.app_context():
+        around.runtime.catalog._counts._until = 0.0
+    page = around.browser().get("/").text
 
     assert "561" in page
     assert re.search(r"figure-number\">12<", page)
-    assert next(asked for asked in street.neighbour.asked if asked.path == "/v1/sessions").query["status"] == ["open"]
+    assert next(asked for asked in around.neighbour.asked if asked.path == "/v1/sessions").query["status"] == ["open"]
 
 
 @pytest.mark.parametrize("answer", [(500, {}), b"no json", {"items": None, "next": None}, [], {"next": None}])
-def test_the_start_page_stands_while_the_catalog_is_away(street: Street, answer: object) -> None:
-    street.neighbour.answers = {"/v1/courses": answer}
-    street.house.catalog._counts._until = 0.0
-    page = street.browser().get("/")
+def test_the_start_page_stands_while_the_catalog_is_away(around: Surroundings, answer: object) -> None:
+    around.neighbour.answers = {"/v1/courses": answer}
+    around.runtime.catalog._counts._until = 0.0
+    page = around.browser().get("/")
 
     assert page.status_code == 200
     assert "Not available at the moment" in page.text
 
 
-def test_the_start_page_names_every_cluster_of_the_three_partnerships(street: Street) -> None:
-    page = street.browser().get("/").text
+def test_the_start_page_names_every_cluster_of_the_three_partnerships(around: Surroundings) -> None:
+    page = around.browser().get("/").text
 
-    assert len(street.house.partnerships.partnerships) == 3
-    for cluster in street.house.partnerships.clusters:
+    assert len(around.runtime.partnerships.partnerships) == 3
+    for cluster in around.runtime.partnerships.clusters:
         assert cluster.name.replace("'", "&#39;").replace("&", "&amp;").replace("&amp;#", "&#") in page
 
 
-def test_people_get_a_page_and_programs_a_problem(street: Street) -> None:
-    browser = street.browser()
+def test_people_get_a_page_and_programs_a_problem(around: Surroundings) -> None:
+    browser = around.browser()
     page = browser.get("/nothing-here", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     below = browser.get("/v1/nothing-here", headers={"Accept": "text/html"})
     program = browser.get("/nothing-here", headers={"Accept": "application/json"})
@@ -102,15 +102,15 @@ def test_people_get_a_page_and_programs_a_problem(street: Street) -> None:
         ("GET", "/language/xx", 404),
     ],
 )
-def test_wrong_requests_are_answered_with_a_page(street: Street, method: str, path: str, status: int) -> None:
-    answer = street.browser().open(path, method=method)
+def test_wrong_requests_are_answered_with_a_page(around: Surroundings, method: str, path: str, status: int) -> None:
+    answer = around.browser().open(path, method=method)
 
     assert answer.status_code == status
     assert answer.content_type.startswith("text/html")
 
 
-def test_a_visitor_reads_the_language_of_their_browser_and_may_pick_another(street: Street) -> None:
-    browser = street.browser()
+def test_a_visitor_reads_the_language_of_their_browser_and_may_pick_another(around: Surroundings) -> None:
+    browser = around.browser()
     german = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
 
     assert '<html lang="de">' in browser.get("/", headers=german).text
@@ -141,11 +141,11 @@ def test_every_sentence_is_translated_into_every_language() -> None:
         assert [error for message in catalog for error in message.check(catalog)] == []
 
 
-def test_files_are_kept_for_ever_and_come_compressed(street: Street) -> None:
-    page = street.browser().get("/").text
+def test_files_are_kept_for_ever_and_come_compressed(around: Surroundings) -> None:
+    page = around.browser().get("/").text
     address = re.search(r'href="(/static/[^"]+/tabler.min.css)"', page)
     assert address is not None
-    with street.browser().get(address[1], headers={"Accept-Encoding": "gzip"}) as answer:
+    with around.browser().get(address[1], headers={"Accept-Encoding": "gzip"}) as answer:
         assert answer.status_code == 200
         assert "immutable" in answer.headers["Cache-Control"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -153,7 +153,7 @@ def test_files_are_kept_for_ever_and_come_compressed(street: Street) -> None:
         assert len(gzip.decompress(answer.data)) > 400_000
 
 
-def test_the_services_descriptions_are_joined_and_say_what_is_missing(street: Street) -> None:
+def test_the_services_descriptions_are_joined_and_say_what_is_missing(around: Surroundings) -> None:
     def one(path: str) -> dict[str, object]:
         return {
             "openapi": "3.1.0",
@@ -162,9 +162,9 @@ def test_the_services_descriptions_are_joined_and_say_what_is_missing(street: St
             "components": {"schemas": {"Problem": {"type": "object"}}},
         }
 
-    street.neighbour.answers = {f"/v1/{name}/openapi.json": one(f"/v1/{name}") for name in ("catalog", "directory")}
-    street.house.documents._joined._until = 0.0
-    answer = street.browser().get("/openapi.json")
+    around.neighbour.answers = {f"/v1/{name}/openapi.json": one(f"/v1/{name}") for name in ("catalog", "directory")}
+    around.runtime.documents._joined._until = 0.0
+    answer = around.browser().get("/openapi.json")
     document = json.loads(answer.text)
 
     assert set(document["paths"]) == {"/v1/catalog", "/v1/directory"}
@@ -173,24 +173,24 @@ def test_the_services_descriptions_are_joined_and_say_what_is_missing(street: St
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_descriptions_that_contradict_each_other_do_not_break_the_page(street: Street) -> None:
+def test_descriptions_that_contradict_each_other_do_not_break_the_page(around: Surroundings) -> None:
     for name, kind in (("catalog", "object"), ("directory", "string")):
-        street.neighbour.answers[f"/v1/{name}/openapi.json"] = {
+        around.neighbour.answers[f"/v1/{name}/openapi.json"] = {
             "openapi": "3.1.0",
             "paths": {},
             "components": {"schemas": {"Thing": {"type": kind}}},
         }
-    street.house.documents._joined._until = 0.0
-    document = json.loads(street.browser().get("/openapi.json").text)
+    around.runtime.documents._joined._until = 0.0
+    document = json.loads(around.browser().get("/openapi.json").text)
 
     assert document["components"]["schemas"]["Thing"] == {"type": "string"}
     assert "catalog" in document["x-missing"]
 
 
-def test_the_menu_shows_what_a_role_may_use(street: Street) -> None:
+def test_the_menu_shows_what_a_role_may_use(around: Surroundings) -> None:
     guest, worker, trainer = (
         browser.get("/verify").text.partition("</nav>")[0]
-        for browser in (street.browser(), street.signed_in(roles=["worker"]), street.signed_in(roles=["trainer"]))
+        for browser in (around.browser(), around.signed_in(roles=["worker"]), around.signed_in(roles=["trainer"]))
     )
 
     assert 'href="/docs"' in guest
@@ -198,14 +198,14 @@ def test_the_menu_shows_what_a_role_may_use(street: Street) -> None:
     assert 'href="/docs"' in trainer
 
 
-def test_it_is_alive_and_ready(street: Street) -> None:
-    browser = street.browser()
+def test_it_is_alive_and_ready(around: Surroundings) -> None:
+    browser = around.browser()
 
     assert browser.get("/health/live").status_code == 200
     assert browser.get("/health/ready").status_code == 200
 
 
-def test_the_catalogue_shows_counts_skills_and_what_was_probably_meant(street: Street) -> None:
+def test_the_catalogue_shows_counts_skills_and_what_was_probably_meant(around: Surroundings) -> None:
     found: dict[str, object] = {
         "items": [],
         "next": None,
@@ -213,9 +213,9 @@ def test_the_catalogue_shows_counts_skills_and_what_was_probably_meant(street: S
         "did_you_mean": "welding",
         "facets": {"category": [{"value": "digital", "count": 12}], "country": [{"value": "DE", "count": 3}]},
     }
-    street.neighbour.answers = {"/v1/courses": found}
-    page = street.browser().get("/courses?q=weldign&free_seats=1").text
-    asked = next(one for one in street.neighbour.asked if one.path == "/v1/courses")
+    around.neighbour.answers = {"/v1/courses": found}
+    page = around.browser().get("/courses?q=weldign&free_seats=1").text
+    asked = next(one for one in around.neighbour.asked if one.path == "/v1/courses")
 
     assert asked.query["facets"] == ["true"]
     assert asked.query["free_seats"] == ["1"]
@@ -225,7 +225,7 @@ def test_the_catalogue_shows_counts_skills_and_what_was_probably_meant(street: S
     assert "Free seats: 1 or more" in page
 
 
-def test_the_catalogue_offers_the_skills_of_what_was_found(street: Street) -> None:
+def test_the_catalogue_offers_the_skills_of_what_was_found(around: Surroundings) -> None:
     skill = {"value": "esco:x", "count": 4, "labels": {"en": "robotics"}}
     course = {
         "id": "c",
@@ -234,10 +234,10 @@ def test_the_catalogue_offers_the_skills_of_what_was_found(street: Street) -> No
         "default_language": "en",
         "skill_category": "digital",
     }
-    street.neighbour.answers = {
+    around.neighbour.answers = {
         "/v1/courses": {"items": [course], "next": None, "total": 1, "did_you_mean": None, "facets": {"skill": [skill]}}
     }
-    page = street.browser().get("/courses").text
+    page = around.browser().get("/courses").text
 
     assert "skill=esco%3Ax" in page
     assert "1 course<" in page

@@ -22,7 +22,7 @@ class Results:
     told: dict[str, Any]
 
 
-class SearchDesk:
+class CourseSearch:
     """Asks the index which courses suit, and the database what they say now."""
 
     def __init__(self, index: Callable[[], CourseIndex], skills: Skills, store: Callable[[], Store]) -> None:

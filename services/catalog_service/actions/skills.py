@@ -29,7 +29,7 @@ class Asked:
     limit: int
 
 
-class SkillsDesk:
+class SkillSearch:
     """Everybody reads; a cluster writes frameworks of its own."""
 
     def __init__(self, skills: Skills, vocabulary: Vocabulary, new_id: Callable[[], str]) -> None:

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.catalog_service.actions import Actions
-from services.catalog_service.actions.searching import SearchDesk
+from services.catalog_service.actions.searching import CourseSearch
 from services.catalog_service.actions.sessions import Guest
-from services.catalog_service.actions.skills import SkillsDesk
+from services.catalog_service.actions.skills import SkillSearch
 from services.catalog_service.domain.actor import Actor
 from services.catalog_service.domain.content import FIELD_UNKNOWN, Content, Outcome
 from services.catalog_service.domain.course import Course, CourseVersion
@@ -32,8 +32,8 @@ class Parts:
 
     writing: Callable[[UnitOfWork], Actions]
     reading: Callable[[], Actions]
-    skills: Callable[[], SkillsDesk]
-    searches: Callable[[], SearchDesk]
+    skills: Callable[[], SkillSearch]
+    searches: Callable[[], CourseSearch]
 
 
 def actor_of(call: Call) -> Actor:

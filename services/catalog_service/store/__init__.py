@@ -21,7 +21,7 @@ from shared.storage.migrations import Migration
 from shared.storage.mongo import Document, MongoDatabase
 from shared.storage.work import UnitOfWork
 from shared.versioned import Versioned
-from shared.wiring.house import Service
+from shared.wiring.runtime import Service
 
 _COLLECTIONS: Mapping[type[Versioned], str] = {Course: "courses", CourseVersion: "course_versions", Session: "sessions"}
 _SELF_PACED: Final = 2**53 - 1

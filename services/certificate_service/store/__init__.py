@@ -14,7 +14,7 @@ from services.certificate_service.store.withheld import WITHHELD, WithheldAwards
 from shared.storage import seals
 from shared.storage.migrations import Migration
 from shared.storage.work import UnitOfWork
-from shared.wiring.house import Service
+from shared.wiring.runtime import Service
 
 __all__ = ["SERVICE", "Copies", "Feed", "Reconciled", "Reservation", "Sealed", "Store", "stamp"]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from services.directory_service.actions.common import Ask
 from services.directory_service.actions.exports import Exports
 from services.directory_service.actions.grants import Grants
 from services.directory_service.actions.importing import PeopleImports
@@ -12,7 +13,6 @@ from services.directory_service.actions.people import People
 from services.directory_service.actions.portals import Portals
 from services.directory_service.actions.programs import Programs
 from services.directory_service.actions.relations import Consents, Employments, Memberships
-from services.directory_service.actions.shelf import Ask
 from services.directory_service.store import Store
 from shared.jobs.store import Jobs
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from services.directory_service.actions.shelf import Shelf
+from services.directory_service.actions.common import DirectoryActions
 from services.directory_service.domain import export
 from services.directory_service.domain.person import Person
 from shared.schemas.event import Event
@@ -13,7 +13,7 @@ from shared.schemas.event import Event
 _FILES = {"enrolment": export.ENROLMENTS, "certificate": export.CERTIFICATES}
 
 
-class Exports(Shelf):
+class Exports(DirectoryActions):
     """Facts of other services are kept as they were told, and go with the person."""
 
     def prepare(self, person_ids: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.directory_service.actions.shelf import Shelf, unknown
+from services.directory_service.actions.common import DirectoryActions, unknown
 from services.directory_service.domain import access, grant
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import GrantCriteria
@@ -12,7 +12,7 @@ from shared.storage.documents import not_found
 from shared.versioned import require_version
 
 
-class Grants(Shelf):
+class Grants(DirectoryActions):
     """Whose courses may carry an organisation's seal or its name."""
 
     def give(self, actor: Actor, facts: dict[str, Any]) -> Grant:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from services.directory_service.actions.common import Ask, DirectoryActions
 from services.directory_service.actions.people import People
 from services.directory_service.actions.relations import Employments
-from services.directory_service.actions.shelf import Ask, Shelf
 from services.directory_service.adapters.identity import Login
 from services.directory_service.domain import access, invitation
 from services.directory_service.domain.access import Actor
@@ -42,7 +42,7 @@ class Offer:
     organisations: tuple[str, ...]
 
 
-class Invitations(Shelf):
+class Invitations(DirectoryActions):
     """`secret` makes the secret of an invitation's link out of its id."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Organisations: everybody in the house reads them, their cluster writes them."""
+"""Organisations: everybody signed in reads them, their cluster writes them."""
 
 from collections.abc import Callable
 from typing import Any

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from services.directory_service.actions.shelf import Ask
+from services.directory_service.actions.common import Ask
 from services.directory_service.domain import access, invitation, person, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import PersonCriteria

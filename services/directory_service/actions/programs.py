@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.directory_service.actions.shelf import Ask, Shelf
+from services.directory_service.actions.common import Ask, DirectoryActions
 from services.directory_service.adapters import identity
 from services.directory_service.domain import access, program
 from services.directory_service.domain.access import Actor
@@ -41,7 +41,7 @@ class EndProgram:
     id: str
 
 
-class Programs(Shelf):
+class Programs(DirectoryActions):
     """Keys of one cluster's programs. What is asked of the identity provider comes before the commit."""
 
     def __init__(self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str], ask: Ask) -> None:

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from services.directory_service.actions.shelf import Shelf, refuse_person, unknown
+from services.directory_service.actions.common import DirectoryActions, refuse_person, unknown
 from services.directory_service.domain import access, relations
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import MembershipCriteria, RelationCriteria
@@ -14,7 +14,7 @@ from shared.storage.documents import not_found
 from shared.versioned import require_version
 
 
-class Memberships(Shelf):
+class Memberships(DirectoryActions):
     """Who belongs to which cluster or partnership."""
 
     def ask(self, actor: Actor, facts: dict[str, Any]) -> Membership:
@@ -66,7 +66,7 @@ class Memberships(Shelf):
         return found, sides
 
 
-class Employments(Shelf):
+class Employments(DirectoryActions):
     """Who works for whom."""
 
     def start(self, actor: Actor, facts: dict[str, Any]) -> Employment:
@@ -102,7 +102,7 @@ class Employments(Shelf):
         return self._store.save(*relations.end_employment(found, valid_until))
 
 
-class Consents(Shelf):
+class Consents(DirectoryActions):
     """Whom a worker lets see the results."""
 
     def give(self, actor: Actor, facts: dict[str, Any]) -> Consent:

@@ -286,7 +286,7 @@ class ConsentView(Resource):
 
 
 class MeView(Schema):
-    """What the house holds of the caller."""
+    """What the platform holds of the caller."""
 
     subject = fields.String(required=True)
     person_id = fields.String(required=True, allow_none=True)

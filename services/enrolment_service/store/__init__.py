@@ -23,7 +23,7 @@ from shared.schemas.event import Event
 from shared.storage.documents import document_of, thing_of
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, Hint, UnitOfWork
-from shared.wiring.house import Service
+from shared.wiring.runtime import Service
 
 __all__ = ["SERVICE", "Store"]
 

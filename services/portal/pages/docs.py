@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, render_template
 
-from services.portal.house import house
+from services.portal.runtime import runtime
 from shared.http.app import public
 from shared.http.render import to_json
 
@@ -21,7 +21,7 @@ def docs() -> Response:
 @public
 def openapi() -> Response:
     """All services' operations in one OpenAPI 3.1 document."""
-    document = house().documents.openapi() | {"servers": [{"url": house().origin()}]}
+    document = runtime().documents.openapi() | {"servers": [{"url": runtime().origin()}]}
     return _document(document)
 
 

@@ -6,8 +6,8 @@ from flask import Blueprint, Response, render_template
 
 from services.portal import states
 from services.portal.forms import Form, Mistake
-from services.portal.house import house
 from services.portal.languages import _
+from services.portal.runtime import runtime
 from shared.errors import NotFound
 from shared.http.app import public
 
@@ -20,7 +20,7 @@ _STEPS: Final = (("applied", "2026-09-01T08:00:00+00:00"), ("confirmed", "2026-0
 @public
 def kit() -> Response:
     """Every part, to look at in each look, width and language."""
-    if not house().settings.demo:
+    if not runtime().settings.demo:
         raise NotFound("There is no such page.")
     mistakes = [Mistake("mail", _("This value is missing or cannot be used here."))]
     page = render_template(

@@ -6,8 +6,8 @@ from typing import Final
 from flask import Blueprint, Response, render_template
 from flask_babel import LazyString
 
-from services.portal.house import house
 from services.portal.languages import _l
+from services.portal.runtime import runtime
 from shared.http.app import public
 
 pages = Blueprint("legal", __name__)
@@ -120,7 +120,7 @@ def contact() -> Response:
 
 
 def _page(title: LazyString, sections: tuple[Section, ...]) -> Response:
-    settings = house().settings
+    settings = runtime().settings
     page = render_template(
         "text.html",
         title=title,

@@ -5,8 +5,8 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 
 from services.portal import asking
-from services.portal.house import house
 from services.portal.languages import _
+from services.portal.runtime import runtime
 from services.portal.visitors import require
 from shared.errors import NotFound, Unavailable
 from shared.http.app import public
@@ -20,7 +20,7 @@ _ACTIONS = {"replay", "discard"}
 def overview() -> Response:
     """Each service: does it answer, what waits, what is set aside."""
     require("operator")
-    rows = [_health(service) for service in house().platform.services]
+    rows = [_health(service) for service in runtime().platform.services]
     return Response(render_template("operations.html", rows=rows))
 
 
@@ -37,7 +37,7 @@ def dead_letters(service: str) -> Response:
 def release(service: str, letter_id: str, action: str) -> Response:
     """Apply a dead letter again, or drop it."""
     require("operator")
-    if action not in _ACTIONS or service not in house().platform.services:
+    if action not in _ACTIONS or service not in runtime().platform.services:
         raise NotFound("There is no such step.")
     asking.checked_form()
     try:
@@ -57,7 +57,7 @@ def _health(service: str) -> dict[str, Any]:
 
 
 def _letters(service: str, mistake: str, status: int = 200) -> Response:
-    if service not in house().platform.services:
+    if service not in runtime().platform.services:
         raise NotFound("There is no such service.")
     found = asking.get(service, f"{service}/operations/dead-letters", limit=50, cursor=request.args.get("cursor", ""))
     audit = asking.get(service, f"{service}/operations/audit", limit=50)["items"]

@@ -6,9 +6,9 @@ from flask import Blueprint, Response, render_template, request
 
 from services.portal import visitors
 from services.portal.asking import go_to
-from services.portal.house import house
 from services.portal.identity import SignInRefused
 from services.portal.languages import _, language
+from services.portal.runtime import runtime
 from services.portal.sessions import SignIn
 from shared.errors import NotFound
 from shared.http.app import public
@@ -39,12 +39,12 @@ def _begin(target: str, form: tuple[tuple[str, str], ...] = ()) -> Response:
     sign_in = SignIn(
         verifier=secrets.token_urlsafe(48),
         nonce=secrets.token_urlsafe(24),
-        origin=house().origin(),
+        origin=runtime().origin(),
         target=target,
         form=form,
     )
-    address = house().provider.sign_in_address(state, sign_in, language())
-    house().sessions.begin(state, browser, sign_in)
+    address = runtime().provider.sign_in_address(state, sign_in, language())
+    runtime().sessions.begin(state, browser, sign_in)
     response = go_to(address)
     visitors.keep_browser_secret(response, browser)
     return response
@@ -55,18 +55,18 @@ def _begin(target: str, form: tuple[tuple[str, str], ...] = ()) -> Response:
 def finish() -> Response:
     """The identity provider sends the browser back: with a code, or with the reason why there is none."""
     try:
-        sign_in = house().sessions.take(request.args.get("state", ""), visitors.browser_secret())
+        sign_in = runtime().sessions.take(request.args.get("state", ""), visitors.browser_secret())
     except NotFound:
         return _nothing_under_way()
     try:
-        house().provider.check_issuer(request.args.get("iss"))
+        runtime().provider.check_issuer(request.args.get("iss"))
         if "error" in request.args:
             return _failed(_("You were not signed in: the sign-in was cancelled or refused."))
-        signed_in = house().provider.redeem(request.args.get("code", ""), sign_in)
+        signed_in = runtime().provider.redeem(request.args.get("code", ""), sign_in)
     except SignInRefused as error:
         log.warning("sign-in refused", reason=error.detail)
         return _failed(_("The sign-in page's answer could not be used. Please try again."))
-    return _welcome(house().sessions.open(signed_in), sign_in)
+    return _welcome(runtime().sessions.open(signed_in), sign_in)
 
 
 @pages.post("/sign-out")
@@ -77,8 +77,8 @@ def end() -> Response:
     if person is None:
         return go_to("/")
     visitors.check_form(request.form.get("form_token", ""))
-    house().sessions.close(session_id)
-    response = go_to(house().provider.sign_out_address(person.id_token, f"{house().origin()}/"))
+    runtime().sessions.close(session_id)
+    response = go_to(runtime().provider.sign_out_address(person.id_token, f"{runtime().origin()}/"))
     visitors.drop_session(response)
     return response
 
@@ -94,7 +94,7 @@ def _welcome(session_id: str, sign_in: SignIn) -> Response:
     """A new session id at each sign-in; one that was there before ends."""
     before = visitors.visitor()
     if before.session_id:
-        house().sessions.close(before.session_id)
+        runtime().sessions.close(before.session_id)
     response = _again(session_id, sign_in) if sign_in.form else go_to(sign_in.target)
     visitors.keep_session(response, session_id)
     return response
@@ -102,7 +102,7 @@ def _welcome(session_id: str, sign_in: SignIn) -> Response:
 
 def _again(session_id: str, sign_in: SignIn) -> Response:
     """The form that somebody sent when their session was over, to send once more."""
-    token = house().seal.digest("form", session_id)
+    token = runtime().seal.digest("form", session_id)
     return Response(render_template("send_again.html", target=sign_in.target, form=sign_in.form, token=token))
 
 

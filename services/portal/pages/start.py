@@ -4,7 +4,7 @@ from flask import Blueprint, Response, render_template, request
 
 from services.portal import home, languages
 from services.portal.asking import go_to
-from services.portal.house import house
+from services.portal.runtime import runtime
 from services.portal.visitors import safe_target, visitor
 from shared.errors import NotFound
 from shared.http.app import public
@@ -19,10 +19,10 @@ def start() -> Response:
     """What this is, what it holds today, and where to go."""
     waiting = home.waiting() if visitor().person else []
     person = visitor().person  # after that: the provider may have ended the session
-    partnerships = house().partnerships
+    partnerships = runtime().partnerships
     page = render_template(
         "start.html",
-        counts=house().catalog.counts(),
+        counts=runtime().catalog.counts(),
         partnerships=[(one, partnerships.members(one)) for one in partnerships.partnerships],
         clusters=len(partnerships.clusters),
         countries=partnerships.countries,
@@ -36,10 +36,10 @@ def start() -> Response:
 @public
 def speak(code: str) -> Response:
     """Speak that language from now on, and go back to where the visitor was."""
-    if code not in languages.languages() and not (code == languages.PSEUDO and house().settings.demo):
+    if code not in languages.languages() and not (code == languages.PSEUDO and runtime().settings.demo):
         raise NotFound(f"No pages in {code!r}.")
     response = go_to(safe_target(request.args.get("next")))
-    secure = house().origin().startswith("https:")
+    secure = runtime().origin().startswith("https:")
     response.set_cookie(languages.COOKIE, code, max_age=_A_YEAR, secure=secure, httponly=True, samesite="Lax")
     return response
 
@@ -57,4 +57,4 @@ def robots() -> Response:
 @public
 def favicon() -> Response:
     """Browsers ask here whatever the page says."""
-    return Response(status=302, headers={"Location": house().frontend.address("mark.svg")})
+    return Response(status=302, headers={"Location": runtime().frontend.address("mark.svg")})

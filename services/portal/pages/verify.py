@@ -11,9 +11,9 @@ from flask_babel import LazyString
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from services.portal import faults
-from services.portal.house import house
 from services.portal.languages import SOURCE, _, _l, language
 from services.portal.neighbours import Refusal, Verification
+from services.portal.runtime import runtime
 from shared.errors import Unavailable
 from shared.http.app import public
 from shared.http.problems import TooLarge
@@ -105,7 +105,7 @@ def _by_address(text: str) -> dict[str, Any]:
     if not usable:
         raise Unusable(_("This is neither a link nor a certificate's number."))
     page = _PAGE.fullmatch(parts.path)
-    origins = {house().settings.public_url, house().settings.public_https_url}
+    origins = {runtime().settings.public_url, runtime().settings.public_https_url}
     if page and f"{parts.scheme}://{parts.netloc.lower()}" in origins:
         secret = parse_qs(parts.query, max_num_fields=20).get("secret", [None])[0]
         return _by_id(page[1], secret)
@@ -116,7 +116,7 @@ def _by_id(credential_id: str, secret: str | None) -> dict[str, Any]:
     """Certificates are named by where their document stands; the secret of a share link or QR opens the name."""
     query = f"?{urlencode({'secret': secret})}" if secret else ""
     credential_id = credential_id.lower() if _UUID.fullmatch(credential_id) else credential_id
-    return {"url": f"{house().settings.public_url}/credentials/{credential_id}{query}"}
+    return {"url": f"{runtime().settings.public_url}/credentials/{credential_id}{query}"}
 
 
 def _read(content: bytes) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _read(content: bytes) -> dict[str, Any]:
 
 def _answer(question: Mapping[str, Any], reference: str) -> Response:
     try:
-        found = house().certificates.verify(question, request.remote_addr or "")
+        found = runtime().certificates.verify(question, request.remote_addr or "")
     except Unavailable:
         sentence = _("Certificates cannot be verified at the moment. Please try again shortly.")
         return _page(problem=sentence, reference=reference, status=503)

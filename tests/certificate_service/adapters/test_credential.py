@@ -7,9 +7,9 @@ import pytest
 
 from services.certificate_service.adapters.contexts import CREDENTIALS_V2
 from services.certificate_service.adapters.frameworks import eqf_alignment
-from tests.certificate_service.adapters.house import COURSE, House
+from tests.certificate_service.adapters.issuing_body import COURSE, IssuingBody
 
-CREDENTIAL = House().unsigned()
+CREDENTIAL = IssuingBody().unsigned()
 SUBJECT: dict[str, Any] = CREDENTIAL["credentialSubject"]
 ACHIEVEMENT: dict[str, Any] = SUBJECT["achievement"]
 
@@ -57,7 +57,7 @@ def test_european_codes_are_used_where_the_european_lists_have_them() -> None:
 
 def test_words_outside_the_european_lists_still_name_the_element() -> None:
     course = replace(COURSE, mode="In the field", assessment="A talk with the foreman")
-    alignments = House().unsigned(course=course)["credentialSubject"]["achievement"]["alignment"]
+    alignments = IssuingBody().unsigned(course=course)["credentialSubject"]["achievement"]["alignment"]
 
     assert {"Form of participation: In the field", "Type of assessment: A talk with the foreman"} <= {
         entry["targetName"] for entry in alignments
@@ -66,7 +66,7 @@ def test_words_outside_the_european_lists_still_name_the_element() -> None:
 
 def test_what_a_course_does_not_have_is_left_out_not_null() -> None:
     course = replace(COURSE, ects=None, eqf_level=None)
-    credential = House().unsigned(course=course, score=None, valid_until=None)
+    credential = IssuingBody().unsigned(course=course, score=None, valid_until=None)
 
     assert "validUntil" not in credential
     assert {"creditsEarned", "result", "licenseNumber"}.isdisjoint(credential["credentialSubject"])
@@ -75,7 +75,7 @@ def test_what_a_course_does_not_have_is_left_out_not_null() -> None:
 
 def test_an_outcome_stated_twice_is_aligned_once() -> None:
     course = replace(COURSE, outcomes=COURSE.outcomes + COURSE.outcomes)
-    alignments = House().unsigned(course=course)["credentialSubject"]["achievement"]["alignment"]
+    alignments = IssuingBody().unsigned(course=course)["credentialSubject"]["achievement"]["alignment"]
 
     assert len(alignments) == len(ACHIEVEMENT["alignment"])
 

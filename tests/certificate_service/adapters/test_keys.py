@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.certificate_service.adapters import keys, person_keys
 from services.certificate_service.adapters.verification import verify
 from shared.sealing import CannotOpen, MasterSecret
-from tests.certificate_service.adapters.house import MASTER, NOW, House
+from tests.certificate_service.adapters.issuing_body import MASTER, NOW, IssuingBody
 
 OTHER_MASTER = MasterSecret(b"another master secret, 32 bytes!!")
 
@@ -28,25 +28,25 @@ def test_an_address_that_did_web_cannot_say_is_refused(url: str, issuer: str) ->
 
 
 def test_after_a_rotation_old_and_new_credentials_verify() -> None:
-    house = House()
-    old = house.signed()
-    house.rotate()
-    house.publish("revocation")
-    new = house.signed()
+    body = IssuingBody()
+    old = body.signed()
+    body.rotate()
+    body.publish("revocation")
+    new = body.signed()
 
     assert old["proof"]["verificationMethod"] != new["proof"]["verificationMethod"]
-    assert verify(old, house, NOW).verified
-    assert verify(new, house, NOW).verified
-    assert len(house.did_document(house.did)["assertionMethod"]) == 2
+    assert verify(old, body, NOW).verified
+    assert verify(new, body, NOW).verified
+    assert len(body.did_document(body.did)["assertionMethod"]) == 2
 
 
 def test_a_did_document_holds_no_key_of_another_issuer() -> None:
     with pytest.raises(ValueError, match="its own"):
-        keys.did_document("did:web:x.example:issuers:other", House().keys)
+        keys.did_document("did:web:x.example:issuers:other", IssuingBody().keys)
 
 
 def test_a_sealed_issuer_key_opens_only_for_its_issuer_and_secret() -> None:
-    key = House().keys[0]
+    key = IssuingBody().keys[0]
 
     with pytest.raises(CannotOpen):
         keys.open_issuer_key(OTHER_MASTER, key)
@@ -110,12 +110,12 @@ def test_a_new_master_secret_takes_over_without_touching_the_records() -> None:
 
 def test_secrets_do_not_show_in_a_log_line() -> None:
     key = person_keys.create_person_key(MASTER, "k-1")
-    house = House()
+    body = IssuingBody()
 
     assert "wrapped" not in repr(key)
     assert "master" not in repr(MASTER)
-    assert "sealed" not in repr(house.keys[0])
-    assert "private" not in repr(house.key)
+    assert "sealed" not in repr(body.keys[0])
+    assert "private" not in repr(body.key)
 
 
 def test_a_short_master_secret_is_refused() -> None:

@@ -20,7 +20,7 @@ from services.certificate_service.adapters.status_list import (
     place_for,
     status_entry,
 )
-from tests.certificate_service.adapters.house import MASTER, NOW, House
+from tests.certificate_service.adapters.issuing_body import MASTER, NOW, IssuingBody
 
 KEY = MASTER.derive("status places:list-1")
 
@@ -113,15 +113,15 @@ def test_the_entry_carries_place_and_purpose_as_text() -> None:
 
 
 def test_the_jwt_form_is_the_same_document_with_the_registered_claims() -> None:
-    house = House()
-    document = house.list_document("revocation", (3,))
+    body = IssuingBody()
+    document = body.list_document("revocation", (3,))
 
-    token = sign_jwt(document, house.key, starts=NOW, ends=NOW + timedelta(hours=1))
+    token = sign_jwt(document, body.key, starts=NOW, ends=NOW + timedelta(hours=1))
     header, claims = (json.loads(_unpack(part)) for part in token.split(".")[:2])
 
-    assert header == {"alg": "EdDSA", "typ": "vc+jwt", "kid": house.key.method}
+    assert header == {"alg": "EdDSA", "typ": "vc+jwt", "kid": body.key.method}
     assert {name: claims[name] for name in document} == document
-    assert (claims["iss"], claims["jti"], claims["sub"]) == (house.did, document["id"], f"{document['id']}#list")
+    assert (claims["iss"], claims["jti"], claims["sub"]) == (body.did, document["id"], f"{document['id']}#list")
 
 
 def _unpack(part: str) -> bytes:

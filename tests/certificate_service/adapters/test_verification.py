@@ -14,26 +14,26 @@ from hypothesis import strategies as st
 from services.certificate_service.adapters import multibase
 from services.certificate_service.adapters.signing import sign
 from services.certificate_service.adapters.verification import CHECKS, verify
-from tests.certificate_service.adapters.house import NOW, House
+from tests.certificate_service.adapters.issuing_body import NOW, IssuingBody
 
-HOUSE = House()
-SIGNED = HOUSE.signed()
-BOTH = HOUSE.signed(both=True)
+BODY = IssuingBody()
+SIGNED = BODY.signed()
+BOTH = BODY.signed(both=True)
 
 
 def _changed(**changes: Any) -> dict[str, Any]:
     return {**copy.deepcopy(SIGNED), **changes}
 
 
-def _failed(data: Any, house: House = HOUSE, now: Any = NOW) -> dict[str, str]:
-    found = verify(data, house, now)
+def _failed(data: Any, body: IssuingBody = BODY, now: Any = NOW) -> dict[str, str]:
+    found = verify(data, body, now)
     assert not found.verified
     return {check.name: check.reason for check in found.checks if check.ok is False}
 
 
 def test_a_genuine_credential_holds_on_every_line() -> None:
     for credential in (SIGNED, BOTH):
-        found = verify(json.dumps(credential).encode(), HOUSE, NOW)
+        found = verify(json.dumps(credential).encode(), BODY, NOW)
         assert found.verified
         assert tuple(check.name for check in found.checks) == CHECKS
         assert all(check.reason for check in found.checks)
@@ -65,7 +65,7 @@ def test_no_value_can_be_changed(path: tuple[Any, ...]) -> None:
         not value if isinstance(value, bool) else value + 1 if isinstance(value, int | float) else f"{value}1"
     )
 
-    assert not verify(tampered, HOUSE, NOW).verified
+    assert not verify(tampered, BODY, NOW).verified
 
 
 @pytest.mark.parametrize("path", _leaves(SIGNED), ids=lambda path: ".".join(map(str, path)))
@@ -76,19 +76,19 @@ def test_no_value_can_be_left_out(path: tuple[Any, ...]) -> None:
         holder = holder[step]
     del holder[path[-1]]
 
-    assert not verify(tampered, HOUSE, NOW).verified
+    assert not verify(tampered, BODY, NOW).verified
 
 
 def test_another_key_under_the_issuers_name_is_refused() -> None:
-    stranger = House(issuer_id="stranger")
-    forged = sign(HOUSE.unsigned(), stranger.key, NOW)
-    forged["proof"]["verificationMethod"] = HOUSE.key.method
+    stranger = IssuingBody(issuer_id="stranger")
+    forged = sign(BODY.unsigned(), stranger.key, NOW)
+    forged["proof"]["verificationMethod"] = BODY.key.method
 
     assert set(_failed(forged)) == {"signature"}
 
 
 def test_a_credential_of_one_issuer_signed_by_another_is_refused() -> None:
-    forged = sign(HOUSE.unsigned(), House(issuer_id="stranger").key, NOW)
+    forged = sign(BODY.unsigned(), IssuingBody(issuer_id="stranger").key, NOW)
 
     assert "does not belong to the issuer" in _failed(forged)["issuer"]
 
@@ -109,9 +109,9 @@ def test_a_credential_of_one_issuer_signed_by_another_is_refused() -> None:
     ],
 )
 def test_a_forged_verification_method_is_refused(method: Any) -> None:
-    key = HOUSE.keys[0].public_multibase
+    key = BODY.keys[0].public_multibase
     forged = copy.deepcopy(SIGNED)
-    forged["proof"]["verificationMethod"] = method.format(did=HOUSE.did, key=key) if isinstance(method, str) else method
+    forged["proof"]["verificationMethod"] = method.format(did=BODY.did, key=key) if isinstance(method, str) else method
 
     assert _failed(forged).keys() & {"context", "issuer"}
 
@@ -122,46 +122,46 @@ def test_expired_and_not_yet_valid_are_said_on_their_own_lines() -> None:
 
 
 def test_a_clock_a_little_behind_is_forgiven() -> None:
-    assert verify(SIGNED, HOUSE, NOW - timedelta(seconds=30)).check("not_before").ok
+    assert verify(SIGNED, BODY, NOW - timedelta(seconds=30)).check("not_before").ok
 
 
 def test_revoked_and_suspended_are_said_on_their_own_lines() -> None:
-    house = House()
-    credential = house.signed(both=True, place=99)
+    body = IssuingBody()
+    credential = body.signed(both=True, place=99)
 
-    house.publish("revocation", 98, 99)
-    assert _failed(credential, house) == {"revocation": "It has been revoked."}
-    house.publish("revocation", 98)
-    house.publish("suspension", 99)
-    assert _failed(credential, house) == {"suspension": "It is suspended."}
-    house.publish("suspension")
-    assert verify(credential, house, NOW).verified
+    body.publish("revocation", 98, 99)
+    assert _failed(credential, body) == {"revocation": "It has been revoked."}
+    body.publish("revocation", 98)
+    body.publish("suspension", 99)
+    assert _failed(credential, body) == {"suspension": "It is suspended."}
+    body.publish("suspension")
+    assert verify(credential, body, NOW).verified
 
 
-def _break_list(change: Callable[[House, House, str], Any]) -> dict[str, str]:
-    house, stranger = House(), House(issuer_id="stranger")
-    credential = house.signed()
-    url = house.list_url("revocation")
-    house.lists[url] = change(house, stranger, url)
-    return _failed(credential, house)
+def _break_list(change: Callable[[IssuingBody, IssuingBody, str], Any]) -> dict[str, str]:
+    body, stranger = IssuingBody(), IssuingBody(issuer_id="stranger")
+    credential = body.signed()
+    url = body.list_url("revocation")
+    body.lists[url] = change(body, stranger, url)
+    return _failed(credential, body)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda house, stranger, url: sign(house.list_document("revocation"), stranger.key, NOW),
-        lambda house, stranger, url: sign({**stranger.list_document("revocation"), "id": url}, stranger.key, NOW),
-        lambda house, stranger, url: stranger.lists[stranger.list_url("revocation")],
-        lambda house, stranger, url: house.lists[house.list_url("suspension")],
-        lambda house, stranger, url: house.list_document("revocation"),
-        lambda house, stranger, url: sign(house.list_document("suspension") | {"id": url}, house.key, NOW),
-        lambda house, stranger, url: house.signed(),
-        lambda house, stranger, url: sign(
-            house.list_document("revocation") | {"validUntil": "2020-01-01T00:00:00Z"}, house.key, NOW
+        lambda body, stranger, url: sign(body.list_document("revocation"), stranger.key, NOW),
+        lambda body, stranger, url: sign({**stranger.list_document("revocation"), "id": url}, stranger.key, NOW),
+        lambda body, stranger, url: stranger.lists[stranger.list_url("revocation")],
+        lambda body, stranger, url: body.lists[body.list_url("suspension")],
+        lambda body, stranger, url: body.list_document("revocation"),
+        lambda body, stranger, url: sign(body.list_document("suspension") | {"id": url}, body.key, NOW),
+        lambda body, stranger, url: body.signed(),
+        lambda body, stranger, url: sign(
+            body.list_document("revocation") | {"validUntil": "2020-01-01T00:00:00Z"}, body.key, NOW
         ),
-        lambda house, stranger, url: {},
-        lambda house, stranger, url: b"not json",
-        lambda house, stranger, url: None,
+        lambda body, stranger, url: {},
+        lambda body, stranger, url: b"not json",
+        lambda body, stranger, url: None,
     ],
     ids=["wrong key", "another issuer", "another address", "other purpose", "unsigned", "purpose inside", "no list",
          "out of date", "empty", "not json", "nothing"],
@@ -171,19 +171,19 @@ def test_a_status_list_that_is_not_the_issuers_own_and_current_fails_the_revocat
 
 
 def test_a_status_list_that_cannot_be_read_fails_closed() -> None:
-    house = House()
-    credential = house.signed()
-    house.lists.clear()
+    body = IssuingBody()
+    credential = body.signed()
+    body.lists.clear()
 
-    assert "cannot be read" in _failed(credential, house)["revocation"]
+    assert "cannot be read" in _failed(credential, body)["revocation"]
 
 
 @pytest.mark.parametrize("index", ["131072", "-1", "1e3", "", "٣", "9" * 5000, 7, None])
 def test_a_place_that_is_no_place_fails_the_revocation_line(index: Any) -> None:
-    credential = HOUSE.unsigned()
+    credential = BODY.unsigned()
     credential["credentialStatus"]["statusListIndex"] = index
     try:
-        credential = sign(credential, HOUSE.key, NOW)
+        credential = sign(credential, BODY.key, NOW)
     except ValueError:
         pytest.skip("not even signable")
 
@@ -228,12 +228,12 @@ def test_hiding_the_expiry_behind_its_full_name_is_refused() -> None:
 @pytest.mark.parametrize("member", ["validUntil", "validFrom"])
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
 def test_a_moment_beyond_the_calendar_makes_it_false_and_no_fault_of_ours(member: str, moment: str) -> None:
-    assert not verify(_changed(**{member: moment}), HOUSE, NOW).verified
+    assert not verify(_changed(**{member: moment}), BODY, NOW).verified
 
 
 @pytest.mark.parametrize("member", ["validUntil", "validFrom", "credentialStatus", "issuer", "credentialSubject", "id"])
 def test_wrapping_a_member_in_lists_does_not_hide_it(member: str) -> None:
-    revoked = House()
+    revoked = IssuingBody()
     credential = revoked.signed(place=3)
     revoked.publish("revocation", 3)
     later = NOW + timedelta(days=2000)
@@ -278,7 +278,7 @@ def test_what_is_not_an_open_badge_fails_the_schema_line(change: dict[str, Any])
     ],
 )
 def test_a_proof_that_is_not_ours_is_refused(proof: Any) -> None:
-    assert not verify(_changed(proof=proof), HOUSE, NOW).verified
+    assert not verify(_changed(proof=proof), BODY, NOW).verified
 
 
 @pytest.mark.parametrize(
@@ -290,13 +290,13 @@ def test_a_proof_that_is_not_ours_is_refused(proof: Any) -> None:
         {"verificationMethod": []},
         {"verificationMethod": None},
         {"verificationMethod": [7]},
-        {"verificationMethod": [{"id": HOUSE.key.method, "type": "Multikey", "controller": "did:web:other"}]},
+        {"verificationMethod": [{"id": BODY.key.method, "type": "Multikey", "controller": "did:web:other"}]},
         {
             "verificationMethod": [
                 {
-                    "id": HOUSE.key.method,
+                    "id": BODY.key.method,
                     "type": "Multikey",
-                    "controller": HOUSE.did,
+                    "controller": BODY.did,
                     "publicKeyMultibase": "z6Mk",
                 }
             ]
@@ -306,12 +306,12 @@ def test_a_proof_that_is_not_ours_is_refused(proof: Any) -> None:
 def test_a_did_document_that_does_not_vouch_for_the_key_fails_the_issuer_line(
     change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = House()
-    house.keys = HOUSE.keys
-    published = {**house.did_document(house.did), **change}
-    monkeypatch.setattr(house, "did_document", lambda did: published)
+    body = IssuingBody()
+    body.keys = BODY.keys
+    published = {**body.did_document(body.did), **change}
+    monkeypatch.setattr(body, "did_document", lambda did: published)
 
-    assert "issuer" in _failed(SIGNED, house)
+    assert "issuer" in _failed(SIGNED, body)
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_whatever_stands_in_whichever_member_verification_never_raises(data: st.
     before, holder[path[-1]] = holder[path[-1]], data.draw(JSON)
 
     if holder[path[-1]] != before:
-        assert not verify(broken, HOUSE, NOW).verified
+        assert not verify(broken, BODY, NOW).verified
 
 
 def test_a_poisoned_graph_costs_less_than_a_second_or_two() -> None:
@@ -376,5 +376,5 @@ def test_a_poisoned_graph_costs_less_than_a_second_or_two() -> None:
     poisoned = _changed(endorsement=[copy.deepcopy(node) for _ in range(50)])
     started = time.process_time()  # what others do to this machine is not meant
 
-    assert not verify(poisoned, HOUSE, NOW).verified
+    assert not verify(poisoned, BODY, NOW).verified
     assert time.process_time() - started < 3

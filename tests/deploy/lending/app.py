@@ -8,7 +8,7 @@ from shared.http.door import PUBLIC, Call, Door, Reply
 from shared.schemas.directory import OrganisationRegistered
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
-from shared.wiring.house import House, Service
+from shared.wiring.runtime import Runtime, Service
 from tests.deploy.lending.manifest import MANIFEST
 
 
@@ -18,7 +18,7 @@ class ToolView(Schema):
     id = fields.String(required=True)
 
 
-def wire(house: House) -> Wired:
+def wire(runtime: Runtime) -> Wired:
     """The parts of lending."""
 
     def on_registered(event: OrganisationRegistered, work: UnitOfWork) -> None:

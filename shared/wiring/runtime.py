@@ -80,7 +80,7 @@ _LAG_SECONDS = 5.0
 """Consumers say every two seconds when they last had all that the broker has."""
 
 
-class House:
+class Runtime:
     """Settings and connections of one process of a service. Make it after the fork."""
 
     def __init__(self, service: Service, *, clock: Clock = utc_now, ids: Ids = new_id) -> None:
@@ -139,7 +139,7 @@ class House:
             gone=lambda: is_gone(self.client),
             note=self.personal_reads.note,
         )
-        app.extensions["house"] = self
+        app.extensions["runtime"] = self
         return app
 
     def may_come(self, missing: NotYetKnown) -> bool:

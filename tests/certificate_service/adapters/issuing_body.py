@@ -51,7 +51,7 @@ COURSE = CourseFacts(
 
 
 @dataclass
-class House:
+class IssuingBody:
     """Also the `Sources` its credentials are verified with."""
 
     base: str = BASE

@@ -18,7 +18,7 @@ from shared.schemas.enrolment import RosterCompleted
 from shared.schemas.event import Event
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
-from shared.wiring.house import House
+from shared.wiring.runtime import Runtime
 from tests.records import incoming
 from tests.tokens import TestIssuer
 
@@ -81,11 +81,11 @@ class Answer:
 
 
 @dataclass
-class Office:
-    """The application, its house, and who calls it."""
+class Catalog:
+    """The application, its runtime, and who calls it."""
 
     app: Any
-    house: House
+    runtime: Runtime
     issuer: TestIssuer
     sequences: dict[str, int] = field(default_factory=dict)
 
@@ -134,12 +134,12 @@ class Office:
             sequence = self.sequences[aggregate] = self.sequences.get(aggregate, 0) + 1
             record = incoming(event, sequence)
             for subscription in handlers.subscriptions(acting):
-                Inbox(self.house.client, self.house.database, "/catalog", subscription).take([record])
+                Inbox(self.runtime.client, self.runtime.database, "/catalog", subscription).take([record])
 
     def caught_up(self, ago: timedelta = timedelta()) -> None:
         """The copies were seen to be up to date so long ago."""
         change = {"$set": {"caught_up_at": utc_now() - ago, "lag": 0}}
-        self.house.database["consumer_progress"].update_one({"_id": "copies"}, change, upsert=True)
+        self.runtime.database["consumer_progress"].update_one({"_id": "copies"}, change, upsert=True)
 
     def trainer(self, cluster_id: str, name: str = "trainer") -> dict[str, str]:
         """Somebody who writes courses."""
@@ -209,12 +209,12 @@ class Office:
 
     def events(self, key: str) -> list[str]:
         """The verbs published of an aggregate, in order."""
-        rows = self.house.database["outbox"].find({"key": key}).sort("sequence", 1)
+        rows = self.runtime.database["outbox"].find({"key": key}).sort("sequence", 1)
         return [row["type"].split(".")[1] for row in rows]
 
     def told(self, key: str) -> Any:
         """The last event of an aggregate."""
-        row = self.house.database["outbox"].find_one({"key": key}, sort=[("sequence", -1)])
+        row = self.runtime.database["outbox"].find_one({"key": key}, sort=[("sequence", -1)])
         assert row is not None
         return decode_data(row["type"], row["data"])
 
@@ -224,12 +224,12 @@ class Office:
         """Do what the timers would do at that moment."""
 
         def work() -> UnitOfWork:
-            unit = self.house.work()
+            unit = self.runtime.work()
             unit.clock = lambda: moment
             return unit
 
         def alone(act: Any) -> int:
-            return decide(self.house.client, work, lambda unit: int(act(acting(unit))))
+            return decide(self.runtime.client, work, lambda unit: int(act(acting(unit))))
 
         for timer in timers.timers(alone, lambda: acting(work())):
             timer.action()
@@ -239,7 +239,7 @@ class Office:
         event = RosterCompleted(session_id=session_id, course_id="c", cluster_id="c", completed=3, failed=0, no_show=1)
         record = incoming(event, 1, source="/enrolment")
         for subscription in handlers.subscriptions(acting):
-            Inbox(self.house.client, self.house.database, "/catalog", subscription).take([record])
+            Inbox(self.runtime.client, self.runtime.database, "/catalog", subscription).take([record])
 
 
 def acting(work: UnitOfWork) -> Actions:

@@ -32,7 +32,7 @@ class Answer:
 
 
 @dataclass
-class Desk:
+class Directory:
     """The application, its database, and who calls it."""
 
     app: Any

@@ -13,7 +13,7 @@ Ask = Callable[[Hashable], Any]
 """Puts a question that is answered outside of the database, before the commit."""
 
 
-class Shelf:
+class DirectoryActions:
     """One unit of work with its clock and ids."""
 
     def __init__(self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:

@@ -24,7 +24,7 @@ _EXTENSION = "portal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class Runtime:
     """The parts of the portal."""
 
     settings: PortalSettings
@@ -66,6 +66,6 @@ class House:
         return (settings.public_https_url if request.is_secure else "") or settings.public_url
 
 
-def house() -> House:
+def runtime() -> Runtime:
     """The parts of the running application."""
-    return cast(House, current_app.extensions[_EXTENSION])
+    return cast(Runtime, current_app.extensions[_EXTENSION])

@@ -26,7 +26,7 @@ _PATIENCE: Final = 10.0
 _MOST_AT_ONCE: Final = 2_000
 
 
-class Shelf:
+class LiveIndex:
     """`offers` reads with a fresh unit of work."""
 
     def __init__(self, database: MongoDatabase, offers: Callable[[], Offers], closing: threading.Event) -> None:
