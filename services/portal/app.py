@@ -15,6 +15,7 @@ from services.portal.pages import (
     legal,
     operations,
     people,
+    person,
     sign_in,
     start,
     teaching,
@@ -34,7 +35,21 @@ from shared.http.app import add_health
 from shared.storage.mongo import MongoSettings, connect, open_database
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
 
-_PAGES = (start, catalogue, learning, approvals, teaching, people, operations, sign_in, verify, docs, legal, kit)
+_PAGES = (
+    start,
+    catalogue,
+    learning,
+    approvals,
+    teaching,
+    people,
+    person,
+    operations,
+    sign_in,
+    verify,
+    docs,
+    legal,
+    kit,
+)
 
 
 def create_app(*, clock: Clock = utc_now) -> Portal:
