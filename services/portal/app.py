@@ -10,12 +10,16 @@ from services.portal.pages import (
     approvals,
     catalogue,
     docs,
+    invitations,
     kit,
     learning,
     legal,
+    my_data,
     operations,
+    organisations,
     people,
     person,
+    reviews,
     sign_in,
     start,
     teaching,
@@ -36,19 +40,8 @@ from shared.storage.mongo import MongoSettings, connect, open_database
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
 
 _PAGES = (
-    start,
-    catalogue,
-    learning,
-    approvals,
-    teaching,
-    people,
-    person,
-    operations,
-    sign_in,
-    verify,
-    docs,
-    legal,
-    kit,
+    *(start, catalogue, learning, approvals, teaching, reviews, people, person, organisations, operations),
+    *(sign_in, invitations, my_data, verify, docs, legal, kit),
 )
 
 

@@ -100,6 +100,16 @@ INVITATION: Final = {
     "withdrawn": State(_l("Taken back"), CALM, "x-circle", _l("The link opens nothing any more.")),
     "expired": State(_l("Expired"), CALM, "clock-history", _l("Nobody opened the link in time. Invite again.")),
 }
+ORGANISATION: Final = {
+    "active": State(_l("Active"), GOOD, "check-circle", _l("Can offer courses and enrol people.")),
+    "suspended": State(_l("Suspended"), BAD, "pause-circle", _l("Nothing new is possible with it for now.")),
+}
+MEMBERSHIP: Final = {
+    "asked": State(_l("Asked"), WAITING, "hourglass-split", _l("Starts when the other side accepts.")),
+    "started": State(_l("Member"), GOOD, "check-circle", _l("Belongs to it.")),
+    "ended": State(_l("Ended"), CALM, "clock-history", _l("Belonged to it.")),
+    "declined": State(_l("Declined"), CALM, "x-circle", _l("It never started.")),
+}
 
 
 def show(kind: dict[str, State], status: str) -> State:
