@@ -29,10 +29,11 @@ def seed_work(cast: Cast, courses: Mapping[str, str], written: Written) -> int:
     """`courses`: id by external id of what is published. Returns how many sessions are open."""
     clusters = sorted({login.cluster for login in logins() if login.cluster is not None})
     with ThreadPoolExecutor(len(clusters)) as pool:
-        return sum(pool.map(lambda cluster: _seed_cluster(cast, cluster, courses, written), clusters))
+        return sum(pool.map(lambda cluster: seed_cluster(cast, cluster, courses, written), clusters))
 
 
-def _seed_cluster(cast: Cast, cluster: str, courses: Mapping[str, str], written: Written) -> int:
+def seed_cluster(cast: Cast, cluster: str, courses: Mapping[str, str], written: Written) -> int:
+    """The same for one cluster."""
     _ask_to_join(cast, cluster)
     _import(cast, cluster)
     own = [course for course in seed.courses() if course.provider == _login("trainer", cluster).organisations[0]]
