@@ -85,6 +85,22 @@ class EnrolmentView(Schema):
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
+class ChangesQuery(Schema):
+    """From where on."""
+
+    changed_since = fields.AwareDateTime(load_default=None, metadata={"description": "Inclusive"})
+
+
+class ChangeView(Schema):
+    """An enrolment where it stands in the feed. With `visible` false it was visible once and is not any more."""
+
+    id = fields.String(required=True)
+    changed_at = fields.AwareDateTime(required=True, metadata={"description": "Of its position in the feed"})
+    visible = fields.Boolean(required=True)
+    person_id = fields.String(allow_none=True, required=True)
+    enrolment = fields.Nested(EnrolmentView, allow_none=True, required=True)
+
+
 class EnrolmentQuery(Schema):
     """Filters of the list."""
 
