@@ -74,26 +74,31 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
 
     @door.get(f"{base}/dead-letters", scope=SCOPE, returns=DeadLetterView, paged=True)
     def list_dead_letters(call: Call) -> Reply:
+        """Events that could not be applied, with the reason."""
         return Reply(operator.dead_letters(call))
 
     @door.post(
         f"{base}/dead-letters/<letter_id>/replay", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
     )
     def replay_dead_letter(call: Call, letter_id: str) -> Reply:
+        """Apply the event again, then those that wait behind it."""
         return Reply(operator.release(call, letter_id, discard=False))
 
     @door.post(
         f"{base}/dead-letters/<letter_id>/discard", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
     )
     def discard_dead_letter(call: Call, letter_id: str) -> Reply:
+        """Drop the event, and apply those that wait behind it."""
         return Reply(operator.release(call, letter_id, discard=True))
 
     @door.get(f"{base}/lag", scope=SCOPE, returns=LagView)
     def read_lag(_call: Call) -> Reply:
+        """How far events are sent and read, and how many are set aside."""
         return Reply(operator.lag())
 
     @door.get(f"{base}/audit", scope=SCOPE, returns=AuditView, paged=True)
     def list_audit(call: Call) -> Reply:
+        """What operators did to events, the newest first."""
         return Reply(operator.audit(call))
 
     return door
