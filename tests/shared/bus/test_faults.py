@@ -26,7 +26,7 @@ SHORT = (
     (scenarios.read_model_is_rebuilt, 2.0),
 )
 
-# What waits for a broker to start again, or for MongoDB to give a transaction up, is long; some that do stand above, one of each kind.
+# What waits for a broker to start again, or for MongoDB to give a transaction up, is long; one of each kind stands above.
 LONG = (
     (scenarios.kafka_is_away_for_an_hour, 4.0),
     (scenarios.kafka_loses_its_data, 2.0),
