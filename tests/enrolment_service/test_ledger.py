@@ -145,6 +145,12 @@ def test_an_offer_that_passes_over_a_lower_ticket_is_impossible_unless_that_one_
     assert impossible([*waiting, *offered, Effect(kind=FREE_TICKET, begin=6, end=12, ticket=1, after=1)], ONE) is None
 
 
+def test_of_two_that_overlap_the_one_that_must_be_gone_again_comes_first_though_it_ends_later() -> None:
+    both = [seat(0, 10), seat(0, 11), Effect(kind=FREE_SEAT, begin=8, end=9, after=1)]
+
+    assert impossible(both, ONE) is None
+
+
 def test_a_refusal_for_a_free_seat_is_possible_only_while_a_claim_may_have_come_to_nothing() -> None:
     no_queue = Desk(capacity=1, limit=0)
 
