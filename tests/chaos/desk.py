@@ -28,9 +28,10 @@ from services.enrolment_service.store import SERVICE, seats
 from shared.clock import utc_now
 from shared.wiring.runtime import Runtime
 from tests.chaos.arena import wait_for
-from tests.chaos.checker import Verdict, judge
+from tests.chaos.checker import Verdict
 from tests.chaos.history import Case, Recorder, at_rest
 from tests.chaos.players import Place, Players
+from tests.chaos.story import judged
 from tests.enrolment_service.conftest import HOME, Service
 from tests.tokens import TestIssuer
 
@@ -83,7 +84,8 @@ class Desk:
 
     def verdict(self, places: Sequence[Place]) -> Verdict:
         """The verdict on everything that was recorded, when the desk is at rest."""
-        return judge(at_rest(self.service.runtime.database, [place.case for place in places], self.recorder))
+        database = self.service.runtime.database
+        return judged(database, at_rest(database, [place.case for place in places], self.recorder))
 
     def _processes(self) -> list[Running]:
         return [*self.apis, *([self.worker] if self.worker else [])]

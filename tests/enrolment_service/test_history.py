@@ -22,6 +22,7 @@ from tests.chaos.checker import Verdict, judge
 from tests.chaos.desk import desk, open_place, open_places, queues_move
 from tests.chaos.history import Case, Operation, Recorder, at_rest
 from tests.chaos.players import Place, Players
+from tests.chaos.story import judged, story
 from tests.enrolment_service.conftest import Service
 from tests.stack import Stack
 
@@ -77,7 +78,7 @@ def test_the_history_of_two_api_processes_is_possible(engines: Stack, tmp_path: 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_history_in_which_claims_under_way_are_swept_is_possible(service: Service, other: ServiceApp) -> None:
-    verdict = judge(history(service, other, 1_000))
+    verdict = judged(service.runtime.database, history(service, other, 1_000))
 
     assert verdict == Verdict()
 
@@ -128,7 +129,7 @@ def verdict(service: Service, case: Case, recorder: Recorder) -> Verdict:
     """The verdict when all has come to rest."""
     with queues_move(service):
         pass
-    return judge(at_rest(service.runtime.database, [case], recorder))
+    return judged(service.runtime.database, at_rest(service.runtime.database, [case], recorder))
 
 
 def test_a_claim_that_was_swept_under_way_and_made_again_keeps_the_history_possible(
@@ -165,6 +166,18 @@ def test_who_is_told_that_it_is_full_was_not_given_a_seat_that_was_swept_before_
 
     assert asked.answer == "confirmed"
     assert verdict(service, case, recorder) == Verdict()
+
+
+def test_the_story_of_a_session_tells_what_was_asked_and_what_was_written(service: Service, place: Place) -> None:
+    recorder = Recorder()
+    asked = ask(service.app, service, recorder, place.case, place.people[0])
+    (case,) = at_rest(service.runtime.database, [place.case], recorder)
+
+    lines = story(service.runtime.database, case).splitlines()
+
+    assert [line for line in lines if "kind='apply'" in line and asked.enrolment in line]
+    assert [line for line in lines if f"u seats {case.session}" in line and "'taken': 1" in line]
+    assert [line for line in lines if f"i enrolments {asked.enrolment}" in line]
 
 
 def give_without_condition(patch: pytest.MonkeyPatch) -> None:
