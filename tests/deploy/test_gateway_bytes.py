@@ -91,6 +91,20 @@ def _answer(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
+def test_a_large_answer_is_compressed_for_who_takes_it_and_a_small_one_is_not(gateway: Doorway) -> None:
+    with httpx.Client(base_url=gateway.url, timeout=30) as client:
+        plain = client.get("/openapi.json", headers={"Accept-Encoding": "identity"})
+        packed = client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+        small = client.get("/v1/catalog/nothing", headers={"Accept-Encoding": "gzip"})
+
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert packed.json() == plain.json()
+    assert packed.num_bytes_downloaded < len(plain.content) / 4
+    assert "Content-Encoding" not in small.headers
+
+
 @pytest.mark.parametrize(
     ("path", "extra", "size", "status"),
     [
