@@ -58,8 +58,8 @@ class KafkaSettings:
     kafka_session_timeout_ms: int = setting(
         "KAFKA_SESSION_TIMEOUT_MS",
         "silence after which a consumer's work goes to another",
-        example="6000",
-        default=10_000,
+        example="10000",
+        default=6_000,
     )
 
     @property

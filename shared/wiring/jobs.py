@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, BinaryIO
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from shared.auth.caller import Caller
 from shared.errors import NotFound
 from shared.files import Files
 from shared.http.door import Call, Door, Reply, Upload
-from shared.jobs.job import Job
+from shared.http.fields import links, mapping, one_of, text
+from shared.jobs.job import STATES, Job
 from shared.jobs.store import JobCriteria, Jobs
 from shared.storage.work import UnitOfWork
 from shared.tables.outcomes import FAILED, mending_columns, to_mend
@@ -71,23 +72,23 @@ class JobView(Schema):
     updated_at = fields.AwareDateTime(required=True)
     kind = fields.String(required=True)
     cluster_id = fields.String(required=True)
-    state = fields.String(required=True, metadata={"description": "waiting, running, paused, done, failed, cancelled"})
+    state = one_of(STATES, "JobState", required=True)
     dry_run = fields.Boolean(required=True)
     done = fields.Integer(required=True, metadata={"description": "Rows that were looked at"})
     total = fields.Integer(required=True, allow_none=True, metadata={"description": "Null while nobody knows"})
-    counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
-    problem = fields.Dict(keys=fields.String(), values=fields.String(), required=True, allow_none=True)
-    mapping = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    counts = mapping("Counts", fields.Integer(), required=True)
+    problem = mapping("JobProblem", required=True, allow_none=True)
+    mapping = mapping("ColumnMapping", required=True)
     unused = fields.List(fields.String(), required=True, metadata={"description": "Columns that mean nothing here"})
     started_at = fields.AwareDateTime(required=True, allow_none=True)
     ended_at = fields.AwareDateTime(required=True, allow_none=True)
-    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    links = links()
 
 
 class RowsQuery(Schema):
     """Which rows."""
 
-    outcome = fields.String(validate=validate.Length(1, 40))
+    outcome = text(40)
 
 
 class JobRowView(Schema):

@@ -81,6 +81,7 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
 
     @door.get(f"{base}/dead-letters", scope=SCOPE, returns=DeadLetterView, paged=True)
     def list_dead_letters(call: Call) -> Reply:
+        """Events that could not be applied, with the reason."""
         return Reply(operator.dead_letters(call))
 
     @door.get(f"{base}/dead-letters/<letter_id>", scope=SCOPE, returns=DeadLetterDetail)
@@ -92,16 +93,19 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
         f"{base}/dead-letters/<letter_id>/replay", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
     )
     def replay_dead_letter(call: Call, letter_id: str) -> Reply:
+        """Apply the event again, then those that wait behind it."""
         return Reply(operator.release(call, letter_id, discard=False))
 
     @door.post(
         f"{base}/dead-letters/<letter_id>/discard", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
     )
     def discard_dead_letter(call: Call, letter_id: str) -> Reply:
+        """Drop the event, and apply those that wait behind it."""
         return Reply(operator.release(call, letter_id, discard=True))
 
     @door.get(f"{base}/lag", scope=SCOPE, returns=LagView)
     def read_lag(_call: Call) -> Reply:
+        """How far events are sent and read, and how many are set aside."""
         return Reply(operator.lag())
 
     add_audit_route(door, base, plan.database)
