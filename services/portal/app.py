@@ -13,6 +13,7 @@ from services.portal.pages import (
     kit,
     learning,
     legal,
+    mail,
     operations,
     people,
     sign_in,
@@ -34,7 +35,7 @@ from shared.http.app import add_health
 from shared.storage.mongo import MongoSettings, connect, open_database
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
 
-_PAGES = (start, catalogue, learning, approvals, teaching, people, operations, sign_in, verify, docs, legal, kit)
+_PAGES = (start, catalogue, learning, approvals, teaching, people, operations, sign_in, verify, docs, legal, mail, kit)
 
 
 def create_app(*, clock: Clock = utc_now) -> Portal:

@@ -203,10 +203,12 @@ def test_a_trace_that_the_gateway_begins_goes_on_in_the_service(gateway: Doorway
     [
         *("/auth/admin", "/auth/admin/master/console/", "/auth/ADMIN/", "/auth//admin", "/auth/;x/admin"),
         *("/auth/realms/master/.well-known/openid-configuration", "/auth/realms/%6daster", "/auth/realms;x/master"),
-        *("/auth/metrics", "/auth/health", "/auth/"),
+        *("/auth/metrics", "/auth/health", "/auth/", "/mail", "/mail/x", "/MAIL/x"),
     ],
 )
-def test_keycloaks_console_and_master_realm_are_not_there_for_others(gateway: Doorway, path: str) -> None:
+def test_keycloaks_console_its_master_realm_and_the_mailbox_are_not_there_for_others(
+    gateway: Doorway, path: str
+) -> None:
     with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2", verify=_tls(gateway))) as others:
         address = f"https://127.0.0.1:{gateway.https_port}{path}"
         answer = others.get(address, headers={"Host": "gateway.test"}, extensions={"sni_hostname": "gateway.test"})
