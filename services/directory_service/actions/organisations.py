@@ -1,6 +1,6 @@
 """Organisations: everybody signed in reads them, their cluster writes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.directory_service.domain import access, organisation
@@ -35,6 +35,10 @@ class Organisations:
     def get(self, organisation_id: str) -> Organisation:
         """One organisation, for every caller."""
         return self._store.get(Organisation, organisation_id)
+
+    def names(self, ids: Iterable[str]) -> dict[str, str]:
+        """The legal names of those that are known."""
+        return {one.id: one.legal_name for one in self._store.known(Organisation, ids).values()}
 
     def page(self, criteria: OrganisationCriteria, after: str | None, limit: int) -> list[Organisation]:
         """Organisations by id."""

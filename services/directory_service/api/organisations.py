@@ -1,11 +1,13 @@
 """Routes of organisations, memberships and grants."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from services.directory_service.api.parts import Parts, actor_of, page, reply
 from services.directory_service.domain import access
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import GrantCriteria, MembershipCriteria, OrganisationCriteria
+from services.directory_service.domain.grant import Grant
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.schemas import (
     EndBody,
@@ -140,9 +142,13 @@ def _add_grants(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/awarding-grants", scope=_READ, query=GrantQuery, returns=GrantView, paged=True)
     def list_grants(call: Call) -> Reply:
-        """Grants that the caller gave or was given."""
-        found = parts.reading().grants.page(actor_of(call), GrantCriteria(**call.query), call.after, call.limit)
-        return Reply(page(call, "awarding-grants", found))
+        """Grants that the caller gave or was given; whose courses may carry whose seal or name."""
+        wanted = dict(call.query)
+        named, actions = wanted.pop("include", None) is not None, parts.reading()
+        found = actions.grants.page(actor_of(call), GrantCriteria(**wanted), call.after, call.limit)
+        sides = {one.organisation_id for one in found} | {one.grantee_id for one in found if one.grantee_id}
+        names = actions.organisations.names(sides) if named else {}
+        return Reply(page(call, "awarding-grants", found, lambda one: _sides(one, names) if named else {}))
 
     @door.get("/v1/awarding-grants/<grant_id>", scope=_READ, returns=GrantView)
     def get_grant(call: Call, grant_id: str) -> Reply:
@@ -157,6 +163,14 @@ def _add_grants(door: Door, parts: Parts) -> None:
         return reply(
             "awarding-grants", parts.writing(call.uow).grants.withdraw(actor_of(call), grant_id, call.if_match)
         )
+
+
+def _sides(grant: Grant, names: Mapping[str, str]) -> dict[str, Any]:
+    """The names of both; one that is not known has none."""
+    return {
+        "organisation_name": names.get(grant.organisation_id, ""),
+        "grantee_name": names.get(grant.grantee_id or ""),
+    }
 
 
 def _organisation(organisation: Organisation, actor: Actor, *, made: bool = False) -> Reply:

@@ -142,6 +142,8 @@ class GrantView(Resource):
     status = one_of(("given", "withdrawn"), "GivenStatus", required=True)
     given_at = fields.AwareDateTime(required=True)
     withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
+    organisation_name = fields.String(metadata={"description": "With include=organisations"})
+    grantee_name = fields.String(allow_none=True, metadata={"description": "With include=organisations"})
 
 
 class GrantQuery(Schema):
@@ -151,6 +153,7 @@ class GrantQuery(Schema):
     grantee = text(64)
     course = text(64)
     status = one_of(("given", "withdrawn"), "GivenStatus")
+    include = one_of(("organisations",), metadata={"description": "Legal names beside the ids"})
 
 
 class PersonPatch(Schema):
