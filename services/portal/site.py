@@ -77,6 +77,7 @@ class Portal(Flask):
             "numberformat": format_decimal,
             "country": _country,
             "day": _day,
+            "language_name": languages.name_of,
             "moment": _moment,
             "text": languages.best_text,
             "said": lambda one: faults.sentence(one["code"], one["message"]),

@@ -19,6 +19,7 @@ class Section:
 
     heading: LazyString
     sentences: tuple[LazyString, ...]
+    link: tuple[str, LazyString] | None = None
 
 
 PRIVACY: Final = (
@@ -50,11 +51,11 @@ PRIVACY: Final = (
     Section(
         _l("Your rights"),
         (
-            _l(
-                "You can see, correct, export and erase what is stored about you; ask your cluster or the contact below."
-            ),
+            _l("Signed in, you see what is stored about you and who read it, download all of it, and erase it."),
+            _l("To have something corrected, or erased without a login, ask your cluster or the contact below."),
             _l("After erasure nobody can read your name any more; numbers of courses taken remain as statistics."),
         ),
+        ("/my-data", _l("My data")),
     ),
 )
 ACCESSIBILITY: Final = (
