@@ -29,13 +29,13 @@ down: setup ## Stop it
 	@$(BIN)/clusterskills stack down $(ARGS)
 
 test: setup-dev ## Run the tests (ARGS="-k seats" to choose)
-	@$(PYTEST) -n $(TESTERS) --dist loadgroup $(ARGS)
+	@$(PYTEST) -n $(TESTERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-all: setup-dev ## Run the slow ones too
-	@$(PYTEST) -n $(TESTERS) --dist loadgroup -m "not chaos and not bench and not docker" $(ARGS)
+	@$(PYTEST) -n $(TESTERS) --dist loadgroup --no-loadscope-reorder -m "not chaos and not bench and not docker" $(ARGS)
 
 cover: setup-dev ## Run the tests and measure branch coverage
-	@$(PYTEST) -n $(TESTERS) --dist loadgroup --cov --cov-report=term $(ARGS)
+	@$(PYTEST) -n $(TESTERS) --dist loadgroup --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 	@echo "Rules and kernel alone:"
 	@$(BIN)/coverage report --include='shared/*,services/*/domain.py,services/*/domain/*' --fail-under=95
 

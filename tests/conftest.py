@@ -29,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_begin_with_what_takes_longest(items: list[pytest.Item]) -> None:
+    """Whoever takes the whole stack is the last to end: they begin first, in whatever order the rest comes."""
+    items.sort(key=lambda item: "stack" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.hookimpl
 def pytest_make_parametrize_id(val: object) -> str | None:
     """A test whose input is long is named by its beginning and length: reports stay readable."""

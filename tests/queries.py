@@ -38,6 +38,7 @@ SMALL: Final = {
 RARE: Final = {
     "services/catalog_service/adapters/live_index.py:LiveIndex._follow": "a change stream: it follows what happens from now on",
     "services/catalog_service/store/skills.py:Skills._using": "an import of a vocabulary counts the courses that it concerns",
+    "services/enrolment_service/store/changes.py:enter_all": "a migration: once, through all enrolments",
     "shared/storage/outbox.py:Outbox.replay": "an operator's replay, or a lost log: in the order of insertion",
 }
 """Code that may read all of a collection, and why."""

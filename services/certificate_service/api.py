@@ -17,10 +17,11 @@ from services.certificate_service.schemas import (
     CredentialQuery,
     EndedView,
     OptionalReason,
-    Reason,
+    PullView,
     ShareBody,
     ShareList,
     ShareView,
+    StatusReason,
     StatusView,
     VerificationBody,
     VerificationView,
@@ -127,6 +128,7 @@ def _add_reading(door: Door, parts: Parts) -> None:
         query=CertificateQuery,
         returns=CertificateView,
         paged=True,
+        tells=PullView,
         personal="person_id",
     )
     def list_certificates(call: Call) -> Reply:
@@ -156,6 +158,7 @@ def _add_reading(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/certificates/<certificate_id>", scope=READ, returns=CertificateView, personal="person_id")
     def read_certificate(call: Call, certificate_id: str) -> Reply:
+        """One certificate, as far as the caller may see it."""
         return _reply(parts.reading().get(call.who, certificate_id), parts)
 
 
@@ -163,7 +166,7 @@ def _add_status(door: Door, parts: Parts) -> None:
     @door.post(
         "/v1/certificates/<certificate_id>/suspend",
         scope=MANAGE,
-        body=Reason,
+        body=StatusReason,
         returns=CertificateView,
         status=200,
         if_match="honoured",
@@ -189,7 +192,7 @@ def _add_status(door: Door, parts: Parts) -> None:
     @door.post(
         "/v1/certificates/<certificate_id>/revoke",
         scope=MANAGE,
-        body=Reason,
+        body=StatusReason,
         returns=CertificateView,
         status=200,
         if_match="honoured",

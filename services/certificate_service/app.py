@@ -17,10 +17,12 @@ from services.certificate_service.actions.writing import Pen
 from services.certificate_service.adapters.site import Site
 from services.certificate_service.api import Parts, make_door
 from services.certificate_service.settings import CertificateSettings
-from services.certificate_service.store import SERVICE, Store, stamp
+from services.certificate_service.store import SERVICE, Store
+from services.certificate_service.store.certificates import CERTIFICATES
 from shared.auth.client import ClientCredentials
 from shared.people.names import Named, Names
 from shared.sealing import MasterSecret
+from shared.storage import feed
 from shared.storage.group import Resolver
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
@@ -67,7 +69,7 @@ def wire(runtime: Runtime) -> Wired:
         doors=[make_door(_parts(tools))],
         subscriptions=handlers.subscriptions(issuing, Copying(visibility), Store),
         timers=timers.timers(visibility, issuing, runtime.work, lambda act: decide(runtime.client, runtime.work, act)),
-        stamp=partial(stamp, runtime.client, runtime.database, now),
+        stamp=partial(feed.stamp, CERTIFICATES, runtime.client, runtime.database, now),
         resolvers=_resolvers(tools),
         apart={NameOf: _name_of(tools)},
         origins=_anybody_without_a_token,

@@ -5,11 +5,12 @@ from typing import Any
 from marshmallow import Schema, fields, pre_load, validate
 
 from services.certificate_service.adapters.verification import CHECKS
+from shared.http.fields import Since, one_of
 
 STANDINGS = ("valid", "suspended", "revoked", "expired")
 
 
-class Reason(Schema):
+class StatusReason(Schema):
     """Why. Kept encrypted with the certificate, shown to those who may see it, never published."""
 
     reason = fields.String(required=True, validate=validate.Length(3, 1000))
@@ -21,7 +22,7 @@ class OptionalReason(Schema):
     reason = fields.String(validate=validate.Length(3, 1000))
 
 
-class Links(Schema):
+class CertificateLinks(Schema):
     """Where to go on."""
 
     self = fields.String(required=True)
@@ -45,7 +46,7 @@ class CertificateView(Schema):
     changed_at = fields.AwareDateTime(
         required=True, allow_none=True, metadata={"description": "Of its position in the feed"}
     )
-    status = fields.String(allow_none=True, metadata={"enum": [*STANDINGS, None]})
+    status = one_of(STANDINGS, "CertificateStatus", allow_none=True)
     person_id = fields.String(allow_none=True)
     enrolment_id = fields.String(allow_none=True)
     employer_id = fields.String(allow_none=True)
@@ -62,7 +63,7 @@ class CertificateView(Schema):
     reissues = fields.Integer(allow_none=True)
     holder_erased = fields.Boolean(allow_none=True)
     reason = fields.String(allow_none=True, metadata={"description": "Of its present status; only in GET of one"})
-    links = fields.Nested(Links)
+    links = fields.Nested(CertificateLinks)
 
 
 class CertificateQuery(Schema):
@@ -71,10 +72,19 @@ class CertificateQuery(Schema):
     employer = fields.String(validate=validate.Length(1, 64))
     worker = fields.String(validate=validate.Length(1, 64))
     course = fields.String(validate=validate.Length(1, 64))
-    issued_since = fields.AwareDateTime()
-    changed_since = fields.AwareDateTime(metadata={"description": "Inclusive"})
-    status = fields.String(validate=validate.OneOf(STANDINGS))
-    expiring_before = fields.AwareDateTime()
+    issued_since = Since()
+    changed_since = Since(metadata={"description": "Inclusive"})
+    status = one_of(STANDINGS, "CertificateStatus")
+    expiring_before = Since()
+
+
+class PullView(Schema):
+    """What the list tells beside its items."""
+
+    pull = fields.String(
+        required=True,
+        metadata={"description": "A cursor, on every page: kept, it begins the next pull where this ended"},
+    )
 
 
 class CredentialQuery(Schema):
@@ -90,7 +100,7 @@ class WithheldView(Schema):
     course_id = fields.String(required=True)
     course_version = fields.Integer(required=True)
     awarding_body_id = fields.String(required=True)
-    reason = fields.String(required=True, metadata={"description": "NOT_GRANTED or ORGANISATION_SUSPENDED"})
+    reason = one_of(("NOT_GRANTED", "ORGANISATION_SUSPENDED"), "WithheldReason", required=True)
     since = fields.AwareDateTime(required=True)
 
 
@@ -98,7 +108,7 @@ class StatusView(Schema):
     """What anybody may know of a certificate."""
 
     id = fields.String(required=True)
-    status = fields.String(required=True, validate=validate.OneOf(STANDINGS))
+    status = one_of(STANDINGS, "CertificateStatus", required=True)
     holder_erased = fields.Boolean(required=True)
     summary = fields.String(required=True)
     course = fields.String(required=True)
@@ -174,7 +184,7 @@ class VerificationBody(Schema):
 class CheckView(Schema):
     """One line. `ok` is null when an earlier line left nothing to check."""
 
-    name = fields.String(required=True, validate=validate.OneOf(CHECKS))
+    name = one_of(tuple(CHECKS), "CheckName", required=True)
     ok = fields.Boolean(required=True, allow_none=True)
     code = fields.String(
         required=True, metadata={"description": "The reason for programs: HOLDS, REVOKED, EXPIRED ..."}

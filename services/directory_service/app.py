@@ -29,7 +29,6 @@ from shared.sealing import MasterSecret
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
-from shared.wiring.job_list import jobs_door
 from shared.wiring.jobs import KeepFile, keeper
 from shared.wiring.runtime import Runtime
 
@@ -64,7 +63,7 @@ def wire(runtime: Runtime) -> Wired:
         invitation_secret=link_secret,
     )
     return Wired(
-        doors=[make_door(parts), jobs_door(runtime.service.name, parts.jobs)],
+        doors=[make_door(parts)],
         subscriptions=handlers.subscriptions(acting),
         timers=[
             Timer("files", 60.0, files.sweep),

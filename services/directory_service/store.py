@@ -25,7 +25,6 @@ from shared.criteria import asked_for
 from shared.errors import Conflict
 from shared.files.files import COLLECTION as FILES
 from shared.files.files import INDEXES as FILE_INDEXES
-from shared.jobs.store import INDEXES as JOB_INDEXES
 from shared.storage.documents import TEXT, Documents, K, index
 from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
@@ -110,7 +109,6 @@ SERVICE = Service(
             index("organisation_ids", "_id", name="organisation"),
             index("person_id", "role", name="open_invitation", unique=True, only={"status": INVITED}),
         ],
-        **JOB_INDEXES,
         FILES: FILE_INDEXES,
         "consents": [
             index("person_id", "organisation_id", name="person"),

@@ -5,9 +5,9 @@ from typing import Any
 
 from services.enrolment_service import schemas
 from services.enrolment_service.actions import Actions, Row
-from services.enrolment_service.domain import Enrolment, Ledger, Waiting
+from services.enrolment_service.domain import Change, Enrolment, Ledger, Waiting
 from services.enrolment_service.domain.criteria import EnrolmentCriteria
-from shared.http.door import PUBLIC, Call, Door, Reply
+from shared.http.door import PUBLIC, Call, Door, Page, Reply
 from shared.storage.work import Hint, UnitOfWork
 
 OnWork = Callable[[UnitOfWork], Actions]
@@ -78,6 +78,27 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         """One enrolment."""
         actions = reading()
         return _enrolment(actions, *actions.reading.read(call.who, enrolment_id))
+
+    @door.get(
+        "/v1/enrolment-changes",
+        scope="enrolment:read",
+        query=schemas.ChangesQuery,
+        returns=schemas.ChangeView,
+        paged=True,
+        personal="person_id",
+    )
+    def list_changes(call: Call) -> Reply:
+        """Enrolments of the cluster's people, or of the employer's, in the order of their last change.
+
+        `pull` is a cursor, there on every page: kept and sent with the next pull it misses nothing and repeats nothing.
+        """
+        actions = reading()
+        found = actions.reading.changes(call.who, call.query["changed_since"], after=call.after or 0, limit=call.limit)
+        seen = [change.enrolment for change, visible in found.items if visible]
+        views = dict(zip((one.id for one in seen), actions.reading.waiting_for(seen), strict=True))
+        items = [_change(change, views.get(change.enrolment.id)) for change, _ in found.items]
+        cursor = call.feed.cursor(found.position) if call.feed else None
+        return Reply(Page(items, cursor if found.more else None, {"pull": cursor}))
 
 
 def _decisions(door: Door, on_work: OnWork) -> None:
@@ -229,6 +250,16 @@ def _enrolment(actions: Actions, stored: Enrolment, place: int | None = None, *,
     view = _view(stored, place, *actions.reading.waiting_for([stored]))
     location = view["links"]["self"] if made else None
     return Reply(view, version=stored.version, location=location)
+
+
+def _change(change: Change, waiting: Waiting | None) -> dict[str, Any]:
+    return {
+        "id": change.enrolment.id,
+        "changed_at": change.changed_at,
+        "visible": waiting is not None,
+        "person_id": None if waiting is None else change.enrolment.person_id,
+        "enrolment": None if waiting is None else _view(change.enrolment, None, waiting),
+    }
 
 
 def _view(e: Enrolment, place: int | None, waiting: Waiting) -> dict[str, Any]:

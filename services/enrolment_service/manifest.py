@@ -13,8 +13,9 @@ MANIFEST = Manifest(
     ),
     subscriptions=("copies", "reactions"),
     timers=("care", "sweep", "expire", "lapse", "consents", "queues", "forget"),
+    migrations=("bring enrolments into the feed",),
     read_models=(
-        ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations"), version=2),
+        ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations"), version=3),
     ),
     settings=(ReferenceSettings,),
     clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),

@@ -3,11 +3,13 @@
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from services.enrolment_service.domain import WAITING_FOR
+from services.enrolment_service.domain.seats import AVAILABILITIES
+from services.enrolment_service.domain.states import STATUSES
+from shared.http.fields import Violation, links, one_of
 from shared.http.ids import Ids
 from shared.http.row_list import RowList
 
 ID = validate.Length(1, 64)
-NAME = validate.Length(1, 200)
 
 
 class WorkerBody(Schema):
@@ -40,18 +42,8 @@ class ReasonBody(Schema):
 class StepView(Schema):
     """One change of status."""
 
-    status = fields.String(required=True)
+    status = one_of(STATUSES, "EnrolmentStatus", required=True)
     at = fields.AwareDateTime(required=True)
-
-
-class ReasonView(Schema):
-    """A rule that speaks against the enrolment."""
-
-    code = fields.String(required=True)
-    field = fields.String(required=True)
-    message = fields.String(required=True)
-    actual = fields.Raw(allow_none=True)
-    required = fields.Raw(allow_none=True)
 
 
 class EnrolmentView(Schema):
@@ -68,21 +60,35 @@ class EnrolmentView(Schema):
     cluster_id = fields.String(required=True)
     host_cluster_id = fields.String(required=True)
     employer_id = fields.String(allow_none=True, required=True)
-    status = fields.String(required=True)
-    waiting_for = fields.String(
-        required=True, validate=validate.OneOf(WAITING_FOR), metadata={"description": "Who must act next"}
-    )
+    status = one_of(STATUSES, "EnrolmentStatus", required=True)
+    waiting_for = one_of(WAITING_FOR, required=True, metadata={"description": "Who must act next"})
     until = fields.AwareDateTime(
         allow_none=True, required=True, metadata={"description": "Until when they must; then it lapses or expires"}
     )
     place_in_queue = fields.Integer(allow_none=True, required=True)
-    reasons = fields.List(fields.Nested(ReasonView), required=True)
+    reasons = fields.List(fields.Nested(Violation), required=True)
     offer_expires_at = fields.AwareDateTime(allow_none=True, required=True)
     attendance = fields.Integer(allow_none=True, required=True)
     score = fields.Float(allow_none=True, required=True)
     completed_at = fields.AwareDateTime(allow_none=True, required=True)
     history = fields.List(fields.Nested(StepView), required=True)
-    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    links = links()
+
+
+class ChangesQuery(Schema):
+    """From where on."""
+
+    changed_since = fields.AwareDateTime(load_default=None, metadata={"description": "Inclusive"})
+
+
+class ChangeView(Schema):
+    """An enrolment where it stands in the feed. With `visible` false it was visible once and is not any more."""
+
+    id = fields.String(required=True)
+    changed_at = fields.AwareDateTime(required=True, metadata={"description": "Of its position in the feed"})
+    visible = fields.Boolean(required=True)
+    person_id = fields.String(allow_none=True, required=True)
+    enrolment = fields.Nested(EnrolmentView, allow_none=True, required=True)
 
 
 class EnrolmentQuery(Schema):
@@ -91,7 +97,7 @@ class EnrolmentQuery(Schema):
     session_id = fields.String(load_default=None, validate=ID)
     person_id = fields.String(load_default=None, validate=ID)
     employer_id = fields.String(load_default=None, validate=ID)
-    status = fields.String(load_default=None, validate=NAME)
+    status = one_of(STATUSES, "EnrolmentStatus", load_default=None)
 
 
 class SeatsBody(Schema):
@@ -123,8 +129,8 @@ class SeatsView(Schema):
     held = fields.Integer(required=True)
     offered = fields.Integer(required=True)
     waiting = fields.Integer(required=True)
-    availability = fields.String(required=True)
-    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    availability = one_of(AVAILABILITIES, required=True)
+    links = links()
 
 
 SEAT_NUMBERS = tuple(name for name in SeatsView().fields if name not in ("id", "session_id", "links"))
@@ -168,7 +174,7 @@ class DecisionRow(Schema):
     """A decision on one application, of the version that was seen if one is given. The reason is for rejecting."""
 
     enrolment_id = fields.String(required=True, validate=ID)
-    decision = fields.String(required=True, validate=validate.OneOf(["approve", "reject"]))
+    decision = one_of(("approve", "reject"), required=True)
     reason = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 1000))
     version = fields.Integer(load_default=None, allow_none=True, strict=True, validate=validate.Range(1))
 
@@ -179,27 +185,16 @@ class DecisionsBody(Schema):
     items = fields.List(fields.Nested(DecisionRow), required=True, validate=validate.Length(1, 500))
 
 
-class RowViolation(Schema):
-    """What was wrong with a row."""
-
-    field = fields.String(required=True)
-    code = fields.String(required=True)
-    message = fields.String(required=True)
-    actual = fields.Raw(allow_none=True)
-    required = fields.Raw(allow_none=True)
-    row = fields.Integer(allow_none=True, metadata={"description": "The row, counted from 1"})
-
-
 class RowView(Schema):
     """What became of a row: its new status, or why nothing."""
 
     row = fields.Integer(required=True)
     enrolment_id = fields.String(required=True)
     ok = fields.Boolean(required=True)
-    status = fields.String(allow_none=True, required=True)
+    status = one_of(STATUSES, "EnrolmentStatus", allow_none=True, required=True)
     code = fields.String(allow_none=True, required=True)
     message = fields.String(allow_none=True, required=True)
-    violations = fields.List(fields.Nested(RowViolation), required=True)
+    violations = fields.List(fields.Nested(Violation), required=True)
 
 
 class RowsView(Schema):
@@ -215,7 +210,7 @@ class RosterEntry(Schema):
 
     enrolment_id = fields.String(required=True)
     person_id = fields.String(required=True)
-    status = fields.String(required=True)
+    status = one_of(STATUSES, "EnrolmentStatus", required=True)
     attendance = fields.Integer(allow_none=True, required=True)
     score = fields.Float(allow_none=True, required=True)
 

@@ -2,6 +2,7 @@
 
 import httpx
 
+from services.portal.brands import Brands
 from services.portal.frontend import Frontend
 from services.portal.identity import Provider
 from services.portal.manifest import MANIFEST
@@ -14,12 +15,15 @@ from services.portal.pages import (
     kit,
     learning,
     legal,
+    mail,
     my_data,
     operations,
     organisations,
     people,
     person,
     reviews,
+    seals,
+    set_up,
     sign_in,
     start,
     teaching,
@@ -40,8 +44,21 @@ from shared.storage.mongo import MongoSettings, connect, open_database
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
 
 _PAGES = (
-    *(start, catalogue, learning, approvals, teaching, reviews, people, person, organisations, operations),
-    *(sign_in, invitations, my_data, verify, docs, legal, kit),
+    *(
+        start,
+        catalogue,
+        learning,
+        approvals,
+        teaching,
+        reviews,
+        people,
+        person,
+        organisations,
+        seals,
+        set_up,
+        operations,
+    ),
+    *(sign_in, invitations, my_data, verify, docs, legal, mail, kit),
 )
 
 
@@ -71,6 +88,7 @@ def _furnish(ours: PortalSettings, clock: Clock) -> Runtime:
         settings=ours,
         frontend=Frontend(ours.frontend_dir),
         partnerships=Partnerships.read(ours.partnerships_file),
+        brands=Brands(http, addresses["directory"]),
         seal=seal,
         sessions=Sessions(database, seal, clock),
         uploads=Uploads(database, seal, clock),

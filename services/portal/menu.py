@@ -42,6 +42,7 @@ _TABLE: Final = (
     Entry("/teaching", _l("Teaching"), frozenset({"trainer", "manager"})),
     Entry("/approvals", _l("Approvals"), frozenset({"hr", "manager"})),
     Entry("/people", _l("People"), frozenset({"hr", "manager"})),
+    Entry("/set-up", _l("Set-up"), frozenset({"manager"})),
     Entry("/organisations", _l("Organisations"), frozenset({"hr", "manager"})),
     Entry("/operations", _l("Operations"), frozenset({"operator"})),
     Entry("/verify", _l("Verify a certificate")),

@@ -80,6 +80,16 @@ CERTIFICATE: Final = {
         _l("Expired"), CALM, "clock-history", _l("Its validity is over; take the course again to renew it.")
     ),
 }
+JOB: Final = {
+    "waiting": State(_l("Waiting"), WAITING, "hourglass-split", _l("It begins when it is its turn.")),
+    "running": State(_l("Running"), GOOD, "play-circle", _l("Its rows are worked on.")),
+    "paused": State(_l("Paused"), WAITING, "pause-circle", _l("It goes on when somebody resumes it.")),
+    "done": State(_l("Done"), CALM, "check-circle", _l("Every row was worked on.")),
+    "failed": State(_l("Failed"), BAD, "x-circle", _l("It stopped with an error.")),
+    "cancelled": State(_l("Cancelled"), CALM, "x-circle", _l("It was stopped before its end.")),
+}
+JOB_ACTIVE: Final = frozenset({"waiting", "running"})
+JOB_CAN_RESUME: Final = frozenset({"paused", "failed", "cancelled"})
 PERSON: Final = {
     "registered": State(_l("Registered"), GOOD, "person-check", _l("Can be enrolled and invited to sign in.")),
     "merged": State(_l("Merged"), CALM, "intersect", _l("Another record answers for this one.")),

@@ -11,10 +11,22 @@ from pymongo.errors import DuplicateKeyError
 from shared.bus.read_model import ReadModel
 from shared.errors import Conflict
 from shared.storage.mongo import Document, MongoDatabase
+from shared.storage.work import UnitOfWork
 
 COLLECTION = "generations"
 NUMBERS = "generation_numbers"
 _FRESH_SECONDS = 1.0
+
+
+def present(database: MongoDatabase, model: ReadModel) -> int:
+    """Which generation of a read model is in use, read afresh."""
+    row = database[COLLECTION].find_one({"_id": model.consumer})
+    return 1 if row is None else int(row["generation"])
+
+
+def is_present(work: UnitOfWork, model: ReadModel, collection: str) -> bool:
+    """Whether this unit of work writes what everybody reads, not what a rebuild is making."""
+    return work.collection(collection).name == model.aliases(present(work.database, model))[collection]
 
 
 @dataclass(frozen=True, slots=True)

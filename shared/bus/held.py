@@ -210,6 +210,13 @@ def _counts(events: MongoCollection, whose: Document, index: str) -> dict[str, i
     return {state: events.count_documents({**whose, "state": state}, limit=COUNTED, hint=index) for state in states}
 
 
+def followers(database: MongoDatabase, event: HeldEvent, limit: int) -> list[str]:
+    """Ids of the events that wait behind this one, in their order."""
+    query = {"consumer": event.consumer, "aggregate": event.aggregate, "state": BEHIND}
+    rows = database[COLLECTION].find(query, {"held_id": 1}).sort("order", ASCENDING).limit(limit)
+    return [row["held_id"] for row in rows]
+
+
 def list_dead(database: MongoDatabase, *, after: str = "", limit: int = 50) -> list[HeldEvent]:
     """Dead letters of all consumers of a service, by id."""
     rows = database[COLLECTION].find({"state": DEAD, "_id": {"$gt": after}}).sort("_id", ASCENDING).limit(limit)

@@ -29,6 +29,7 @@ class Options(TypedDict, total=False):
     status: int
     summary: str
     paged: bool
+    tells: SchemaLike | None
     plain: bool
     if_match: IfMatch
     accepts: tuple[str, ...]
@@ -48,7 +49,9 @@ class Door:
     any will do):
 
     - `body`, `query`, `returns`: marshmallow schemas; what they do not name is refused by name. `status` of success.
-    - `paged`: a list; `call.limit`, `call.after` and `call.page(items, after=...)`; `returns` is one item's schema.
+    - `paged`: a list; `call.limit`, `call.after` and `call.page(items, after=...)`; `returns` is one item's schema,
+      `tells` that of what the list tells beside its items.
+    - `summary`: a few words, else the view's name; the view's docstring describes the operation (for OpenAPI).
     - `if_match`: "required" (428 without; PATCH has it of itself) or "honoured"; the view compares `call.if_match`.
     - `plain`: a POST that opens no unit of work.
     - `hints`: from the call and path params to what it will read, so that a group loads it in one go.

@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from inspect import getdoc
 from typing import Any, Final
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
 
 from shared.http.call import JSON, is_json
+from shared.http.fields import Violation
 from shared.http.limits import LARGEST_INTEGER
+from shared.http.models import describe_fields, name_models, operations
 from shared.http.problems import PROBLEM, TITLES
 from shared.http.route import MULTIPART, NoFields, Route
 from shared.http.scopes import SCOPES
@@ -19,31 +23,30 @@ _PARAMETER: Final = re.compile(r"<(?:[a-z]+:)?([a-z_0-9]+)>")
 _NO_CONTROL: Final = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
 _PATH_TEXT: Final = r"^[^\u0000-\u001f\u007f\ufffd/]+$"
 
+
+def _text(description: str, example: str) -> dict[str, Any]:
+    return {"type": "string", "description": description, "examples": [example]}
+
+
 _PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "RFC 9457",
+    "description": "Why a request was refused (RFC 9457)",
     "required": ["type", "title", "status", "detail", "code", "trace_id"],
     "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "A sentence for a person"},
-        "code": {"type": "string", "description": "A word for a machine"},
-        "trace_id": {"type": "string", "description": "Names this request in our logs"},
+        "type": {
+            "type": "string",
+            "description": "Names the kind of problem",
+            "examples": ["urn:clusterskills:problem:not-found"],
+        },
+        "title": _text("The kind of problem, for a person", "Not found"),
+        "status": {"type": "integer", "description": "The status of the answer", "examples": [404]},
+        "detail": _text("A sentence for a person", "No course 4711."),
+        "code": _text("A word for a machine", "NOT_FOUND"),
+        "trace_id": _text("Names this request in our logs", "4bf92f3577b34da6a3ce929d0e0e4736"),
         "violations": {
             "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "message"],
-                "properties": {
-                    "field": {"type": "string", "examples": ["outcomes.0.title"]},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
-                    "actual": {"description": "What was given"},
-                    "required": {"description": "What is taken"},
-                    "row": {"type": "integer", "description": "Of an import"},
-                },
-            },
+            "items": {"$ref": "#/components/schemas/Violation"},
+            "description": "All that is wrong, each by its field",
         },
     },
 }
@@ -55,9 +58,10 @@ def describe(service: str, routes: Iterable[Route], public_url: str) -> dict[str
         title=f"ClusterSkills {service}",
         version="1",
         openapi_version="3.1.0",
-        plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)],
-        servers=[{"url": public_url}],
+        plugins=[plugin := _Plugin(schema_name_resolver=_schema_name)],
+        servers=[{"url": public_url, "description": "This installation"}],
     )
+    spec.components.schema("Violation", schema=Violation)
     spec.components.schema("Problem", _PROBLEM_SCHEMA)
     spec.components.security_scheme(
         "bearer",
@@ -70,12 +74,15 @@ def describe(service: str, routes: Iterable[Route], public_url: str) -> dict[str
     )
     for status, title in TITLES.items():
         spec.components.response(f"Problem{status}", _problem_response(status, title))
-    names = _OperationNames()
     for route in routes:
-        spec.path(_PARAMETER.sub(r"{\1}", route.path), operations={route.method.lower(): _operation(route, names)})
+        if route.paged:
+            _add_page(spec, plugin.converter, route)
+        spec.path(_PARAMETER.sub(r"{\1}", route.path), operations={route.method.lower(): _operation(route)})
     document: dict[str, Any] = spec.to_dict()
-    for operation in _operations(document):
+    for operation in operations(document):
         _tighten_operation(document, operation)
+    name_models(document)
+    describe_fields(document)
     return document
 
 
@@ -100,17 +107,23 @@ def _join_part(joined: dict[str, Any], found: Mapping[str, Any], kind: str) -> N
             raise ValueError(f"two services give {kind} {name} a different shape")
 
 
-class _OperationNames:
-    """operationIds must differ, also when several services' documents are joined: what every service has by the same
-    name (the operator's routes) carries the service's."""
+class _Converter(OpenAPIConverter):
+    """A model says what its schema's docstring says."""
 
-    def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+    def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
+        model: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
+        told = getdoc(schema if isinstance(schema, type) else type(schema)) or ""
+        return model | {"description": " ".join(told.split())}
 
-    def of(self, route: Route) -> str:
-        name = f"{route.tag}_{route.name}" if "/operations/" in route.path else route.name
-        count = self._seen[name] = self._seen.get(name, 0) + 1
-        return name if count == 1 else f"{name}_{count}"
+
+class _Plugin(MarshmallowPlugin):
+    Converter = _Converter
+
+
+def _operation_id(route: Route) -> str:
+    """operationIds must differ also when several services' documents are joined: what every service has by the same
+    name (jobs, reads of personal data, the operator's routes) carries the service's."""
+    return f"{route.tag}_{route.name}" if route.path.startswith(f"/v1/{route.tag}/") else route.name
 
 
 def _schema_name(schema: Any) -> str:
@@ -118,18 +131,17 @@ def _schema_name(schema: Any) -> str:
     return str(cls.__name__)
 
 
-def _operation(route: Route, names: _OperationNames) -> dict[str, Any]:
+def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": names.of(route),
+        "operationId": _operation_id(route),
         "summary": route.summary,
+        "description": route.description,
         "tags": [route.tag],
         "parameters": list(_parameters(route)),
         "responses": _responses(route),
         # A token is never in the way: it is checked also where none is needed.
         "security": [{}, {"bearer": []}] if route.public else [{"bearer": []}],
     }
-    if route.description:
-        operation["description"] = route.description
     if not route.public:
         operation["x-scopes"] = list(route.scopes)
     if body := _request_body(route):
@@ -147,7 +159,7 @@ def _parameters(route: Route) -> Iterator[dict[str, Any] | Schema]:
         yield _header("Idempotency-Key", "Repeat safely: the same key gets the same answer", r"^[\x21-\x7e]{1,255}$")
     if route.if_match:
         required = route.if_match == "required"
-        pattern = r'^"(0|[1-9][0-9]{0,14})"$'
+        pattern = r'^"(0|[1-9][0-9]{0,14})(-gzip|-zstd)?"$'
         yield _header("If-Match", "The ETag of the version that you saw", pattern, required=required) | {
             "example": '"1"'
         }
@@ -196,7 +208,7 @@ def _responses(route: Route) -> dict[str, Any]:
 def _success(route: Route) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for media_type in route.produces:
-        content[media_type] = {"schema": _success_schema(route) if media_type == JSON else {}}
+        content[media_type] = {"schema": _success_schema(route) if media_type == JSON else _bytes(media_type)}
     response: dict[str, Any] = {"description": "Done" if route.method != "GET" else "Here it is"}
     headers = {"Trace-Id": {"schema": {"type": "string"}}}
     if route.status != 204:
@@ -204,17 +216,31 @@ def _success(route: Route) -> dict[str, Any]:
     return response | {"headers": headers}
 
 
+def _bytes(media_type: str) -> dict[str, Any]:
+    return {} if is_json(media_type) else {"type": "string", "format": "binary"}
+
+
 def _success_schema(route: Route) -> Any:
-    if not route.paged:
-        return route.returns or {}
-    return {
-        "type": "object",
-        "required": ["items", "next"],
-        "properties": {
-            "items": {"type": "array", "items": route.returns or {}},
-            "next": {"type": ["string", "null"], "description": "The cursor of the next page"},
-        },
+    return {"$ref": f"#/components/schemas/{_page_name(route)}"} if route.paged else route.returns or {}
+
+
+def _page_name(route: Route) -> str:
+    return f"{_schema_name(route.returns).removesuffix('View')}Page"
+
+
+def _add_page(spec: APISpec, converter: Any, route: Route) -> None:
+    """The model of a list, once for each kind of item."""
+    name = _page_name(route)
+    if route.returns is None or name in spec.components.schemas:
+        return
+    item: Any = converter.resolve_nested_schema(route.returns)
+    told = converter.schema2jsonschema(route.tells)["properties"] if route.tells else {}
+    properties = {
+        "items": {"type": "array", "items": item, "description": "This page of the list"},
+        "next": {"type": ["string", "null"], "description": "The cursor of the next page; null on the last"},
     }
+    page = {"type": "object", "required": ["items", "next"], "properties": {**properties, **told}}
+    spec.components.schema(name, {**page, "description": "A part of a list."})
 
 
 def _possible_problems(route: Route) -> set[int]:
@@ -236,11 +262,6 @@ def _problem_response(status: int, title: str) -> dict[str, Any]:
     if status in {429, 503}:
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
     return response
-
-
-def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for item in document["paths"].values():
-        yield from (operation for key, operation in item.items() if isinstance(operation, dict))
 
 
 def _tighten_operation(document: dict[str, Any], operation: dict[str, Any]) -> None:

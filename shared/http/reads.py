@@ -12,8 +12,12 @@ from shared.http.call import Page
 from shared.storage.mongo import Document, MongoDatabase
 
 COLLECTION: Final = "personal_reads"
-INDEXES: Final = [IndexModel([("person_ids", ASCENDING), ("_id", DESCENDING)], name="person")]
+INDEXES: Final = [
+    IndexModel([("person_ids", ASCENDING), ("_id", DESCENDING)], name="person"),
+    IndexModel([("reader_id", ASCENDING), ("_id", DESCENDING)], name="reader"),
+]
 _MOST: Final = 1_000
+_LAST_SECOND: Final = 2**32 - 1
 Note = Callable[[Caller, str, Iterable[str], Iterable[str]], None]
 """Caller, route, its scopes, ids of the people whose data is read."""
 
@@ -45,13 +49,39 @@ class PersonalReads:
         if rows:
             self._rows.insert_many(rows)
 
-    def of(self, person_ids: Iterable[str] | None, after: str | None, limit: int) -> list[Document]:
-        """The newest first, of these people (None: of all), behind the row with the id `after`."""
-        query: dict[str, Any] = {} if person_ids is None else {"person_ids": {"$in": sorted(person_ids)}}
+    def of(
+        self,
+        person_ids: Iterable[str] | None,
+        after: str | None,
+        limit: int,
+        *,
+        reader: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+    ) -> list[Document]:
+        """The newest first, of these people (None: of all), by this reader, behind the row with the id `after`."""
+        query: dict[str, Any] = between(since, before)
+        if person_ids is not None:
+            query["person_ids"] = {"$in": sorted(person_ids)}
+        if reader is not None:
+            query["reader_id"] = reader
         if after is not None:
-            query["_id"] = {"$lt": ObjectId(after)}
+            query.setdefault("_id", {})["$lt"] = ObjectId(after)
         found = self._rows.find(query, sort=[("_id", DESCENDING)], limit=limit)
         return [{**row, "id": str(row["_id"])} for row in found]
+
+
+def between(since: datetime | None, before: datetime | None) -> Document:
+    """Condition on rows whose `_id` is an ObjectId: made at `since` or later, and before `before`, to the second."""
+    bounds = {"$gte": since, "$lt": before}
+    made = {name: _first_of(moment) for name, moment in bounds.items() if moment is not None}
+    return {"_id": made} if made else {}
+
+
+def _first_of(moment: datetime) -> ObjectId:
+    """The least id that is made in this second."""
+    second = min(max(int(moment.timestamp()), 0), _LAST_SECOND)
+    return ObjectId(f"{second:08x}{0:016x}")
 
 
 def people_in(body: Any, field: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from inspect import getdoc
 from typing import Any, Final, Literal
 
 from marshmallow import Schema, fields, validate
@@ -57,6 +58,7 @@ class Route:
     status: int
     summary: str
     description: str
+    tells: Schema | None
     tag: str
     paged: bool
     plain: bool
@@ -100,6 +102,7 @@ def make_route(
     status: int | None = None,
     summary: str | None = None,
     paged: bool = False,
+    tells: SchemaLike | None = None,
     plain: bool = False,
     if_match: IfMatch = None,
     accepts: tuple[str, ...] = (JSON,),
@@ -112,7 +115,6 @@ def make_route(
     personal: str | None = None,
 ) -> Route:
     """Check a declaration and make what each request of it will need."""
-    first, _, rest = (view.__doc__ or view.__name__.replace("_", " ").capitalize()).strip().partition("\n")
     returned = _instance(returns)
     return Route(
         method=method,
@@ -125,8 +127,9 @@ def make_route(
         returns=returned,
         dump=compile_dump(returned) if returned else None,
         status=status or (201 if method == "POST" and returned is not None else 200),
-        summary=summary or first,
-        description=rest.strip(),
+        summary=summary or view.__name__.replace("_", " ").capitalize(),
+        description=getdoc(view) or "",
+        tells=_instance(tells),
         tag=tag,
         paged=paged,
         plain=plain,

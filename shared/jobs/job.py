@@ -10,6 +10,7 @@ from shared.storage.work import UnitOfWork
 from shared.tables.outcomes import Outcome
 
 WAITING, RUNNING, PAUSED, DONE, FAILED, CANCELLED = "waiting", "running", "paused", "done", "failed", "cancelled"
+STATES = (WAITING, RUNNING, PAUSED, DONE, FAILED, CANCELLED)
 ACTIVE = frozenset({WAITING, RUNNING})
 CAN_RESUME = frozenset({PAUSED, FAILED, CANCELLED})
 

@@ -48,7 +48,8 @@ class Raced(Exception):
 
 
 class Blocked(Exception):
-    """Somebody else's open transaction holds a document that this needs. Nothing was written; others need not wait.
+    """Somebody else's open transaction holds a document that this needs, or changed what the answer would rest on. Nothing
+    was written, a moment later it can be tried again, and others need not wait.
 
     Raised, or given as the answer to a question.
     """

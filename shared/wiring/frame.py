@@ -14,8 +14,10 @@ from shared.http.app import ServiceApp
 from shared.http.door import Door
 from shared.jobs.job import Kind
 from shared.jobs.runner import Runner
+from shared.jobs.store import Jobs
 from shared.storage.group import Resolver
 from shared.storage.lease import Lease
+from shared.wiring.job_list import jobs_door
 from shared.wiring.manifest import Manifest
 from shared.wiring.operations import operations_door
 from shared.wiring.process import run
@@ -54,7 +56,8 @@ class Frame:
         wired = self._wired(runtime)
         if wired.beside is not None:
             threading.Thread(target=wired.beside, name="beside", daemon=True).start()
-        doors = [*wired.doors, operations_door(_plan(runtime, wired), clock)]
+        jobs = jobs_door(runtime.service.name, lambda work: Jobs(work or runtime.work()))
+        doors = [*wired.doors, jobs, operations_door(_plan(runtime, wired), clock)]
         return runtime.app(doors, resolvers=wired.resolvers, apart=wired.apart, origins=wired.origins)
 
     def wire_worker(self) -> tuple[Runtime, Plan]:

@@ -7,8 +7,9 @@ from flask import request
 from marshmallow import Schema, fields, validate
 
 from shared.http.door import Call, Door, Reply
+from shared.http.fields import one_of
 from shared.http.scopes import ANYBODY
-from shared.jobs.job import CANCELLED, DONE, FAILED, PAUSED, RUNNING, WAITING, Job
+from shared.jobs.job import CANCELLED, DONE, FAILED, STATES, Job
 from shared.jobs.store import Jobs
 from shared.storage.work import UnitOfWork
 from shared.wiring.jobs import JobView, add_steps, criteria_of, finder, job_reply, show_job
@@ -22,7 +23,7 @@ class JobQuery(Schema):
     """Which jobs."""
 
     kind = fields.String(validate=validate.Length(1, 60))
-    state = fields.String(validate=validate.OneOf((WAITING, RUNNING, PAUSED, DONE, FAILED, CANCELLED)))
+    state = one_of(STATES, "JobState")
 
 
 def jobs_door(service: str, jobs: Callable[[UnitOfWork | None], Jobs]) -> Door:

@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, BinaryIO
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from shared.auth.caller import Caller
 from shared.errors import NotFound
 from shared.files import Files
 from shared.http.door import Call, Door, Reply, Upload
-from shared.jobs.job import Job
+from shared.http.fields import links, mapping, one_of, text
+from shared.jobs.job import STATES, Job
 from shared.jobs.store import JobCriteria, Jobs
 from shared.storage.work import UnitOfWork
 from shared.tables.outcomes import FAILED, mending_columns, to_mend
 from shared.tables.reading import open_table
 from shared.tables.table import Fault, Row
 from shared.tables.writing import MEDIA_TYPES, Column, csv_chunks
+from shared.wiring.audit import SCOPE, note_step
 
 KEPT = timedelta(days=7)
 """How long an upload can be read: for the import, and to send its failed rows back."""
@@ -69,23 +71,24 @@ class JobView(Schema):
     created_at = fields.AwareDateTime(required=True)
     updated_at = fields.AwareDateTime(required=True)
     kind = fields.String(required=True)
-    state = fields.String(required=True, metadata={"description": "waiting, running, paused, done, failed, cancelled"})
+    cluster_id = fields.String(required=True)
+    state = one_of(STATES, "JobState", required=True)
     dry_run = fields.Boolean(required=True)
     done = fields.Integer(required=True, metadata={"description": "Rows that were looked at"})
     total = fields.Integer(required=True, allow_none=True, metadata={"description": "Null while nobody knows"})
-    counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
-    problem = fields.Dict(keys=fields.String(), values=fields.String(), required=True, allow_none=True)
-    mapping = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    counts = mapping("Counts", fields.Integer(), required=True)
+    problem = mapping("JobProblem", required=True, allow_none=True)
+    mapping = mapping("ColumnMapping", required=True)
     unused = fields.List(fields.String(), required=True, metadata={"description": "Columns that mean nothing here"})
     started_at = fields.AwareDateTime(required=True, allow_none=True)
     ended_at = fields.AwareDateTime(required=True, allow_none=True)
-    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    links = links()
 
 
 class RowsQuery(Schema):
     """Which rows."""
 
-    outcome = fields.String(validate=validate.Length(1, 40))
+    outcome = text(40)
 
 
 class JobRowView(Schema):
@@ -168,11 +171,13 @@ def add_steps(door: Door, base: str, scope: str | tuple[str, ...], find: Find, *
     def cancel(call: Call, job_id: str) -> Reply:
         """End it before its next rows; what is committed stays."""
         found, job = find(call, job_id)
+        _note(call, job, "cancel")
         return job_reply(found.cancel(job.id), base)
 
     def resume(call: Call, job_id: str) -> Reply:
         """Go on behind the last row that was committed."""
         found, job = find(call, job_id)
+        _note(call, job, "resume")
         return job_reply(found.resume(job.id), base)
 
     for step in (cancel, resume):
@@ -180,17 +185,23 @@ def add_steps(door: Door, base: str, scope: str | tuple[str, ...], find: Find, *
         door.post(f"{base}/<job_id>/{action}", scope=scope, returns=JobView, status=200, errors=(404, 409))(step)
 
 
+def _note(call: Call, job: Job, action: str) -> None:
+    """An operator's step on somebody else's job is told by the audit."""
+    if SCOPE in call.who.scopes and call.who.subject != job.actor:
+        note_step(call.uow, at=call.uow.clock(), subject=call.who.subject, action=action, target=f"job/{job.id}")
+
+
 def criteria_of(who: Caller, **asked: str) -> JobCriteria:
     """Jobs that are the caller's business: one's own; for a cluster's portal and manager the cluster's; for operators
     all."""
-    if "operations" in who.scopes:
+    if SCOPE in who.scopes:
         return JobCriteria(**asked)
     return JobCriteria(**asked, cluster=who.cluster_id or "", actor=None if _is_wide(who) else who.subject)
 
 
 def _sees(who: Caller, job: Job) -> bool:
     """As `criteria_of`, for one."""
-    if "operations" in who.scopes:
+    if SCOPE in who.scopes:
         return True
     return who.cluster_id == job.cluster_id and (who.subject == job.actor or _is_wide(who))
 
@@ -201,10 +212,10 @@ def _is_wide(who: Caller) -> bool:
 
 def show_job(job: Job, base: str) -> dict[str, Any]:
     """A job as its schema wants it."""
-    names = ("id", "version", "created_at", "updated_at", "kind", "state", "dry_run", "done", "total", "problem")
+    names = ("id", "version", "created_at", "updated_at", "kind", "cluster_id", "state", "dry_run")
     links = {"self": f"{base}/{job.id}", "rows": f"{base}/{job.id}/rows", "failed": f"{base}/{job.id}/failed.csv"}
     return {
-        **{name: getattr(job, name) for name in names},
+        **{name: getattr(job, name) for name in (*names, "done", "total", "problem")},
         "counts": dict(job.counts),
         "mapping": dict(job.options.get("mapping", {})),
         "unused": list(job.options.get("unused", ())),

@@ -3,20 +3,22 @@
 import base64
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from marshmallow import Schema, fields
-from pymongo import InsertOne
 
-from shared.bus.held import BEHIND, COUNTED, HeldEvent, counts_of_all, list_dead
+from shared.bus.held import BEHIND, COUNTED, HeldEvent, counts_of_all, followers, list_dead
 from shared.bus.inbox import Inbox
 from shared.bus.worker import PROGRESS, Plan
 from shared.errors import Conflict, NotFound
 from shared.http.door import Call, Door, Page, Reply
 from shared.storage.outbox import Outbox
+from shared.wiring.audit import SCOPE, add_audit_route, note_step
 
-SCOPE = "operations"
-AUDIT = "audit"
+_LONGEST = 16_384
+"""Characters of an event's content that are shown."""
+_SHOWN = 50
 
 
 class DeadLetterView(Schema):
@@ -29,6 +31,21 @@ class DeadLetterView(Schema):
     reason = fields.String(required=True)
     waiting_behind = fields.Integer(required=True, metadata={"description": "Later events of the same aggregate"})
     held_at = fields.AwareDateTime(required=True)
+
+
+class DeadLetterDetail(DeadLetterView):
+    """A dead letter with what it says."""
+
+    topic = fields.String(required=True)
+    partition = fields.Integer(required=True)
+    offset = fields.Integer(required=True)
+    headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    content = fields.String(
+        required=True, metadata={"description": f"Its bytes as text, the first {_LONGEST} characters"}
+    )
+    followers = fields.List(
+        fields.String(), required=True, metadata={"description": f"Events that wait behind it, the first {_SHOWN}"}
+    )
 
 
 class ReleaseView(Schema):
@@ -56,16 +73,6 @@ class LagView(Schema):
     awaiting = fields.Integer(required=True)
 
 
-class AuditView(Schema):
-    """Who did what."""
-
-    id = fields.String(required=True)
-    at = fields.AwareDateTime(required=True)
-    subject = fields.String(required=True)
-    action = fields.String(required=True)
-    target = fields.String(required=True)
-
-
 def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
     """The operator's routes of one service."""
     door = Door(plan.service)
@@ -74,28 +81,34 @@ def operations_door(plan: Plan, now: Callable[[], datetime]) -> Door:
 
     @door.get(f"{base}/dead-letters", scope=SCOPE, returns=DeadLetterView, paged=True)
     def list_dead_letters(call: Call) -> Reply:
+        """Events that could not be applied, with the reason."""
         return Reply(operator.dead_letters(call))
+
+    @door.get(f"{base}/dead-letters/<letter_id>", scope=SCOPE, returns=DeadLetterDetail)
+    def get_dead_letter(_call: Call, letter_id: str) -> Reply:
+        """A dead letter with its content, and what waits behind it."""
+        return Reply(operator.dead_letter(letter_id))
 
     @door.post(
         f"{base}/dead-letters/<letter_id>/replay", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
     )
     def replay_dead_letter(call: Call, letter_id: str) -> Reply:
+        """Apply the event again, then those that wait behind it."""
         return Reply(operator.release(call, letter_id, discard=False))
 
     @door.post(
         f"{base}/dead-letters/<letter_id>/discard", scope=SCOPE, returns=ReleaseView, plain=True, errors=(404, 409)
     )
     def discard_dead_letter(call: Call, letter_id: str) -> Reply:
+        """Drop the event, and apply those that wait behind it."""
         return Reply(operator.release(call, letter_id, discard=True))
 
     @door.get(f"{base}/lag", scope=SCOPE, returns=LagView)
     def read_lag(_call: Call) -> Reply:
+        """How far events are sent and read, and how many are set aside."""
         return Reply(operator.lag())
 
-    @door.get(f"{base}/audit", scope=SCOPE, returns=AuditView, paged=True)
-    def list_audit(call: Call) -> Reply:
-        return Reply(operator.audit(call))
-
+    add_audit_route(door, base, plan.database)
     return door
 
 
@@ -112,18 +125,32 @@ class _Operator:
         last = f"{found[-1].consumer}/{found[-1].id}" if len(found) == call.limit else None
         return call.page([self._letter(event) for event in found], last)
 
+    def dead_letter(self, letter_id: str) -> dict[str, Any]:
+        _, event = self._find(letter_id)
+        record = event.record
+        return {
+            **self._letter(event),
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "headers": {name: _readable(value) for name, value in record.headers},
+            "content": _readable(record.value),
+            "followers": followers(self._database, event, _SHOWN),
+        }
+
     def release(self, call: Call, letter_id: str, *, discard: bool) -> dict[str, int]:
         inbox, event = self._find(letter_id)
-        row = {
-            "at": self._now(),
-            "subject": call.who.subject,
-            "action": "discard" if discard else "replay",
-            "target": f"{event.consumer}/{event.id}",
-        }
+        step = partial(
+            note_step,
+            at=self._now(),
+            subject=call.who.subject,
+            action="discard" if discard else "replay",
+            target=f"{event.consumer}/{event.id}",
+        )
         released = inbox.release(
             event.aggregate,
             discard=event.id if discard else None,
-            note=lambda work: work.also(AUDIT, InsertOne(dict(row))),
+            note=step,
         )
         if not released:
             still = inbox.held.find(event.id)
@@ -139,12 +166,6 @@ class _Operator:
             "consumers": [_progress(row) for row in self._database[PROGRESS].find()],
             **counts_of_all(self._database),
         }
-
-    def audit(self, call: Call) -> Page:
-        query = {"_id": {"$gt": _object_id(call.after)}} if call.after else {}
-        rows = list(self._database[AUDIT].find(query).sort("_id", 1).limit(call.limit))
-        items = [{**row, "id": str(row["_id"])} for row in rows]
-        return call.page(items, items[-1]["id"] if len(items) == call.limit else None)
 
     def _letter(self, event: HeldEvent) -> dict[str, Any]:
         behind = {"consumer": event.consumer, "aggregate": event.aggregate, "state": BEHIND}
@@ -189,7 +210,5 @@ def _private(letter_id: str) -> str:
         raise NotFound(f"No dead letter {letter_id}.") from error
 
 
-def _object_id(text: str) -> Any:
-    from bson import ObjectId
-
-    return ObjectId(text)
+def _readable(content: bytes) -> str:
+    return content.decode(errors="backslashreplace")[:_LONGEST]

@@ -34,6 +34,9 @@ class PersonalReadQuery(Schema):
     person = fields.String(
         validate=validate.Length(1, 64), metadata={"description": "Oneself if absent; for operators: everybody"}
     )
+    reader = fields.String(validate=validate.Length(1, 64), metadata={"description": "The person who read"})
+    since = fields.AwareDateTime(data_key="from", metadata={"description": "Read then or later"})
+    before = fields.AwareDateTime(data_key="to", metadata={"description": "Read before then"})
 
 
 def reads_door(service: str, reads: PersonalReads) -> Door:
@@ -57,5 +60,6 @@ def reads_door(service: str, reads: PersonalReads) -> Door:
 
 def reads_reply(call: Call, reads: PersonalReads, person_ids: Iterable[str] | None) -> Reply:
     """A page of the list."""
-    rows = reads.of(person_ids, call.after, call.limit)
+    narrowed = {name: call.query.get(name) for name in ("reader", "since", "before")}
+    rows = reads.of(person_ids, call.after, call.limit, **narrowed)
     return Reply(call.page(rows, rows[-1]["id"] if len(rows) == call.limit else None))

@@ -28,6 +28,7 @@ from shared.http.app import ServiceApp, make_app
 from shared.http.door import Door
 from shared.http.reads import PersonalReads
 from shared.http.settings import HttpSettings
+from shared.jobs import store as job_store
 from shared.logs import get_logger
 from shared.storage import idempotency, outbox
 from shared.storage.group import GroupCommit, Resolver
@@ -35,6 +36,7 @@ from shared.storage.lease import Lease
 from shared.storage.migrations import Indexes, Migration, MigrationFailed, ensure_indexes, migrate
 from shared.storage.mongo import MongoSettings, connect, is_gone, is_outage, open_database, translate, within
 from shared.storage.work import UnitOfWork
+from shared.wiring import audit
 from shared.wiring.manifest import Manifest
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
 from shared.wiring.reads import reads_door
@@ -48,6 +50,8 @@ _KERNEL_INDEXES: Indexes = {
     inbox.COLLECTION: inbox.INDEXES,
     "discarded_events": [],
     reads.COLLECTION: reads.INDEXES,
+    audit.COLLECTION: audit.INDEXES,
+    **job_store.INDEXES,
 }
 
 

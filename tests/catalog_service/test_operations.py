@@ -54,7 +54,21 @@ def test_a_dead_letter_is_listed_replayed_in_vain_and_discarded_and_all_of_it_is
     done = catalog.done(f"{OPERATIONS}/dead-letters/{letter['id']}/discard", _operator(catalog))
     assert done["released"] >= 1
     assert _letter_of(catalog, session_id) is None
-    assert _audited(catalog)[before:] == [("operator", "replay"), ("operator", "discard")]
+    assert _audited(catalog)[: len(_audited(catalog)) - before] == [("operator", "discard"), ("operator", "replay")]
+
+
+def test_a_dead_letter_is_looked_into_with_its_content_and_what_waits_behind_it(catalog: Catalog) -> None:
+    session_id = catalog.session(catalog.cluster(), "open", "close", "start")
+    later = _record(session_id, 2)
+    _take(catalog, replace(_record(session_id, 1), value=b'{"no": "event \xff"}'), later)
+    letter = _letter_of(catalog, session_id)
+    found = catalog.call("GET", f"{OPERATIONS}/dead-letters/{letter['id']}", _operator(catalog)).body
+    catalog.done(f"{OPERATIONS}/dead-letters/{letter['id']}/discard", _operator(catalog))
+
+    assert found.items() >= letter.items()
+    assert found["content"] == '{"no": "event \\xff"}'
+    assert (found["topic"], found["headers"]["ce_type"]) == ("roster", "roster.completed.v1")
+    assert found["followers"] == [f"roster/{session_id}/2"]
 
 
 def test_what_cannot_be_audited_is_not_done(catalog: Catalog) -> None:
@@ -84,7 +98,27 @@ def test_the_audit_is_read_page_by_page(catalog: Catalog) -> None:
     second = catalog.call("GET", f"{OPERATIONS}/audit?limit=1&cursor={first['next']}", _operator(catalog))
 
     assert second.status == 200, second.body
-    assert second.body["items"][0]["id"] > first["items"][0]["id"]
+    assert second.body["items"][0]["id"] < first["items"][0]["id"]
+
+
+def test_the_audit_is_narrowed_by_who_what_and_when(catalog: Catalog) -> None:
+    session_id = catalog.session(catalog.cluster())
+    _take(catalog, replace(_record(session_id, 1), value=b"no event"))
+    letter = _letter_of(catalog, session_id)
+    other = catalog.issuer.authorization(scopes=["operations"], subject="another operator")
+    catalog.call("POST", f"{OPERATIONS}/dead-letters/{letter['id']}/replay", other)
+    catalog.done(f"{OPERATIONS}/dead-letters/{letter['id']}/discard", other)
+
+    def found(query: str) -> list[str]:
+        answer = catalog.call("GET", f"{OPERATIONS}/audit?{query}", _operator(catalog))
+        assert answer.status == 200, answer.body
+        return [row["action"] for row in answer.body["items"]]
+
+    assert found("subject=another%20operator") == ["discard", "replay"]
+    assert found("subject=another%20operator&action=replay") == ["replay"]
+    assert found("subject=another%20operator&from=2020-01-01T00:00:00Z") == ["discard", "replay"]
+    assert found("subject=another%20operator&to=2020-01-01T00:00:00Z") == []
+    assert found("from=9999-12-30T00:00:00Z") == found("to=0001-01-02T00:00:00Z") == []
 
 
 def test_a_dead_letter_that_is_not_there_is_404(catalog: Catalog) -> None:
@@ -95,6 +129,12 @@ def test_a_dead_letter_that_is_not_there_is_404(catalog: Catalog) -> None:
             )
 
 
+def test_a_service_without_jobs_of_its_own_has_their_list_too(catalog: Catalog) -> None:
+    answer = catalog.call("GET", "/v1/catalog/jobs", _operator(catalog))
+
+    assert (answer.status, answer.body) == (200, {"items": [], "next": None})
+
+
 def test_only_the_operator_sees_the_desk(catalog: Catalog) -> None:
-    for path in ("dead-letters", "lag", "audit"):
+    for path in ("dead-letters", "dead-letters/x", "lag", "audit"):
         assert catalog.call("GET", f"{OPERATIONS}/{path}", catalog.manager(catalog.cluster())).status == 403

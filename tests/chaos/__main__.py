@@ -51,10 +51,10 @@ class DeskRow:
 
     def play(self, engines: Engines, seconds: float) -> Counts:
         """Play for so long at most. Raises AssertionError when the history is impossible."""
-        recorder, verdict = seat_desk_is_hurt(engines, DESK_OPERATIONS, seconds)
-        print(recorder, file=sys.stderr)
-        assert verdict == Verdict(), "\n".join((*verdict.violations, *verdict.unjudged))
-        return Counts(events=len(recorder))
+        hurt = seat_desk_is_hurt(engines, DESK_OPERATIONS, seconds)
+        print(hurt, file=sys.stderr)
+        assert hurt.verdict == Verdict(), "\n".join((*hurt.verdict.violations, *hurt.verdict.unjudged))
+        return Counts(events=len(hurt.recorder))
 
 
 ROWS: tuple[Row | DeskRow, ...] = (

@@ -213,7 +213,7 @@ def read_topic(bootstrap: str, topic: str) -> list[Any]:
         consumer.close()
 
 
-def wait_for(true: Callable[[], Any], patience: float = 20.0, every: float = 0.05) -> bool:
+def wait_for(true: Callable[[], Any], patience: float = 60.0, every: float = 0.05) -> bool:
     """Ask until it holds (True) or the patience is over (False). MongoDB may be away meanwhile."""
     until = time.monotonic() + patience
     while time.monotonic() < until:

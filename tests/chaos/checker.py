@@ -33,6 +33,8 @@ from tests.chaos.linear import (
 
 GHOST_SECONDS: Final = 60.0
 """How long a claim that came to nothing may last after its operation ended: it gets old, and the sweep must come by."""
+_TRIED_AGAIN: Final = 0.3
+"""What takes longer may have been tried again within its process, after an update that is done late (`store/desk.py`)."""
 _TICK: Final = 0.002
 """Stamps are cut to milliseconds."""
 _MAKES: Final = {
@@ -93,8 +95,15 @@ class _View:
             elif operation.kind != "capacity":
                 self._by_enrolment[operation.subject].append(operation)
         claims = "approve" if case.approval else "apply"
-        self._haunting = [o for o in case.operations if o.kind == claims and (o.tries > 1 or _left_open(o))]
+        self._haunting = [o for o in case.operations if o.kind == claims and self._haunts_until(o) > o.called]
         self._made = {o.enrolment: o for o in case.operations if o.kind == "apply" and o.enrolment}
+
+    def _haunts_until(self, operation: Operation) -> float:
+        """Until when something may stand there that it claimed and that came to nothing; its call if it had no time for
+        that. What was swept while it was under way is gone before it claims again."""
+        if _left_open(operation) or not _at_once(operation):
+            return operation.answered + GHOST_SECONDS
+        return operation.answered if operation.lasted >= self.case.swept_after else operation.called
 
     # -- each enrolment
 
@@ -244,12 +253,12 @@ class _View:
     def _may_lend(self, operation: Operation, step: Step) -> bool:
         """Whether it may have claimed what another operation for the same enrolment, or worker, took up. So may a try
         of one that was answered long ago: its process was frozen."""
-        return operation in self._haunting and step.at <= operation.answered + GHOST_SECONDS
+        return operation in self._haunting and step.at <= self._haunts_until(operation)
 
     def _ghosts(self, begin: float, end: float, but: Operation | None) -> int:
         """How many operations may have held a seat or a ticket between these times, and came to nothing."""
         return sum(
-            o.called <= end and begin <= o.answered + GHOST_SECONDS and (o is not but or o.tries > 1)
+            o.called <= end and begin <= self._haunts_until(o) and (o is not but or not _at_once(o))
             for o in self._haunting
         )
 
@@ -257,6 +266,11 @@ class _View:
 def _left_open(operation: Operation) -> bool:
     """Whether it may have claimed something and come to nothing."""
     return operation.answer not in _MAKES[operation.kind] and operation.answer not in _REFUSED_AS_FULL
+
+
+def _at_once(operation: Operation) -> bool:
+    """Whether it was tried once, and had no time for more."""
+    return operation.tries == 1 and operation.lasted < _TRIED_AGAIN
 
 
 def _in(step: Step, operation: Operation) -> bool:

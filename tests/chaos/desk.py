@@ -9,8 +9,11 @@ import random
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,14 +24,14 @@ from deploy.local import services as parts
 from deploy.local.engines import Engines
 from deploy.local.part import Part, Running
 from services.enrolment_service.manifest import MANIFEST
-from services.enrolment_service.store import SERVICE
-from services.enrolment_service.store.seats import CLAIM_AGE
+from services.enrolment_service.store import SERVICE, seats
 from shared.clock import utc_now
 from shared.wiring.runtime import Runtime
 from tests.chaos.arena import wait_for
-from tests.chaos.checker import Verdict, judge
+from tests.chaos.checker import Verdict
 from tests.chaos.history import Case, Recorder, at_rest
 from tests.chaos.players import Place, Players
+from tests.chaos.story import judged
 from tests.enrolment_service.conftest import HOME, Service
 from tests.tokens import TestIssuer
 
@@ -81,7 +84,8 @@ class Desk:
 
     def verdict(self, places: Sequence[Place]) -> Verdict:
         """The verdict on everything that was recorded, when the desk is at rest."""
-        return judge(at_rest(self.service.runtime.database, [place.case for place in places], self.recorder))
+        database = self.service.runtime.database
+        return judged(database, at_rest(database, [place.case for place in places], self.recorder))
 
     def _processes(self) -> list[Running]:
         return [*self.apis, *([self.worker] if self.worker else [])]
@@ -108,11 +112,20 @@ def open_places(service: Service, *, hot: int, cold: int) -> list[Place]:
 
 
 def _opened(service: Service, *, hot: bool, approval: bool) -> Place:
-    capacity, limit, people = (6, 8, 40) if hot else (2, 2, 6)
+    if hot:
+        return open_place(service, capacity=6, limit=8, people=40, approval=approval, share=4.0)
+    return open_place(service, capacity=2, limit=2, people=6, approval=approval)
+
+
+def open_place(
+    service: Service, *, capacity: int, limit: int, people: int, approval: bool = False, share: float = 1.0
+) -> Place:
+    """One session and so many people who want to be in it."""
     terms = {"capacity": capacity, "waitlist_limit": limit, "approval_needed": approval}
     session = service.session(cluster_id=HOME, starts_at=None, ends_at=None, **terms)
-    case = Case(session=session, capacity=capacity, waitlist_limit=limit, approval=approval)
-    return Place(case, service.people(people), share=4.0 if hot else 1.0)
+    age = seats.CLAIM_AGE.total_seconds()
+    case = Case(session=session, capacity=capacity, waitlist_limit=limit, approval=approval, swept_after=age)
+    return Place(case, service.people(people), share)
 
 
 @contextmanager
@@ -136,10 +149,9 @@ def queues_move(service: Service) -> Iterator[None]:
 
 def _come_to_rest(service: Service) -> None:
     """Nothing is under way any more: what is left of claims may be swept at once, and the queues move."""
-    old = {"$set": {"claims.$[].at": utc_now() - 2 * CLAIM_AGE}}
-    seats = service.runtime.database["seats"]
+    old = {"$set": {"claims.$[].at": utc_now() - 2 * seats.CLAIM_AGE}}
     for _ in range(10):
-        seats.update_many({"claims.0": {"$exists": True}}, old)
+        service.runtime.database["seats"].update_many({"claims.0": {"$exists": True}}, old)
         service.tick()
         if is_at_rest(service):
             return
@@ -163,15 +175,29 @@ def desk(mongo: str, kafka: str, folder: Path, *, apis: int = 2, worker: bool = 
             made.close()
 
 
-def seat_desk_is_hurt(engines: Engines, operations: int, seconds: float) -> tuple[Recorder, Verdict]:
+@dataclass(frozen=True, slots=True)
+class Hurt:
+    """What was asked of the desk, what was done to it meanwhile, and the verdict."""
+
+    recorder: Recorder
+    faults: Mapping[str, int]
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        """The figures."""
+        faults = ", ".join(f"{fault} {count}" for fault, count in sorted(self.faults.items()))
+        return f"{self.recorder}\n{sum(self.faults.values())} faults: {faults}"
+
+
+def seat_desk_is_hurt(engines: Engines, operations: int, seconds: float) -> Hurt:
     """Processes and MongoDB are killed and frozen while people apply, decide, cancel, and capacities change.
 
     So many operations, or as many rounds as begin within these seconds.
     """
-    hurting, over = threading.Lock(), threading.Event()
+    hurting, over, faults = threading.Lock(), threading.Event(), Counter[str]()
     until = time.monotonic() + seconds
     with desk(engines.mongo_url, engines.kafka_bootstrap, engines.folder / "desk", worker=True) as made:
-        attacker = threading.Thread(target=_hurt, args=(engines, made, hurting, over), daemon=True)
+        attacker = threading.Thread(target=_hurt, args=(engines, made, hurting, over, faults), daemon=True)
         attacker.start()
         places: list[Place] = []
         players = made.players()
@@ -183,22 +209,25 @@ def seat_desk_is_hurt(engines: Engines, operations: int, seconds: float) -> tupl
         over.set()
         attacker.join(60)
         wait_for(lambda: is_at_rest(made.service), _REST_SECONDS, every=0.5)
-        return made.recorder, made.verdict(places)
+        return Hurt(made.recorder, faults, made.verdict(places))
 
 
-def _hurt(engines: Engines, made: Desk, hurting: threading.Lock, over: threading.Event) -> None:
+def _hurt(engines: Engines, made: Desk, hurting: threading.Lock, over: threading.Event, done: Counter[str]) -> None:
     """One fault after the other, each mended before the next."""
     assert made.worker is not None
-    processes = [*made.apis, made.worker]
-    faults: list[Callable[[], None]] = [
-        *(lambda p=p: _restart(p) for p in processes),
-        *(lambda p=p: _freeze(p) for p in processes),
-        lambda: _restart_engine(engines, "mongo"),
-        lambda: _freeze_engine(engines, "mongo"),
+    faults: list[tuple[str, Callable[[], None]]] = [
+        *(("api killed", partial(_restart, api)) for api in made.apis),
+        *(("api frozen", partial(_freeze, api)) for api in made.apis),
+        ("worker killed", partial(_restart, made.worker)),
+        ("worker frozen", partial(_freeze, made.worker)),
+        ("mongod killed", partial(_restart_engine, engines, "mongo")),
+        ("mongod frozen", partial(_freeze_engine, engines, "mongo")),
     ]
     while not over.wait(random.uniform(1.0, 4.0)):
+        name, hurt = random.choice(faults)
         with hurting:
-            random.choice(faults)()
+            hurt()
+        done[name] += 1
 
 
 def _restart(running: Running) -> None:

@@ -38,6 +38,11 @@ class Operation:
     capacity: int = 0
     tries: int = 1
 
+    @property
+    def lasted(self) -> float:
+        """From the call to the answer, in seconds."""
+        return self.answered - self.called
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -64,12 +69,16 @@ class Track:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One session: its terms when it opened, the operations on it, and what stands there at rest."""
+    """One session: its terms when it opened, the operations on it, and what stands there at rest.
+
+    `swept_after`: a claim this old, in seconds, is given back unless its enrolment is there.
+    """
 
     session: str
     capacity: int
     waitlist_limit: int
     approval: bool
+    swept_after: float = NEVER
     operations: tuple[Operation, ...] = ()
     tracks: tuple[Track, ...] = ()
     seats: Document = field(default_factory=dict)

@@ -22,6 +22,7 @@ CAPACITY, TOO_FEW = "capacity changed", "capacity refused"
 _ONLY_SEEN: Final = frozenset({FULL, TOO_FEW})
 """What changes nothing: as soon as it can have happened, it has."""
 _MOST_STATES: Final = 50_000
+_NEVER: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,7 @@ class _Search:
     def __init__(self, effects: Sequence[Effect], desk: Desk) -> None:
         self._effects = effects
         self._owned = frozenset(e.ticket for e in effects if e.kind == TICKET)
+        self._followed = {e.after: e.begin for e in effects if e.after is not None}
         self._under_way: set[int] = set()
         self._over: set[int] = set()
         self._states = {_State(desk, frozenset())}
@@ -198,15 +200,20 @@ class _Search:
                 yield _State(desk, state.happened | {number})
 
     def _candidates(self, state: _State) -> list[int]:
-        """What may happen next: of those alike only the one whose time ends first."""
-        first: dict[object, int] = {}
-        for number in self._under_way - state.happened:
-            effect = self._effects[number]
-            if effect.after is None or effect.after in state.happened or effect.after in self._over:
-                best = first.setdefault(effect.alike, number)
-                if (effect.end, number) < (self._effects[best].end, best):
-                    first[effect.alike] = number
-        return list(first.values())
+        """What may happen next: of those alike the one whose time ends first. Another one comes into question only where
+        what follows on it may have to happen before that end: the two could not change places then."""
+        able = [number for number in self._under_way - state.happened if self._may_follow(number, state)]
+        soonest: dict[object, int] = {}
+        for number in sorted(able, key=lambda number: (self._effects[number].end, number)):
+            soonest.setdefault(self._effects[number].alike, number)
+        return [number for number in able if self._cannot_wait_for(soonest[self._effects[number].alike], number)]
+
+    def _may_follow(self, number: int, state: _State) -> bool:
+        before = self._effects[number].after
+        return before is None or before in state.happened or before in self._over
+
+    def _cannot_wait_for(self, other: int, number: int) -> bool:
+        return number == other or self._followed.get(number, _NEVER) < self._effects[other].end
 
     def _explained(self, number: int) -> str:
         some = sorted({str(state.desk) for state in self._states})[:3]

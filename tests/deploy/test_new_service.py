@@ -15,7 +15,8 @@ from deploy.local.processes import wait_until
 from deploy.local.stack import Request
 from tests.stack import Stack
 
-pytestmark = pytest.mark.timeout(480)  # it starts a stack, perhaps on a busy machine
+# It starts a stack with a Keycloak of its own, perhaps on a busy machine.
+pytestmark = [pytest.mark.timeout(480), pytest.mark.slow]
 PARTS = ("mongo", "kafka", "keycloak", "gateway", "portal", "lending")
 
 

@@ -93,6 +93,7 @@ def test_the_three_servers_are_one_set_with_quick_elections(running: Path) -> No
     assert settings["electionTimeoutMillis"] == 2_000
 
 
+@pytest.mark.slow
 def test_three_brokers_keep_three_copies_of_every_topic_of_ours() -> None:
     with Engines.start(brokers=3, only=["kafka"]) as engines:
         given = KafkaSettings(kafka_bootstrap=engines.kafka_bootstrap)
@@ -115,6 +116,7 @@ def _copies(given: KafkaSettings, topic: str) -> dict[int, int]:
     return {row["partition_index"]: len(row["replica_nodes"]) for row in found["partitions"]}
 
 
+@pytest.mark.slow
 def test_a_rolling_restart_loses_no_request_of_a_client_that_never_repeats(running: Path) -> None:
     facts, _ = stack.status(running)
     before = _pids(running)

@@ -86,3 +86,19 @@ def test_a_job_is_cancelled_and_resumed_by_its_owner(directory: Directory, clust
     carry_on(directory)
 
     assert directory.call("GET", f"{BASE}/{job_id}", portal).body["state"] == "done"
+
+
+def test_what_an_operator_does_with_somebodys_job_is_told_by_the_audit_and_what_its_owner_does_is_not(
+    directory: Directory, cluster: str
+) -> None:
+    portal, operator = directory.portal(cluster), directory.operator()
+    job_id = begin(directory, portal)
+    directory.made(f"{BASE}/{job_id}/cancel", operator, None)
+    carry_on(directory)
+    directory.made(f"{BASE}/{job_id}/resume", operator, None)
+    directory.made(f"{BASE}/{job_id}/cancel", portal, None)
+    carry_on(directory)
+    rows = directory.call("GET", "/v1/directory/operations/audit", operator).body["items"]
+
+    assert [row["action"] for row in rows if row["target"] == f"job/{job_id}"] == ["resume", "cancel"]
+    assert directory.call("GET", f"{BASE}/{job_id}", operator).body["cluster_id"] == cluster

@@ -151,3 +151,14 @@ def test_a_client_that_no_key_stands_for_is_removed_once_it_was_seen_twice(signe
 def test_the_realm_gives_each_kind_of_key_what_it_is_said_to_have(kind: str) -> None:
     for scope in KINDS[kind].scopes:
         assert KINDS[kind].role in SCOPES[scope]
+
+
+def test_only_keys_that_were_made_here_can_be_strays_and_no_client_of_the_platform(signed_in: SignedIn) -> None:
+    made = signed_in.make_key()
+    everybody = signed_in.identity._call("GET", "/clients", params={"max": 500}).json()
+    names = {client["id"]: client["clientId"] for client in everybody}
+    swept = {names[program_id] for program_id in signed_in.identity.programs()}
+
+    assert made["client_id"] in swept
+    assert {"portal", "identity-directory", "realm-management"} <= set(names.values())
+    assert [name for name in swept if not name.startswith("key-")] == []

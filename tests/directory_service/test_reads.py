@@ -141,3 +141,21 @@ def test_whoever_is_erased_cannot_accept_an_invitation_any_more(directory: Direc
     shown = directory.call("GET", f"/v1/invitations/{made['id']}", manager).body
 
     assert (shown["status"], shown["link"]) == ("expired", None)
+
+
+def test_an_operator_narrows_the_reads_by_reader_and_time(directory: Directory) -> None:
+    cluster_id = directory.cluster()
+    person, reader = directory.person(cluster_id), directory.person(cluster_id)
+    as_reader = directory.token("directory:read", cluster_id=cluster_id, person_id=reader, roles=["manager"])
+    directory.call("GET", f"/v1/people/{person}", as_reader)
+    directory.call("GET", f"/v1/people/{person}", directory.portal(cluster_id))
+
+    def found(query: str) -> list[str | None]:
+        answer = directory.call("GET", f"/v1/directory/personal-reads?{query}", directory.operator())
+        assert answer.status == 200, answer.body
+        return [row["reader_id"] for row in answer.body["items"]]
+
+    assert found(f"person={person}") == [None, reader]
+    assert found(f"reader={reader}") == [reader]
+    assert found(f"person={person}&from=2020-01-01T00:00:00Z") == [None, reader]
+    assert found(f"person={person}&to=2020-01-01T00:00:00Z") == []

@@ -21,6 +21,8 @@ from shared.clock import new_id, utc_now
 from shared.schemas.catalog import SessionOpened, SessionStarted
 from shared.schemas.directory import ConsentGiven, EmploymentStarted, PersonRegistered
 from shared.schemas.event import Event
+from shared.storage.feed import stamp
+from shared.storage.lease import Lease
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.runtime import Runtime
@@ -66,6 +68,17 @@ class Service:
         """Do what the timers would do now: a turn of each."""
         for timer in self._timers:
             timer.action()
+
+    def stamp(self) -> int:
+        """Give positions in the feed, as the relay does."""
+        runtime = self.runtime
+        return stamp("enrolments", runtime.client, runtime.database, runtime.clock, self._lease)
+
+    @cached_property
+    def _lease(self) -> Lease:
+        lease = Lease(self.runtime.database, "relay", uuid.uuid4().hex, seconds=3600)
+        assert lease.acquire()
+        return lease
 
     @cached_property
     def _timers(self) -> list[Timer]:

@@ -6,6 +6,7 @@ import copy
 import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import pytest
 from services.enrolment_service.app import create_app
 from services.enrolment_service.store import Store
 from services.enrolment_service.store.claiming import CLAIM
-from services.enrolment_service.store.desk import SeatQuestion
+from services.enrolment_service.store.desk import SeatClaims, SeatQuestion
 from shared.http.app import ServiceApp
+from tests.chaos.arena import wait_for
 from tests.chaos.checker import Verdict, judge
-from tests.chaos.desk import desk, open_places, queues_move
-from tests.chaos.history import Case, Recorder, at_rest
-from tests.chaos.players import Players
+from tests.chaos.desk import desk, open_place, open_places, queues_move
+from tests.chaos.history import Case, Operation, Recorder, at_rest
+from tests.chaos.players import Place, Players
+from tests.chaos.story import judged, story
 from tests.enrolment_service.conftest import Service
 from tests.stack import Stack
 
@@ -75,9 +78,106 @@ def test_the_history_of_two_api_processes_is_possible(engines: Stack, tmp_path: 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_history_in_which_claims_under_way_are_swept_is_possible(service: Service, other: ServiceApp) -> None:
-    verdict = judge(history(service, other, 1_000))
+    verdict = judged(service.runtime.database, history(service, other, 1_000))
 
     assert verdict == Verdict()
+
+
+# -- what comes between the claim and the commit of an operation, as it was seen once by chance
+
+
+@pytest.fixture
+def place(service: Service, impatient: None) -> Place:
+    """A session of one seat."""
+    return open_place(service, capacity=1, limit=1, people=2)
+
+
+def ask(app: Any, service: Service, recorder: Recorder, case: Case, person: str) -> Operation:
+    """One application, by this application's process."""
+
+    def send(method: str, path: str, body: Any, headers: Mapping[str, str]) -> tuple[int, Any]:
+        answer = app.test_client().open(path, method=method, json=body, headers=dict(headers))
+        return answer.status_code, answer.json
+
+    return Players(send, service.headers, recorder).ask("apply", case, person)
+
+
+def once_before(patch: pytest.MonkeyPatch, owner: str, name: str, act: Callable[[], object]) -> None:
+    """Do this before the next call of that function, and only then."""
+    function, first = getattr(import_module(owner), name), [act]
+
+    def wrapped(*args: Any, **options: Any) -> Any:
+        if first:
+            first.pop()()
+        return function(*args, **options)
+
+    patch.setattr(f"{owner}.{name}", wrapped)
+
+
+def sweep_until(service: Service, case: Case, taken: int, offered: int) -> None:
+    """Let claims get old and queues move until the seats count so much."""
+
+    def counted() -> bool:
+        service.tick()
+        seats = service.runtime.database["seats"].find_one({"_id": case.session}) or {}
+        return (seats["taken"], seats["offered"]) == (taken, offered)
+
+    assert wait_for(counted, 60), "the claim was not swept"
+
+
+def verdict(service: Service, case: Case, recorder: Recorder) -> Verdict:
+    """The verdict when all has come to rest."""
+    with queues_move(service):
+        pass
+    return judged(service.runtime.database, at_rest(service.runtime.database, [case], recorder))
+
+
+def test_a_claim_that_was_swept_under_way_and_made_again_keeps_the_history_possible(
+    service: Service, other: ServiceApp, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (slow, quick), recorder, case = place.people, Recorder(), place.case
+
+    def meanwhile() -> None:
+        waits = ask(other, service, recorder, case, quick)
+        assert (waits.answer, waits.place) == ("waitlisted", 1)
+        sweep_until(service, case, taken=1, offered=1)
+
+    once_before(monkeypatch, "shared.storage.group", "commit", meanwhile)
+    late = ask(service.app, service, recorder, case, slow)
+
+    assert (late.answer, late.tries) == ("waitlisted", 1)
+    assert verdict(service, case, recorder) == Verdict()
+
+
+def test_who_is_told_that_it_is_full_was_not_given_a_seat_that_was_swept_before_the_answer(
+    service: Service, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder, case = Recorder(), place.case
+    claimed = SeatClaims._claimed
+
+    def slowly(*args: Any) -> bool:
+        done = claimed(*args)
+        monkeypatch.setattr(SeatClaims, "_claimed", claimed)
+        sweep_until(service, case, taken=0, offered=0)
+        return done
+
+    monkeypatch.setattr(SeatClaims, "_claimed", slowly)
+    asked = ask(service.app, service, recorder, case, place.people[0])
+
+    assert asked.answer == "confirmed"
+    assert verdict(service, case, recorder) == Verdict()
+
+
+def test_the_story_of_a_session_tells_what_was_asked_and_what_was_written(service: Service, place: Place) -> None:
+    recorder = Recorder()
+    asked = ask(service.app, service, recorder, place.case, place.people[0])
+    (case,) = at_rest(service.runtime.database, [place.case], recorder)
+
+    lines = story(service.runtime.database, case).splitlines()
+
+    assert [line for line in lines if "kind='apply'" in line and asked.enrolment in line]
+    assert [line for line in lines if f"u seats {case.session}" in line and "'taken': 1" in line]
+    assert [line for line in lines if f"i enrolments {asked.enrolment}" in line]
 
 
 def give_without_condition(patch: pytest.MonkeyPatch) -> None:

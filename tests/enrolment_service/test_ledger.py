@@ -11,6 +11,8 @@ from services.enrolment_service import domain
 from services.enrolment_service.domain import Claim, Enrolment, Ledger
 from shared.errors import Conflict
 from shared.schemas.enrolment import SeatsAvailabilityChanged, SeatsCapacityChanged
+from tests.chaos.checker import Verdict, judge
+from tests.chaos.history import Case, Operation, Step, Track
 from tests.chaos.linear import FREE_SEAT, FREE_TICKET, FULL, OFFER, SEAT, TICKET, Desk, Effect, impossible
 
 EMPTY = Ledger(id="s", cluster_id="host", open=True, capacity=3, waitlist_limit=2)
@@ -143,6 +145,12 @@ def test_an_offer_that_passes_over_a_lower_ticket_is_impossible_unless_that_one_
     assert impossible([*waiting, *offered, Effect(kind=FREE_TICKET, begin=6, end=12, ticket=1, after=1)], ONE) is None
 
 
+def test_of_two_that_overlap_the_one_that_must_be_gone_again_comes_first_though_it_ends_later() -> None:
+    both = [seat(0, 10), seat(0, 11), Effect(kind=FREE_SEAT, begin=8, end=9, after=1)]
+
+    assert impossible(both, ONE) is None
+
+
 def test_a_refusal_for_a_free_seat_is_possible_only_while_a_claim_may_have_come_to_nothing() -> None:
     no_queue = Desk(capacity=1, limit=0)
 
@@ -153,3 +161,39 @@ def test_a_refusal_for_a_free_seat_is_possible_only_while_a_claim_may_have_come_
 def test_a_ticket_that_nobody_has_was_claimed_and_came_to_nothing() -> None:
     assert impossible([seat(0, 1), ticket(2, 2, 3, place=2)], ONE) is None
     assert impossible([seat(0, 1), ticket(2, 2, 3, place=3)], ONE) is not None
+
+
+# -- the checker: what it makes of operations and of what stands there
+
+
+def applied(person: str, called: float, answered: float, answer: str, place: int) -> Operation:
+    return Operation(
+        session="s",
+        kind="apply",
+        subject=person,
+        called=called,
+        answered=answered,
+        answer=answer,
+        enrolment=person,
+        place=place,
+    )
+
+
+def track(who: str, *steps: tuple[str, float], ticket: int | None = None) -> Track:
+    begun = Step("applied", steps[0][1])
+    return Track(id=who, person=who, ticket=ticket, steps=(begun, *(Step(*step) for step in steps)))
+
+
+def test_a_ticket_beside_a_seat_that_nobody_has_is_possible_only_while_a_claim_may_be_swept_under_way() -> None:
+    operations = (applied("swept", 1.0, 1.2, "waitlisted", 1), applied("waits", 1.1, 1.15, "waitlisted", 1))
+    tracks = (
+        track("waits", ("waitlisted", 1.14), ("offered", 1.17), ticket=1),
+        track("swept", ("waitlisted", 1.19), ticket=2),
+    )
+    seats = {"capacity": 1, "taken": 1, "offered": 1, "waiting": 1, "claims": []}
+    case = Case(
+        session="s", capacity=1, waitlist_limit=2, approval=False, operations=operations, tracks=tracks, seats=seats
+    )
+
+    assert len(judge([case]).violations) == 1
+    assert judge([replace(case, swept_after=0.05)]) == Verdict()

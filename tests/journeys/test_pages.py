@@ -70,9 +70,9 @@ def cast(stack: Stack) -> Iterator[Cast]:
 
 
 @contextmanager
-def at_work(stack: Stack, chromium: Browser, role: str, *, narrow: bool = False) -> Iterator[Person]:
+def at_work(stack: Stack, chromium: Browser, role: str, *, narrow: bool = False, town: str = TOWN) -> Iterator[Person]:
     """Somebody with this role who signs in; `narrow`: on a phone without JavaScript."""
-    name = "operator@clusterskills.example" if role == "operator" else f"{role}@{TOWN}.example"
+    name = "operator@clusterskills.example" if role == "operator" else f"{role}@{town}.example"
     password = next(login["password"] for login in stack.facts["logins"] if login["username"] == name)
     width, height = (390, 844) if narrow else (1280, 900)
     context = chromium.new_context(
@@ -209,13 +209,23 @@ def test_a_manager_registers_a_person_and_every_mistake_is_shown_at_its_field(
         manager.look()
 
 
-def test_an_operator_sees_each_service_and_its_dead_letters(stack: Stack, chromium: Browser) -> None:
+def test_an_operator_sees_the_health_of_each_service_jobs_and_who_read_personal_data(
+    stack: Stack, chromium: Browser, cast: Cast
+) -> None:
+    cast.person("manager", CLUSTER).get("/v1/people")
     with at_work(stack, chromium, "operator") as operator:
         operator.go("/operations")
-        expect(operator.page.locator("tbody tr")).to_have_count(4)
+        expect(operator.page.get_by_role("region", name="Services").locator("tbody tr")).to_have_count(4)
         operator.look()
-        operator.page.get_by_role("link", name="enrolment").first.click()
-        expect(operator.page.locator("h1")).to_contain_text("Dead letters")
+        operator.page.get_by_role("link", name="Dead letters", exact=True).click()
+        expect(operator.page.locator("h1")).to_have_text("Dead letters")
+        operator.page.get_by_role("link", name="Jobs", exact=True).click()
+        expect(operator.page.locator("h1")).to_have_text("Jobs")
+        operator.look()
+        operator.page.get_by_role("link", name="Personal data read", exact=True).click()
+        operator.page.locator("#pick-service").select_option("directory")
+        operator.page.get_by_role("button", name="Show").click()
+        expect(operator.page.locator("tbody")).to_contain_text("GET /v1/people")
         operator.look()
 
 

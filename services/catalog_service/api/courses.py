@@ -24,6 +24,7 @@ from services.catalog_service.schemas import (
     CourseQuery,
     CourseVersionView,
     CourseView,
+    FoundView,
     ReturnBody,
 )
 from shared.errors import Invalid, NotFound, Unauthenticated, Violation
@@ -42,7 +43,7 @@ def add(door: Door, parts: Parts) -> None:
 
 
 def _add_reading(door: Door, parts: Parts) -> None:
-    @door.get("/v1/courses", scope=PUBLIC, query=CourseQuery, returns=CourseView, paged=True)
+    @door.get("/v1/courses", scope=PUBLIC, query=CourseQuery, returns=CourseView, paged=True, tells=FoundView)
     def list_courses(call: Call) -> Reply:
         """Search the published courses; or list the own cluster's, drafts too (`mine`)."""
         wanted = dict(call.query)
@@ -86,12 +87,14 @@ def _named(call: Call, parts: Parts, ids: list[str]) -> list[Course]:
 def _add_versions(door: Door, parts: Parts) -> None:
     @door.get(f"{_COURSE}/versions", scope=PUBLIC, returns=CourseVersionView, paged=True)
     def list_course_versions(call: Call, course_id: str) -> Reply:
+        """The published versions of a course, the oldest first."""
         found = parts.reading().courses.versions(reader_of(call), course_id, call.after or 0, call.limit)
         after = found[-1].number if len(found) == call.limit else None
         return Reply(call.page([show_version(version) for version in found], after))
 
     @door.get(f"{_COURSE}/versions/<number>", scope=PUBLIC, returns=CourseVersionView)
     def get_course_version(_call: Call, course_id: str, number: str) -> Reply:
+        """One published version, as enrolments pin it."""
         if not (number.isascii() and number.isdigit() and len(number) < 10):
             raise NotFound(f"No version {number}.")
         version = parts.reading().courses.version(course_id, int(number))

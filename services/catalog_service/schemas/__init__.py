@@ -1,31 +1,19 @@
 """The catalogue's HTTP bodies and answers. What a value means is checked by the rules; here it gets its type."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 
 from services.catalog_service.domain import content as words
+from services.catalog_service.domain.course import DRAFT, IN_REVIEW
+from services.catalog_service.domain.course import STATUSES as COURSE_STATUSES
 from services.catalog_service.domain.found import SORTS
 from services.catalog_service.domain.session import STATUSES as SESSION_STATUSES
-from shared.http.fields import Resource, one_of, pattern, text, url
+from shared.http.fields import Deadline, Moment, Resource, Since, mapping, one_of, pattern, text, url
 from shared.http.ids import Ids
 
 _REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_:-]{0,63}$"
 _MOST = 1_000_000
-
-
-class Moment(fields.AwareDateTime):
-    """A moment in UTC, to the millisecond: finer is not stored."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
-        moment: datetime = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            utc = moment.astimezone(UTC)
-        except OverflowError as error:
-            raise self.make_error("invalid", input=value, obj_type="datetime") from error
-        return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
 def _texts(most: int, **options: Any) -> fields.Dict:
@@ -33,8 +21,13 @@ def _texts(most: int, **options: Any) -> fields.Dict:
         keys=fields.String(validate=validate.Length(2, 35)),
         values=fields.String(validate=validate.Length(1, most)),
         validate=validate.Length(max=100),
+        metadata={"x-model": "Texts"},
         **options,
     )
+
+
+def _told_texts() -> fields.Dict:
+    return mapping("Texts", required=True)
 
 
 def _reference(**options: Any) -> fields.String:
@@ -60,11 +53,11 @@ class OutcomeBody(Schema):
     """What somebody who passed knows, can do, or stands for."""
 
     title = _texts(1_000, required=True)
-    type = one_of(words.OUTCOME_TYPES, required=True)
+    type = one_of(words.OUTCOME_TYPES, "OutcomeType", required=True)
     esco_uri = text(300, allow_none=True)
     esco_title = text(300, allow_none=True)
-    digcomp_code = text(10, allow_none=True, metadata={"description": "Such as 3.4"})
-    greencomp_code = text(10, allow_none=True, metadata={"description": "Such as 2.1"})
+    digcomp_code = text(10, allow_none=True)
+    greencomp_code = text(10, allow_none=True)
     reuse_level = one_of(words.REUSE_LEVELS, allow_none=True)
 
 
@@ -78,7 +71,7 @@ class AlignmentBody(Schema):
 class CoursePatch(Schema):
     """Content of a course that may change. Texts are by language (BCP 47)."""
 
-    type = one_of(words.TYPES)
+    type = one_of(words.TYPES, "CourseType")
     titles = _texts(300)
     descriptions = _texts(20_000)
     default_language = text(35)
@@ -90,6 +83,7 @@ class CoursePatch(Schema):
     alignments = _list(fields.Nested(AlignmentBody), 100)
     skill_category = one_of(
         words.SKILL_CATEGORIES,
+        "SkillCategory",
         attribute="stated_skill_category",
         allow_none=True,
         metadata={"description": "Derived from the outcomes' frameworks if absent"},
@@ -124,9 +118,9 @@ class CourseBody(CoursePut):
 class ContentView(Schema):
     """The content of a version."""
 
-    type = fields.String(required=True)
-    titles = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    descriptions = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    type = one_of(words.TYPES, "CourseType", required=True)
+    titles = _told_texts()
+    descriptions = _told_texts()
     default_language = fields.String(required=True)
     provider_id = fields.String(required=True)
     awarding_body_id = fields.String(required=True, allow_none=True)
@@ -134,24 +128,24 @@ class ContentView(Schema):
     isced_f = fields.String(required=True)
     outcomes = fields.List(fields.Nested(OutcomeBody), required=True)
     alignments = fields.List(fields.Nested(AlignmentBody), required=True)
-    skill_category = fields.String(required=True)
-    pillar = fields.String(required=True, allow_none=True)
+    skill_category = one_of(words.SKILL_CATEGORIES, "SkillCategory", required=True)
+    pillar = one_of(words.PILLARS, required=True, allow_none=True)
     job_roles = fields.List(fields.String(), required=True)
     workload_hours = fields.Float(required=True, allow_none=True)
     ects = fields.Float(required=True, allow_none=True)
     eqf_level = fields.Integer(required=True, allow_none=True)
-    mode = fields.String(required=True, allow_none=True)
-    assessment_type = fields.String(required=True, allow_none=True)
-    quality_assurance_type = fields.String(required=True, allow_none=True)
+    mode = one_of(words.MODES, required=True, allow_none=True)
+    assessment_type = one_of(words.ASSESSMENTS, required=True, allow_none=True)
+    quality_assurance_type = one_of(words.QUALITY_ASSURANCES, required=True, allow_none=True)
     prerequisites = fields.List(fields.String(), required=True)
-    audience = fields.List(fields.String(), required=True)
+    audience = fields.List(one_of(words.AUDIENCES), required=True)
     certificate_validity_months = fields.Integer(required=True, allow_none=True)
 
 
 class DraftView(ContentView):
     """What is being written: the first version or a revision."""
 
-    status = fields.String(required=True, metadata={"description": "draft or in_review"})
+    status = one_of((DRAFT, IN_REVIEW), "DraftStatus", required=True)
     reasons = fields.List(fields.String(), required=True, metadata={"description": "Why the reviewer returned it"})
 
 
@@ -160,7 +154,7 @@ class CourseView(Resource, ContentView):
 
     cluster_id = fields.String(required=True)
     external_id = fields.String(required=True, allow_none=True)
-    status = fields.String(required=True)
+    status = one_of(COURSE_STATUSES, "CourseStatus", required=True)
     course_version = fields.Integer(required=True, metadata={"description": "Published version; 0: none yet"})
     published_at = fields.AwareDateTime(required=True, allow_none=True)
     draft = fields.Nested(DraftView, required=True, allow_none=True)
@@ -181,7 +175,9 @@ class CourseQuery(Schema):
     q = text(200, metadata={"description": "Words in any language: inflected, in part, with a typo, by another name"})
     skill = text(300, metadata={"description": "ESCO URI or title, DigComp or GreenComp code"})
     framework = fields.String(validate=validate.Regexp(r"^[a-z][a-z0-9-]{1,39}$"))
-    category = one_of(words.SKILL_CATEGORIES, metadata={"description": "digital and green include both"})
+    category = one_of(
+        words.SKILL_CATEGORIES, "SkillCategory", metadata={"description": "digital and green include both"}
+    )
     pillar = one_of(words.PILLARS)
     language = text(35)
     mode = one_of(words.MODES)
@@ -191,18 +187,36 @@ class CourseQuery(Schema):
     country = fields.String(
         validate=validate.Regexp(r"^[A-Z]{2}$"), metadata={"description": "Of the provider, ISO 3166 alpha-2"}
     )
-    starts_from = Moment(data_key="from", metadata={"description": "A session that is open starts then or later"})
-    starts_before = Moment(data_key="to", metadata={"description": "and before then"})
+    starts_from = Since(data_key="from", metadata={"description": "A session that is open starts then or later"})
+    starts_before = Since(data_key="to", metadata={"description": "and before then"})
     max_price = fields.Float(
         validate=validate.Range(0, _MOST), metadata={"description": "and costs so much in EUR at most, as stated"}
     )
     free_seats = _count(metadata={"description": "and has so many free seats at least"})
-    sort = one_of(SORTS, metadata={"description": "relevance with q, newest without"})
+    sort = one_of(SORTS, "CourseOrder", metadata={"description": "relevance with q, newest without"})
     facets = fields.Boolean(
         load_default=False, metadata={"description": "Tell how many there are of each value, given the other filters"}
     )
     mine = fields.Boolean(
         load_default=False, metadata={"description": "Of the own cluster, drafts too, by id; no other filter"}
+    )
+
+
+class FacetView(Schema):
+    """How many courses have a value."""
+
+    value = fields.String(required=True, metadata={"example": "green"})
+    count = fields.Integer(required=True, metadata={"description": "How many courses"})
+    labels = mapping("Texts", metadata={"description": "Of a skill, in each language"})
+
+
+class FoundView(Schema):
+    """What the list of courses tells beside its items."""
+
+    total = fields.Integer(metadata={"description": "How many suit the search; absent with `mine` and `ids`"})
+    did_you_mean = fields.String(allow_none=True)
+    facets = mapping(
+        "Facets", fields.List(fields.Nested(FacetView)), metadata={"description": "With `facets`: value and count"}
     )
 
 
@@ -221,8 +235,8 @@ class SessionPatch(Schema):
     starts_at = Moment(allow_none=True)
     ends_at = Moment(allow_none=True)
     timezone = text(64, metadata={"description": "IANA, such as Europe/Berlin"})
-    application_deadline = Moment(allow_none=True)
-    approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
+    application_deadline = Deadline(allow_none=True)
+    approve_by = Deadline(allow_none=True, metadata={"description": "None: the application deadline"})
     language = text(35)
     mode = one_of(words.MODES)
     place = text(500, allow_none=True)
@@ -243,7 +257,7 @@ class SessionPatch(Schema):
         keys=fields.String(validate=validate.Regexp(_REFERENCE)),
         values=_count(),
         validate=validate.Length(max=200),
-        metadata={"description": "Seats reserved per cluster"},
+        metadata={"description": "Seats reserved per cluster", "x-model": "Quotas"},
     )
 
 
@@ -265,10 +279,10 @@ class RescheduleBody(Schema):
 
     starts_at = Moment(required=True)
     ends_at = Moment(required=True)
-    application_deadline = Moment(allow_none=True)
-    approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
+    application_deadline = Deadline(allow_none=True)
+    approve_by = Deadline(allow_none=True, metadata={"description": "None: the application deadline"})
     timezone = text(64)
-    reconfirm_until = Moment(allow_none=True)
+    reconfirm_until = Deadline(allow_none=True)
 
 
 class SessionView(Resource):
@@ -278,7 +292,7 @@ class SessionView(Resource):
     course_version = fields.Integer(required=True)
     cluster_id = fields.String(required=True)
     provider_id = fields.String(required=True)
-    status = fields.String(required=True)
+    status = one_of(SESSION_STATUSES, "SessionStatus", required=True)
     reason = fields.String(required=True, allow_none=True)
     reconfirm_until = fields.AwareDateTime(required=True, allow_none=True)
     starts_at = fields.AwareDateTime(required=True, allow_none=True)
@@ -287,7 +301,7 @@ class SessionView(Resource):
     application_deadline = fields.AwareDateTime(required=True, allow_none=True)
     approve_by = fields.AwareDateTime(required=True, allow_none=True)
     language = fields.String(required=True)
-    mode = fields.String(required=True)
+    mode = one_of(words.MODES, required=True)
     place = fields.String(required=True, allow_none=True)
     url = fields.String(required=True, allow_none=True)
     trainer_ids = fields.List(fields.String(), required=True)
@@ -298,7 +312,7 @@ class SessionView(Resource):
     minimum_attendance = fields.Integer(required=True)
     approval_needed = fields.Boolean(required=True)
     eligible_clusters = fields.List(fields.String(), required=True)
-    quotas = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    quotas = mapping("Quotas", fields.Integer(), required=True)
 
 
 class SessionQuery(Schema):
@@ -308,8 +322,8 @@ class SessionQuery(Schema):
     course = _reference()
     cluster = _reference()
     provider = _reference()
-    status = one_of(SESSION_STATUSES)
+    status = one_of(SESSION_STATUSES, "SessionStatus")
     language = text(35)
     mode = one_of(words.MODES)
-    starts_from = Moment(data_key="from", metadata={"description": "Starts then or later"})
-    starts_before = Moment(data_key="to", metadata={"description": "Starts before then"})
+    starts_from = Since(data_key="from", metadata={"description": "Starts then or later"})
+    starts_before = Since(data_key="to", metadata={"description": "Starts before then"})

@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from shared.http.fields import pattern, text
+from services.catalog_service.domain.content import REUSE_LEVELS
+from shared.http.fields import mapping, one_of, pattern, text
 
 _FRAMEWORK = r"^[a-z][a-z0-9-]{1,39}$"
 
@@ -14,7 +15,7 @@ def _framework(**options: Any) -> fields.String:
 
 
 def _by_language() -> fields.Dict:
-    return fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    return mapping("Texts", required=True)
 
 
 class FrameworkView(Schema):
@@ -22,7 +23,7 @@ class FrameworkView(Schema):
 
     code = fields.String(required=True)
     name = fields.String(required=True)
-    version = fields.String(required=True)
+    version = fields.String(required=True, metadata={"description": "As its publisher calls it", "example": "v1.2.0"})
     source = fields.String(required=True)
     licence = fields.String(required=True)
     languages = fields.List(fields.String(), required=True)
@@ -47,15 +48,15 @@ class SkillView(Schema):
     code = fields.String(required=True, metadata={"description": "ESCO: the URI"})
     label = fields.String(required=True)
     kind = fields.String(required=True, metadata={"description": "skill, knowledge, competence, area or the like"})
-    status = fields.String(required=True, metadata={"description": "released or replaced"})
+    status = one_of(("released", "replaced"), "SkillStatus", required=True)
     labels = _by_language()
-    alternatives = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
+    alternatives = mapping("Lists", fields.List(fields.String()), required=True)
     descriptions = _by_language()
     broader = fields.List(fields.String(), required=True)
     narrower = fields.List(fields.String(), required=True)
     replaced_by = fields.List(fields.String(), required=True)
     collections = fields.List(fields.String(), required=True, metadata={"description": "ESCO: digital, green, ..."})
-    reuse_level = fields.String(required=True, allow_none=True)
+    reuse_level = one_of(REUSE_LEVELS, required=True, allow_none=True)
 
 
 class SkillQuery(Schema):

@@ -6,7 +6,7 @@ from services.certificate_service.manifest import MANIFEST
 from services.certificate_service.store import certificates, issuers, withheld
 from services.certificate_service.store.certificates import Certificates, Sealed
 from services.certificate_service.store.copies import Copies
-from services.certificate_service.store.feed import STATE, Feed, Reconciled, stamp
+from services.certificate_service.store.feed import STATE, Feed, Reconciled
 from services.certificate_service.store.holders import HOLDERS, Holders
 from services.certificate_service.store.issuers import Issuers, Reservation
 from services.certificate_service.store.shares import SHARES, Shares
@@ -16,7 +16,7 @@ from shared.storage.migrations import Migration
 from shared.storage.work import UnitOfWork
 from shared.wiring.runtime import Service
 
-__all__ = ["SERVICE", "Copies", "Feed", "Reconciled", "Reservation", "Sealed", "Store", "stamp"]
+__all__ = ["SERVICE", "Copies", "Feed", "Reconciled", "Reservation", "Sealed", "Store"]
 
 SERVICE = Service(
     manifest=MANIFEST,

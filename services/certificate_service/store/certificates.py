@@ -10,6 +10,7 @@ from services.certificate_service.domain import REVOKED, Certificate, StatusBit
 from services.certificate_service.store.issuers import LISTS
 from shared.errors import NotFound
 from shared.schemas.event import Event
+from shared.storage import feed
 from shared.storage.documents import document_of, thing_of
 from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
@@ -28,7 +29,7 @@ INDEXES = {
         IndexModel([("awarding_cluster_id", ASCENDING), ("position", ASCENDING)], name="by_awarding_cluster"),
         IndexModel([("body_cluster_id", ASCENDING), ("position", ASCENDING)], name="by_body_cluster"),
         IndexModel([("awarding_body_id", ASCENDING), ("position", ASCENDING)], name="by_awarding_body"),
-        IndexModel([("updated_at", ASCENDING)], name="unstamped", partialFilterExpression={"unstamped": True}),
+        feed.UNSTAMPED,
     ],
     SEALED: [],
     REVOKED_PLACES: [IndexModel([("list_id", ASCENDING)], name="list")],
@@ -69,8 +70,7 @@ class Certificates:
 
     def save(self, certificate: Certificate, events: Sequence[Event] = ()) -> Certificate:
         """Store it with its events. It goes to the end of the feed as soon as the relay has given it a position."""
-        document = document_of(certificate)
-        document |= {"unstamped": True, "position": None, "changed_at": None}
+        document = document_of(certificate) | feed.ENTERS
         self._note_revoked(certificate)
         return certificate_of(self._work.save(CERTIFICATES, document, events))
 

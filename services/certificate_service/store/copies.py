@@ -6,7 +6,7 @@ from services.certificate_service.domain import Course, Organisation
 from services.certificate_service.manifest import MANIFEST
 from shared.auth import seals
 from shared.auth.seals import Party
-from shared.bus.generations import COLLECTION as GENERATIONS
+from shared.bus.generations import is_present, present
 from shared.errors import NotYetKnown
 from shared.people.person import Person
 from shared.people.projection import PEOPLE, People
@@ -81,12 +81,11 @@ class Copies:
 
     def in_use(self) -> bool:
         """Whether these are the copies that everybody reads, not ones that a rebuild is making."""
-        return self._work.collection(PEOPLE).name == COPIES.aliases(self.generation())[PEOPLE]
+        return is_present(self._work, COPIES, PEOPLE)
 
     def generation(self) -> int:
         """Which generation of the copies is in use."""
-        row = self._work.database[GENERATIONS].find_one({"_id": COPIES.consumer})
-        return 1 if row is None else int(row["generation"])
+        return present(self._work.database, COPIES)
 
     # -- catalog
 

@@ -1,31 +1,23 @@
-"""The feed of certificates: each stands in it once, at the position of its last change.
+"""The feed of certificates (`shared/storage/feed.py`): what of it a caller is told."""
 
-Positions are given by the relay alone, in transactions on its lease: whoever has read up to a position has seen every
-certificate below it, however late its transaction was committed, and sees again only what changes.
-"""
-
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import msgspec
-from pymongo import ASCENDING, UpdateOne
+from pymongo import ASCENDING
 from pymongo.client_session import ClientSession
 
 from services.certificate_service.domain import ISSUED, Certificate
 from services.certificate_service.store.certificates import CERTIFICATES, certificate_of
 from services.certificate_service.store.copies import COPIES, person_of
 from shared.bus.worker import require_fresh
-from shared.clock import Clock
 from shared.people.person import Person
 from shared.people.projection import PEOPLE
-from shared.storage.lease import COLLECTION as LEASES
-from shared.storage.lease import Lease
-from shared.storage.mongo import Document, Mongo, MongoDatabase
-from shared.storage.transaction import in_transaction
+from shared.storage import feed
+from shared.storage.mongo import Document
 from shared.storage.work import UnitOfWork
 
-_RELAY = "relay"
 _BATCH = 500
 STATE = "feed_state"
 _WINDOW = 1_000
@@ -102,7 +94,7 @@ class Feed:
         # One snapshot: a scan that meets a commit half-way could see a later position and have missed an earlier one.
         with self._work.database.client.start_session(snapshot=True) as session:
             if filters.changed_since is not None:
-                before = self._before(filters.changed_since, session)
+                before = feed.before(self._work.collection(CERTIFICATES), filters.changed_since, session)
                 if before is None:
                     return Part([], {}, after, more=False)
                 after = max(after, before)
@@ -115,16 +107,6 @@ class Feed:
         full = len(found) == limit
         end = until if until is not None and not full else (found[-1].position or after if found else after)
         return Part(found, people, end, more=full or until is not None)
-
-    def _before(self, moment: datetime, session: ClientSession) -> int | None:
-        """The position behind which everything changed since then stands, as `changed_at` never falls along the feed;
-        None when nothing did."""
-        rows = self._work.collection(CERTIFICATES).find(
-            {"changed_at": {"$gte": moment}}, {"position": 1}, session=session
-        )
-        for row in rows.sort([("changed_at", ASCENDING), ("position", ASCENDING)]).limit(1):
-            return int(row["position"]) - 1
-        return None
 
     def _window(self, who: list[Document], after: int, session: ClientSession) -> int | None:
         """Up to where a filter without an index of its own is looked for at once; None: to the end, which is near."""
@@ -166,52 +148,6 @@ class Feed:
     def _people(self, ids: Iterable[str], session: ClientSession | None) -> dict[str, Person]:
         rows = self._work.collection(PEOPLE).find({"_id": {"$in": list(ids)}}, session=session)
         return {row["_id"]: person_of(row) for row in rows}
-
-
-def stamp(client: Mongo, database: MongoDatabase, clock: Clock, lease: Lease) -> int:
-    """Give positions to what changed, in one transaction with the counter that stands in the lease's own document.
-
-    A relay that lost its lease finds another epoch there and numbers nothing. `changed_at` never falls along the feed.
-    """
-    given = 0
-
-    def body(session: ClientSession) -> None:
-        nonlocal given
-        given = 0
-        waiting = _unstamped(database, session)
-        if not waiting:
-            return
-        held = {"_id": _RELAY, "epoch": lease.epoch}
-        change = [
-            {
-                "$set": {
-                    "feed_position": {"$add": [{"$ifNull": ["$feed_position", 0]}, len(waiting)]},
-                    "feed_at": {"$max": ["$feed_at", clock()]},
-                }
-            }
-        ]
-        row = database[LEASES].find_one_and_update(held, change, session=session, return_document=True)
-        if row is None:
-            return
-        first = row["feed_position"] - len(waiting) + 1
-        database[CERTIFICATES].bulk_write(_numbered(waiting, first, row["feed_at"]), session=session)
-        given = len(waiting)
-
-    if database[CERTIFICATES].find_one({"unstamped": True}, {"_id": 1}, hint="unstamped") is not None:
-        in_transaction(client, body)
-    return given
-
-
-def _unstamped(database: MongoDatabase, session: ClientSession) -> list[str]:
-    rows = database[CERTIFICATES].find({"unstamped": True}, {"_id": 1}, session=session, hint="unstamped")
-    return [row["_id"] for row in rows.sort("updated_at", ASCENDING).limit(_BATCH)]
-
-
-def _numbered(ids: Sequence[str], first: int, at: datetime) -> list[UpdateOne]:
-    return [
-        UpdateOne({"_id": i}, {"$set": {"position": first + offset, "changed_at": at}, "$unset": {"unstamped": ""}})
-        for offset, i in enumerate(ids)
-    ]
 
 
 def _chunks(rows: Iterable[Document]) -> Iterator[list[Document]]:

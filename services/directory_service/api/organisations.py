@@ -9,6 +9,7 @@ from services.directory_service.api.parts import Parts, actor_of, page, reply, s
 from services.directory_service.domain import access
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import GrantCriteria, MembershipCriteria, OrganisationCriteria
+from services.directory_service.domain.grant import Grant
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.relations import Membership
 from services.directory_service.schemas import (
@@ -44,6 +45,7 @@ def add(door: Door, parts: Parts) -> None:
 def _add_organisations(door: Door, parts: Parts) -> None:
     @door.post("/v1/organisations", scope=_WRITE, body=OrganisationBody, returns=OrganisationView)
     def register_organisation(call: Call) -> Reply:
+        """Register an organisation in the cluster that it belongs to."""
         actor = actor_of(call)
         return _organisation(parts.writing(call.uow).organisations.register(actor, call.body), actor, made=True)
 
@@ -62,10 +64,12 @@ def _add_organisations(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/organisations/<organisation_id>", scope=ANYBODY, returns=OrganisationView)
     def get_organisation(call: Call, organisation_id: str) -> Reply:
+        """One organisation. Its figures are shown to who is of it or of its cluster."""
         return _organisation(parts.reading().organisations.get(organisation_id), actor_of(call))
 
     @door.patch("/v1/organisations/<organisation_id>", scope=_WRITE, body=OrganisationPatch, returns=OrganisationView)
     def change_organisation(call: Call, organisation_id: str) -> Reply:
+        """Change facts of an organisation; a field that is absent stays."""
         actions, actor = parts.writing(call.uow).organisations, actor_of(call)
         return _organisation(actions.change(actor, organisation_id, call.body, call.if_match), actor)
 
@@ -75,11 +79,13 @@ def _add_suspension(door: Door, parts: Parts) -> None:
 
     @door.post(f"{base}/suspend", scope=_WRITE, returns=OrganisationView, status=200, if_match="honoured")
     def suspend_organisation(call: Call, organisation_id: str) -> Reply:
+        """Suspend it: its courses and seals are of no effect until it is reinstated."""
         actions, actor = parts.writing(call.uow).organisations, actor_of(call)
         return _organisation(actions.suspend(actor, organisation_id, call.if_match), actor)
 
     @door.post(f"{base}/reinstate", scope=_WRITE, returns=OrganisationView, status=200, if_match="honoured")
     def reinstate_organisation(call: Call, organisation_id: str) -> Reply:
+        """End its suspension."""
         actions, actor = parts.writing(call.uow).organisations, actor_of(call)
         return _organisation(actions.reinstate(actor, organisation_id, call.if_match), actor)
 
@@ -93,6 +99,7 @@ def _add_memberships(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/memberships", scope=_READ, query=MembershipQuery, returns=MembershipView, paged=True)
     def list_memberships(call: Call) -> Reply:
+        """Memberships in clusters and partnerships, as far as the caller's own sides."""
         wanted, actions = dict(call.query), parts.reading().memberships
         include = wanted.pop("include", ())
         found = actions.page(actor_of(call), MembershipCriteria(**wanted), call.after, call.limit)
@@ -101,6 +108,7 @@ def _add_memberships(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/memberships/<membership_id>", scope=_READ, returns=MembershipView)
     def get_membership(call: Call, membership_id: str) -> Reply:
+        """One membership."""
         return reply("memberships", parts.reading().memberships.get(actor_of(call), membership_id))
 
 
@@ -145,11 +153,17 @@ def _add_grants(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/awarding-grants", scope=_READ, query=GrantQuery, returns=GrantView, paged=True)
     def list_grants(call: Call) -> Reply:
-        found = parts.reading().grants.page(actor_of(call), GrantCriteria(**call.query), call.after, call.limit)
-        return Reply(page(call, "awarding-grants", found))
+        """Grants that the caller gave or was given; whose courses may carry whose seal or name."""
+        wanted, actions = dict(call.query), parts.reading().grants
+        include = wanted.pop("include", ())
+        found = actions.page(actor_of(call), GrantCriteria(**wanted), call.after, call.limit)
+        sides = (i for one in found for i in (one.organisation_id, one.grantee_id) if i)
+        names = actions.names(sides) if include else None
+        return Reply(page(call, "awarding-grants", found, partial(_grant_sides, names)))
 
     @door.get("/v1/awarding-grants/<grant_id>", scope=_READ, returns=GrantView)
     def get_grant(call: Call, grant_id: str) -> Reply:
+        """One grant."""
         return reply("awarding-grants", parts.reading().grants.get(actor_of(call), grant_id))
 
     @door.post(
@@ -160,6 +174,16 @@ def _add_grants(door: Door, parts: Parts) -> None:
         return reply(
             "awarding-grants", parts.writing(call.uow).grants.withdraw(actor_of(call), grant_id, call.if_match)
         )
+
+
+def _grant_sides(names: Mapping[str, str] | None, grant: Grant) -> dict[str, Any]:
+    """What the two are called, when that was asked for; one that is not known has no name."""
+    if names is None:
+        return {}
+    return {
+        "organisation_name": names.get(grant.organisation_id, ""),
+        "grantee_name": names.get(grant.grantee_id or ""),
+    }
 
 
 def _page(call: Call, organisations: Organisations, wanted: dict[str, Any]) -> list[Organisation]:

@@ -78,6 +78,7 @@ def _add_reading(door: Door, parts: Parts) -> None:
 def _add_writing(door: Door, parts: Parts) -> None:
     @door.post("/v1/people", scope=_WRITE, body=PersonBody, returns=PersonReceipt)
     def register_person(call: Call) -> Reply:
+        """Register a person. The answer holds no personal data."""
         return reply("people", parts.writing(call.uow).people.register(actor_of(call), dict(call.body)), made=True)
 
     @door.put(
@@ -95,6 +96,7 @@ def _add_writing(door: Door, parts: Parts) -> None:
 
     @door.patch("/v1/people/<person_id>", scope=_WRITE, body=PersonPatch, returns=PersonReceipt)
     def change_person(call: Call, person_id: str) -> Reply:
+        """Change personal data; a field that is absent stays."""
         people = parts.writing(call.uow).people
         return reply("people", people.change(actor_of(call), person_id, call.body, call.if_match))
 
@@ -123,6 +125,7 @@ def _add_erasing(door: Door, parts: Parts) -> None:
 def _add_me(door: Door, parts: Parts) -> None:
     @door.get("/v1/me", scope=ANYBODY, returns=MeView)
     def read_me(call: Call) -> Reply:
+        """Who the caller is: roles, scopes, organisations, and what the directory holds of their person."""
         return Reply(_me(call.who, parts.reading().people.me(actor_of(call))))
 
     @door.get("/v1/me/export", scope=ANYBODY, produces=(ZIP,))

@@ -26,6 +26,7 @@ def add(door: Door, parts: Parts) -> None:
 def _add_employments(door: Door, parts: Parts) -> None:
     @door.post("/v1/employments", scope=_WRITE, body=EmploymentBody, returns=EmploymentView)
     def start_employment(call: Call) -> Reply:
+        """A person works for an organisation from a day on."""
         made = parts.writing(call.uow).employments.start(actor_of(call), call.body)
         return reply("employments", made, made=True)
 
@@ -38,16 +39,19 @@ def _add_employments(door: Door, parts: Parts) -> None:
         personal="person_id",
     )
     def list_employments(call: Call) -> Reply:
+        """Employments that the caller may see, by id."""
         criteria = RelationCriteria(**call.query)
         found = parts.reading().employments.page(actor_of(call), criteria, call.after, call.limit)
         return Reply(page(call, "employments", found))
 
     @door.get("/v1/employments/<employment_id>", scope=_READ, returns=EmploymentView, personal="person_id")
     def get_employment(call: Call, employment_id: str) -> Reply:
+        """One employment."""
         return reply("employments", parts.reading().employments.get(actor_of(call), employment_id))
 
     @door.patch("/v1/employments/<employment_id>", scope=_WRITE, body=EndBody, returns=EmploymentView)
     def end_employment(call: Call, employment_id: str) -> Reply:
+        """Say which day was or will be the last."""
         actions = parts.writing(call.uow).employments
         day = call.body["valid_until"]
         return reply("employments", actions.end(actor_of(call), employment_id, day, call.if_match))
@@ -68,17 +72,20 @@ def _add_consents(door: Door, parts: Parts) -> None:
         personal="person_id",
     )
     def list_consents(call: Call) -> Reply:
+        """Consents that the caller may see, by id."""
         criteria = RelationCriteria(**call.query)
         found = parts.reading().consents.page(actor_of(call), criteria, call.after, call.limit)
         return Reply(page(call, "consents", found))
 
     @door.get("/v1/consents/<consent_id>", scope=_WORKER_READS, returns=ConsentView, personal="person_id")
     def get_consent(call: Call, consent_id: str) -> Reply:
+        """One consent."""
         return reply("consents", parts.reading().consents.get(actor_of(call), consent_id))
 
     @door.post(
         "/v1/consents/<consent_id>/withdraw", scope=_WORKER_WRITES, returns=ConsentView, status=200, if_match="honoured"
     )
     def withdraw_consent(call: Call, consent_id: str) -> Reply:
+        """Take a consent back; what was shared is not shown any more."""
         actions = parts.writing(call.uow).consents
         return reply("consents", actions.withdraw(actor_of(call), consent_id, call.if_match))

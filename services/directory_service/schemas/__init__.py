@@ -4,7 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from services.directory_service.domain.grant import PURPOSES as GRANTED
 from services.directory_service.domain.organisation import REGION_CATEGORIES, SIZE_CLASSES, TYPES
-from services.directory_service.domain.relations import ASKED, DECLINED, PURPOSES, STARTED
+from services.directory_service.domain.relations import ASKED, DECLINED, GROUP, ORGANISATION, PURPOSES, STARTED
 from services.directory_service.schemas.parts import LANGUAGE, Id, count
 from shared.http.fields import Resource, one_of, pattern, text, url
 from shared.http.ids import Ids, Include
@@ -37,7 +37,7 @@ class OrganisationBody(OrganisationPatch):
 
     id = Id(metadata={"description": "Your choice, for repeatable seeds"})
     cluster_id = text(64, metadata={"description": "The cluster that registers it; the platform's operator names one"})
-    type = one_of(TYPES, required=True)
+    type = one_of(TYPES, "OrganisationType", required=True)
     legal_name = text(300, required=True)
     country = pattern(r"^[A-Z]{2}$", required=True, metadata={"description": "ISO 3166-1 alpha-2"})
 
@@ -46,26 +46,26 @@ class OrganisationView(Resource):
     """An organisation. Its registration number and figures are null for whoever is not of it or of its cluster."""
 
     cluster_id = fields.String(required=True, allow_none=True)
-    type = fields.String(required=True)
+    type = one_of(TYPES, "OrganisationType", required=True)
     legal_name = fields.String(required=True)
     country = fields.String(required=True)
     registration_id = fields.String(required=True, allow_none=True)
     nuts2 = fields.String(required=True, allow_none=True)
-    region_category = fields.String(required=True, allow_none=True)
+    region_category = one_of(REGION_CATEGORIES, required=True, allow_none=True)
     sector = fields.String(required=True, allow_none=True)
     headcount = fields.Integer(required=True, allow_none=True)
     turnover_eur = fields.Integer(required=True, allow_none=True)
     balance_sheet_eur = fields.Integer(required=True, allow_none=True)
     group_linked = fields.Boolean(required=True, allow_none=True)
-    size_class = fields.String(required=True, allow_none=True)
+    size_class = one_of(SIZE_CLASSES, required=True, allow_none=True)
     homepage = fields.String(required=True, allow_none=True)
-    status = fields.String(required=True)
+    status = one_of(("active", "suspended"), "OrganisationStatus", required=True)
 
 
 class OrganisationQuery(Schema):
     """Which organisations."""
 
-    type = one_of(TYPES)
+    type = one_of(TYPES, "OrganisationType")
     cluster = text(64, metadata={"description": "Registered by this cluster"})
     country = pattern(r"^[A-Z]{2}$")
     status = one_of(("active", "suspended"))
@@ -100,8 +100,14 @@ class MembershipView(Resource):
 
     organisation_id = fields.String(required=True)
     group_id = fields.String(required=True)
-    status = fields.String(required=True, metadata={"description": "asked, started or declined"})
-    asked_by = fields.String(required=True, allow_none=True, metadata={"description": "group or organisation"})
+    status = one_of((ASKED, STARTED, DECLINED), "MembershipStatus", required=True)
+    asked_by = one_of(
+        (GROUP, ORGANISATION),
+        "MembershipSide",
+        required=True,
+        allow_none=True,
+        metadata={"description": "Which side asked"},
+    )
     valid_from = fields.Date(required=True)
     valid_until = fields.Date(required=True, allow_none=True)
     organisation_name = fields.String(metadata={"description": "With `include=organisations`"})
@@ -123,7 +129,10 @@ class GrantBody(Schema):
     id = Id()
     organisation_id = text(64, required=True, metadata={"description": "Whose seal or name"})
     purpose = one_of(
-        GRANTED, load_default="award", metadata={"description": "award: its seal; provide: its name as the provider"}
+        GRANTED,
+        "GrantPurpose",
+        load_default="award",
+        metadata={"description": "award: its seal; provide: its name as the provider"},
     )
     grantee_id = text(
         64, metadata={"description": "A provider, or a cluster for all of its courses; else name a course"}
@@ -135,12 +144,14 @@ class GrantView(Resource):
     """A grant."""
 
     organisation_id = fields.String(required=True)
-    purpose = fields.String(required=True)
+    purpose = one_of(GRANTED, "GrantPurpose", required=True)
     grantee_id = fields.String(required=True, allow_none=True)
     course_id = fields.String(required=True, allow_none=True)
-    status = fields.String(required=True)
+    status = one_of(("given", "withdrawn"), "GivenStatus", required=True)
     given_at = fields.AwareDateTime(required=True)
     withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
+    organisation_name = fields.String(metadata={"description": "With include=organisations"})
+    grantee_name = fields.String(allow_none=True, metadata={"description": "With include=organisations"})
 
 
 class GrantQuery(Schema):
@@ -149,7 +160,8 @@ class GrantQuery(Schema):
     organisation = text(64, metadata={"description": "Whose seal or name"})
     grantee = text(64)
     course = text(64)
-    status = one_of(("given", "withdrawn"))
+    status = one_of(("given", "withdrawn"), "GivenStatus")
+    include = Include(("organisations",))
 
 
 class PersonPatch(Schema):
@@ -180,7 +192,7 @@ class PersonReceipt(Resource):
     """What a write answers: no personal data, because answers are kept for repeated requests."""
 
     cluster_id = fields.String(required=True)
-    status = fields.String(required=True)
+    status = one_of(("registered", "merged", "erased"), "PersonStatus", required=True)
     merged_into = fields.String(required=True, allow_none=True)
 
 
@@ -284,7 +296,7 @@ class ConsentBody(Schema):
     id = Id()
     person_id = text(64, required=True)
     organisation_id = text(64, required=True)
-    purpose = one_of(PURPOSES, load_default="share_results")
+    purpose = one_of(PURPOSES, "ConsentPurpose", load_default="share_results")
     how = text(200, metadata={"description": "How the person said so: on paper, in a portal"})
     stated_on = fields.Date(metadata={"description": "The day on which they did"})
     text_version = text(50, metadata={"description": "Which version of the consent text they were shown"})
@@ -305,8 +317,8 @@ class ConsentView(Resource):
     person_id = fields.String(required=True)
     organisation_id = fields.String(required=True)
     cluster_id = fields.String(required=True)
-    purpose = fields.String(required=True)
-    status = fields.String(required=True)
+    purpose = one_of(PURPOSES, "ConsentPurpose", required=True)
+    status = one_of(("given", "withdrawn"), "GivenStatus", required=True)
     given_at = fields.AwareDateTime(required=True)
     withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
     how = fields.String(required=True, allow_none=True)

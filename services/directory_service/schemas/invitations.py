@@ -16,7 +16,7 @@ class InvitationBody(Schema):
     family_name = text(200)
     email = fields.Email(validate=validate.Length(1, 254))
     language = pattern(LANGUAGE, metadata={"description": "BCP 47"})
-    role = one_of(ROLES, required=True)
+    role = one_of(ROLES, "Role", required=True)
     cluster_id = text(64, metadata={"description": "Only the platform's operator needs to name one"})
     organisation_ids = fields.List(
         text(64),
@@ -31,9 +31,9 @@ class InvitationView(Resource):
 
     cluster_id = fields.String(required=True)
     person_id = fields.String(required=True)
-    role = fields.String(required=True)
+    role = one_of(ROLES, "Role", required=True)
     organisation_ids = fields.List(fields.String(), required=True)
-    status = fields.String(required=True, metadata={"description": "invited, accepted, withdrawn or expired"})
+    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED), "InvitationStatus", required=True)
     expires_at = fields.AwareDateTime(required=True)
     accepted_at = fields.AwareDateTime(required=True, allow_none=True)
     withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
@@ -47,7 +47,7 @@ class InvitationQuery(Schema):
 
     person = text(64)
     role = one_of(ROLES)
-    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED))
+    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED), "InvitationStatus")
 
 
 class SecretBody(Schema):
@@ -66,8 +66,8 @@ class OfferView(Schema):
     """What somebody is invited to."""
 
     id = fields.String(required=True)
-    role = fields.String(required=True)
-    status = fields.String(required=True)
+    role = one_of(ROLES, "Role", required=True)
+    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED), "InvitationStatus", required=True)
     cluster_id = fields.String(required=True)
     cluster_name = fields.String(required=True)
     organisations = fields.List(fields.String(), required=True, metadata={"description": "Their legal names"})

@@ -53,7 +53,7 @@ class ImprintPart(Schema):
 class ConsentTextPart(Schema):
     """What people are shown before they consent."""
 
-    purpose = one_of(PURPOSES, required=True)
+    purpose = one_of(PURPOSES, "ConsentPurpose", required=True)
     language = pattern(LANGUAGE, required=True, metadata={"description": "BCP 47"})
     text_version = text(50, required=True, metadata={"description": "Your word for it, such as 2026-01"})
     text = text(5_000, required=True)
@@ -85,7 +85,7 @@ class ProfilePart(Schema):
 
     management_fte = fields.Float(validate=validate.Range(0, 10_000), allow_none=True)
     member_count = count(1_000_000, allow_none=True)
-    member_types = fields.List(one_of(MEMBER_TYPES), validate=validate.Length(0, len(MEMBER_TYPES)))
+    member_types = fields.List(one_of(MEMBER_TYPES, "MemberType"), validate=validate.Length(0, len(MEMBER_TYPES)))
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> Profile:
@@ -95,7 +95,7 @@ class ProfilePart(Schema):
 class LabelPart(Schema):
     """A label of cluster excellence; bronze and silver hold for two years at most."""
 
-    level = one_of(LABELS, required=True)
+    level = one_of(LABELS, "LabelLevel", required=True)
     valid_from = fields.Date(required=True)
     valid_until = fields.Date(allow_none=True)
 
@@ -118,6 +118,7 @@ class PortalPatch(Schema):
     )
     approval = one_of(
         APPROVAL,
+        "ApprovalRule",
         metadata={"description": "session: the session says whether an application needs approval; always: it does"},
     )
     retention = fields.Nested(RetentionPart)
@@ -152,7 +153,7 @@ class PortalView(Resource):
     consent_texts = fields.List(fields.Nested(ConsentTextPart), required=True)
     label = fields.Nested(LabelPart, required=True, allow_none=True)
     trusted_provider_ids = fields.List(fields.String(), required=True, allow_none=True)
-    approval = fields.String(required=True, allow_none=True)
+    approval = one_of(APPROVAL, "ApprovalRule", required=True, allow_none=True)
     retention = fields.Nested(RetentionPart, required=True, allow_none=True)
     allowed_origins = fields.List(fields.String(), required=True, allow_none=True)
     profile = fields.Nested(ProfilePart, required=True, allow_none=True)

@@ -12,6 +12,7 @@ class ProgramBody(Schema):
     name = text(100, required=True, metadata={"description": "For people: which program it is"})
     kind = one_of(
         tuple(KINDS),
+        "ProgramKind",
         required=True,
         metadata={
             "description": "portal: a partner portal; provider: a provider's course system; quality: reviews courses"
@@ -34,11 +35,11 @@ class ProgramView(Resource):
 
     client_id = fields.String(required=True)
     name = fields.String(required=True)
-    kind = fields.String(required=True)
+    kind = one_of(tuple(KINDS), "ProgramKind", required=True)
     cluster_id = fields.String(required=True)
     organisation_ids = fields.List(fields.String(), required=True)
     scopes = fields.List(fields.String(), required=True)
-    status = fields.String(required=True, metadata={"description": "active or ended"})
+    status = one_of((ACTIVE, ENDED), "ProgramStatus", required=True)
     made_by = fields.String(required=True, metadata={"description": "The login that made it"})
     rotated_at = fields.AwareDateTime(required=True, allow_none=True)
     ended_at = fields.AwareDateTime(required=True, allow_none=True)
@@ -72,5 +73,5 @@ class ProgramQuery(Schema):
 
     cluster = text(64)
     acts_for = text(64, data_key="organisation")
-    kind = one_of(tuple(KINDS))
-    status = one_of((ACTIVE, ENDED))
+    kind = one_of(tuple(KINDS), "ProgramKind")
+    status = one_of((ACTIVE, ENDED), "ProgramStatus")

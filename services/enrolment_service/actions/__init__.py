@@ -11,6 +11,7 @@ from services.enrolment_service.actions.people import People
 from services.enrolment_service.actions.reading import Reading
 from services.enrolment_service.actions.rosters import Rosters
 from services.enrolment_service.actions.seats import Seating
+from services.enrolment_service.actions.sight import Sight
 from services.enrolment_service.store import Store
 
 __all__ = ["Actions", "Row"]
@@ -28,3 +29,4 @@ class Actions:
         self.rosters = Rosters(store, now, new_id)
         self.seats = Seating(store, now, new_id)
         self.people = People(store, now, new_id)
+        self.sight = Sight(store, now, new_id)

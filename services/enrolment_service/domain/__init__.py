@@ -17,7 +17,7 @@ from services.enrolment_service.domain.deciding import (
     turn_down,
 )
 from services.enrolment_service.domain.eligibility import Application, is_consent_all_that_is_missing, reasons_against
-from services.enrolment_service.domain.enrolment import Enrolment, Reason, Step
+from services.enrolment_service.domain.enrolment import Change, Enrolment, Reason, Step
 from services.enrolment_service.domain.known import OVER, PLANNED, Employer, Session, Worker
 from services.enrolment_service.domain.leaving import cancel, surplus, without_words
 from services.enrolment_service.domain.offers import OFFER_HOURS, accept_offer, decline_offer, expire_offer, offer
@@ -98,6 +98,7 @@ __all__ = [
     "WAITLISTED",
     "WITH_OUTCOME",
     "Application",
+    "Change",
     "Claim",
     "Counts",
     "Employer",

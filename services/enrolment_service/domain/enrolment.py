@@ -75,6 +75,15 @@ class Enrolment(Versioned):
         return self.active and self.status != APPLIED and self.claim_id == claim_id
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """An enrolment where it stands in the feed."""
+
+    position: int
+    changed_at: datetime
+    enrolment: Enrolment
+
+
 def move(enrolment: Enrolment, target: str, by: str, now: datetime) -> Enrolment:
     """It is in another status from now on; IllegalTransition when that may not follow."""
     if target not in ARROWS.get(enrolment.status, frozenset()):

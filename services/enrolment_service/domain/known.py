@@ -86,10 +86,11 @@ class Employer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker(Person):
     """A person with what they hold: `certified` are course ids by certificate id, `certified_until` when those expire
-    that do."""
+    that do; `shared` names the organisations that they ever let see their results."""
 
     certified: dict[str, str] = field(default_factory=dict)
     certified_until: dict[str, datetime] = field(default_factory=dict)
+    shared: dict[str, bool] = field(default_factory=dict)
 
     def holds(self, now: datetime) -> set[str]:
         """Courses of which they have a certificate that has not expired."""

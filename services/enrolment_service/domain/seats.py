@@ -36,6 +36,7 @@ class Counts:
         return Counts(taken=-self.taken, offered=-self.offered, waiting=-self.waiting)
 
 
+AVAILABILITIES: Final = ("open", "waitlist_only", "full", "closed")
 OFFERS: Final = Counts(taken=1, offered=1, waiting=-1)
 """Somebody who waits is offered a seat."""
 ACCEPTS: Final = Counts(offered=-1)
@@ -110,7 +111,7 @@ class Ledger(Versioned):
 
     @property
     def availability(self) -> str:
-        """What a newcomer finds: open, waitlist_only, full or closed. Derived, never stored."""
+        """What a newcomer finds, one of AVAILABILITIES. Derived, never stored."""
         if not self.open:
             return "closed"
         if self.waiting == 0 and self.taken < self.capacity:

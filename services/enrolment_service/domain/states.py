@@ -19,6 +19,11 @@ ARROWS: Final[dict[str, frozenset[str]]] = {
 }
 """Allowed transitions; a status that is not a key is final. Corrections of a result have a rule of their own."""
 
+STATUSES: Final = (
+    *(APPLIED, INELIGIBLE, REJECTED, LAPSED, WAITLISTED, OFFERED, DECLINED, EXPIRED),
+    *(CONFIRMED, ATTENDING, COMPLETED, FAILED, NO_SHOW, CANCELLED),
+)
+
 INACTIVE: Final = frozenset({INELIGIBLE, REJECTED, LAPSED, DECLINED, EXPIRED, CANCELLED})
 """Statuses that leave the worker free to apply again."""
 OPEN: Final = frozenset(status for status, targets in ARROWS.items() if CANCELLED in targets)

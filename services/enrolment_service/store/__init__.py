@@ -10,6 +10,8 @@ from services.enrolment_service.domain.criteria import EnrolmentCriteria, Scope
 from services.enrolment_service.manifest import MANIFEST
 from services.enrolment_service.store.calendar import BUSY, Calendar, busy
 from services.enrolment_service.store.calendar import INDEX as BUSY_INDEX
+from services.enrolment_service.store.changes import ENROLMENTS, Changes, enter_all
+from services.enrolment_service.store.changes import INDEXES as CHANGES_INDEXES
 from services.enrolment_service.store.copies import COPIES, Copies
 from services.enrolment_service.store.desk import SEATS, duplicate_enrolment, slot
 from services.enrolment_service.store.erasures import ERASURES, Erasures
@@ -20,14 +22,15 @@ from shared.criteria import asked_for
 from shared.errors import Conflict, NotFound
 from shared.people.projection import PEOPLE
 from shared.schemas.event import Event
+from shared.storage import feed
 from shared.storage.documents import document_of, thing_of
+from shared.storage.migrations import Migration
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, Hint, UnitOfWork
 from shared.wiring.runtime import Service
 
 __all__ = ["SERVICE", "Store"]
 
-ENROLMENTS = "enrolments"
 ROSTERS = "rosters"
 _AT_ONCE = 200
 
@@ -53,6 +56,7 @@ SERVICE = Service(
                 partialFilterExpression={"status": "offered"},
             ),
             BUSY_INDEX,
+            *CHANGES_INDEXES,
         ],
         SEATS: [
             IndexModel([("needs_care", ASCENDING), ("_id", ASCENDING)], name="needing_care", sparse=True),
@@ -70,6 +74,7 @@ SERVICE = Service(
         ROSTERS: [],
         ERASURES: ERASURE_INDEXES,
     },
+    migrations=[Migration(1, "bring enrolments into the feed", enter_all)],
     duplicates={"one_active": lambda: duplicate_enrolment(None)},
 )
 
@@ -83,6 +88,7 @@ class Store:
         self.seats = Seats(work)
         self.erasures = Erasures(work)
         self.calendar = Calendar(work)
+        self.changes = Changes(work)
 
     def hints(
         self, session_id: str, person_id: str | None, ref: tuple[str, str] | None, employer_id: str | None
@@ -117,7 +123,7 @@ class Store:
         document = document_of(enrolment)
         if enrolment.active:
             document["slot"] = _slot(enrolment)
-        document |= busy(enrolment)
+        document |= busy(enrolment) | feed.ENTERS
         return _enrolment(self.work.save(ENROLMENTS, document, events))
 
     def search(self, criteria: EnrolmentCriteria, scope: Scope, *, after: str | None, limit: int) -> list[Enrolment]:

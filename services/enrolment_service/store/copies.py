@@ -7,7 +7,9 @@ import msgspec
 
 from services.enrolment_service.domain import OVER, PLANNED, Employer, Session, Worker
 from services.enrolment_service.manifest import MANIFEST
+from shared.bus.generations import is_present
 from shared.errors import Invalid, NotFound, NotYetKnown, Violation
+from shared.people.person import SHARE_RESULTS
 from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, certificate, directory
 from shared.schemas.event import Event
@@ -30,7 +32,7 @@ class Copies:
 
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
-        self.people = People(work, {"certified": {}, "certified_until": {}})
+        self.people = People(work, {"certified": {}, "certified_until": {}, "shared": {}})
 
     # -- reading
 
@@ -205,6 +207,16 @@ class Copies:
         if ref := (self.people.find(event.person_id) or {}).get("ref"):
             self._free(ref, event.person_id)
         self.people.erase(event, ref=None)
+
+    def give_consent(self, event: directory.ConsentGiven) -> None:
+        """They share results with an organisation. That they ever did is kept: it saw what is there of them."""
+        self.people.give_consent(event)
+        if event.purpose == SHARE_RESULTS:
+            self.people.put(event.person_id, "shared", event.organisation_id, True)
+
+    def in_use(self) -> bool:
+        """Whether these are the copies that everybody reads, not ones that a rebuild is making."""
+        return is_present(self._work, COPIES, PEOPLE)
 
     def put_portal(self, event: directory.PortalChanged) -> None:
         """A cluster's settings changed."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from pymongo.errors import ExecutionTimeout, NetworkTimeout, PyMongoError
 
-from services.enrolment_service.domain import Seat, no_seat
+from services.enrolment_service.domain import Ledger, Seat, no_seat
 from services.enrolment_service.store.claiming import CLAIM, claim_id, forgetting
 from shared.clock import new_id
 from shared.errors import Conflict, NotYetKnown, ServiceError
@@ -177,6 +177,8 @@ class SeatClaims:
         return True
 
     def _outcome(self, question: SeatQuestion, document: Document | Blocked | None) -> Claimed | ServiceError | Blocked:
+        """Whoever is refused is refused by what stood there when it was read, for what they had claimed may be gone by
+        then: swept, or settled as the enrolment that another process made of it. Where there is room, they ask again."""
         if isinstance(document, Blocked):
             return document
         if document is None:
@@ -185,7 +187,7 @@ class SeatClaims:
             if claim.get("k") == question.key:
                 seat = Seat(enrolment_id=claim["e"], claim=claim_id(claim), ticket=claim["t"], place=claim["w"])
                 return Claimed(seat, partial(self.settle, question.session_id, claim_id(claim)))
-        return no_seat(document["open"], document["waitlist_limit"])
+        return Blocked() if _has_room(document) else no_seat(document["open"], document["waitlist_limit"])
 
 
 _NOTHING: tuple[float, list[str]] = (0.0, [])
@@ -202,6 +204,14 @@ def resolve_slots(work: UnitOfWork, questions: Sequence[SlotQuestion]) -> Mappin
 def _claim_of(question: SeatQuestion, now: datetime) -> Document:
     who = {"c": new_id(), "k": question.key, "p": question.person_id, "e": question.enrolment_id}
     return {**who, "t": None, "w": None, "at": now}
+
+
+def _has_room(document: Document) -> bool:
+    """Whether a newcomer would get a seat or a ticket now."""
+    numbers = {
+        name: document[name] for name in ("cluster_id", "open", "capacity", "waitlist_limit", "taken", "waiting")
+    }
+    return Ledger(id=document["_id"], **numbers).availability in ("open", "waitlist_only")
 
 
 def _occupied(work: UnitOfWork, slots: Sequence[str]) -> dict[str, str]:

@@ -45,7 +45,7 @@ PRIVACY: Final = (
             _l(
                 "One for your session, one while you sign in, one for your language. None for advertising or statistics."
             ),
-            _l("Nothing on these pages is loaded from other sites."),
+            _l("Nothing on these pages is loaded from other sites, except your cluster's logo where it has one."),
         ),
     ),
     Section(

@@ -66,10 +66,15 @@ class Server:
     process: "subprocess.Popen[bytes]"
     log: Path
 
+    def connected(self, sent: bytes, wait: float = 60.0) -> socket.socket:
+        """A connection of its own on which this was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=wait)
+        connection.sendall(sent)
+        return connection
+
     def raw(self, sent: bytes, *, half_close: bool = False, wait: float = 5.0) -> bytes:
         """What comes back for these bytes until the server closes or falls silent."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as connection:
-            connection.sendall(sent)
+        with self.connected(sent, wait) as connection:
             if half_close:
                 connection.shutdown(socket.SHUT_WR)
             received = b""
@@ -128,7 +133,7 @@ def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 
 
 def _wait_until_live(server: Server) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             if httpx.get(f"{server.url}/health/live").status_code == 200:

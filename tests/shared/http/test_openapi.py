@@ -38,7 +38,8 @@ def test_the_document_tells_rules_scopes_and_problems(client: Any) -> None:
 
     assert body["additionalProperties"] is False
     assert body["required"] == ["title"]
-    assert body["properties"]["kind"]["enum"] == ["plain", "odd"]
+    assert body["properties"]["kind"]["$ref"] == "#/components/schemas/Kind"
+    assert document["components"]["schemas"]["Kind"]["enum"] == ["plain", "odd"]
     assert body["properties"]["title"]["maxLength"] == 80
     assert body["properties"]["code"]["pattern"] == "^[A-Z]{2}[0-9]{3}$"
     assert body["properties"]["seats"]["maximum"] == 10_000
