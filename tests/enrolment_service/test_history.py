@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from services.enrolment_service.app import create_app
 from services.enrolment_service.store import Store
 from services.enrolment_service.store.claiming import CLAIM
-from services.enrolment_service.store.desk import SeatClaims, SeatQuestion
+from services.enrolment_service.store.desk import _CLAIM_SECONDS, SeatClaims, SeatQuestion
 from shared.http.app import ServiceApp
 from tests.chaos.arena import wait_for
 from tests.chaos.checker import Verdict, judge
@@ -30,7 +32,7 @@ MOST_ROUNDS = 12
 """A planted bug needs some luck to do harm: an inherited claim was seen in two of three rounds."""
 
 
-def players(service: Service, other: ServiceApp) -> Players:
+def players(service: Service, other: ServiceApp, recorder: Recorder | None = None) -> Players:
     """Clients of two applications with a group commit each: as two processes, they know of each other by MongoDB."""
 
     def send(method: str, path: str, body: Any, headers: Mapping[str, str]) -> tuple[int, Any]:
@@ -40,7 +42,7 @@ def players(service: Service, other: ServiceApp) -> Players:
 
     scopes = ["enrolment:read", "enrolment:write", "enrolment:approve", "catalog:write"]
     token = service.headers(scopes=scopes)
-    return Players(send, lambda: token, Recorder())
+    return Players(send, lambda: token, Recorder() if recorder is None else recorder)
 
 
 def history(service: Service, other: ServiceApp, operations: int) -> list[Case]:
@@ -146,6 +148,35 @@ def test_a_claim_that_was_swept_under_way_and_made_again_keeps_the_history_possi
     late = ask(service.app, service, recorder, case, slow)
 
     assert (late.answer, late.tries) == ("waitlisted", 1)
+    assert verdict(service, case, recorder) == Verdict()
+
+
+def test_a_claim_that_mongodb_made_after_its_time_was_over_may_be_taken_up_by_the_next_application(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, recorder = open_place(service, capacity=2, limit=2, people=3), Recorder()
+    (tardy, quick, waits), case, claimed = place.people, place.case, SeatClaims._claimed
+    under_way: list[Callable[[], object]] = []
+
+    def too_late(*update: Any) -> bool:
+        monkeypatch.setattr(SeatClaims, "_claimed", claimed)
+        under_way.append(partial(claimed, *update))
+        time.sleep(_CLAIM_SECONDS)
+        return False
+
+    def apply(person: str) -> Operation:
+        return ask(service.app, service, recorder, case, person)
+
+    monkeypatch.setattr(SeatClaims, "_claimed", too_late)
+    first = apply(tardy)
+    players(service, service.app, recorder).ask("cancel", case, first.enrolment)
+    under_way.pop()()  # nobody has this seat now
+    others = [apply(person) for person in (quick, quick, waits)]
+    players(service, service.app, recorder).ask("cancel", case, others[0].enrolment)
+    again = apply(tardy)
+
+    answers = [done.answer for done in (first, *others, again)]
+    assert answers == ["confirmed", "confirmed", "DUPLICATE_ENROLMENT", "waitlisted", "confirmed"]
     assert verdict(service, case, recorder) == Verdict()
 
 
