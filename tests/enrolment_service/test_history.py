@@ -17,7 +17,7 @@ import pytest
 from services.enrolment_service.app import create_app
 from services.enrolment_service.store import Store
 from services.enrolment_service.store.claiming import CLAIM
-from services.enrolment_service.store.desk import _CLAIM_SECONDS, SeatClaims, SeatQuestion
+from services.enrolment_service.store.desk import CLAIM_SECONDS, SeatClaims, SeatQuestion
 from shared.http.app import ServiceApp
 from tests.chaos.arena import wait_for
 from tests.chaos.checker import Verdict, judge
@@ -161,7 +161,7 @@ def test_a_claim_that_mongodb_made_after_its_time_was_over_may_be_taken_up_by_th
     def too_late(*update: Any) -> bool:
         monkeypatch.setattr(SeatClaims, "_claimed", claimed)
         under_way.append(partial(claimed, *update))
-        time.sleep(_CLAIM_SECONDS)
+        time.sleep(CLAIM_SECONDS)
         return False
 
     def apply(person: str) -> Operation:
@@ -180,22 +180,46 @@ def test_a_claim_that_mongodb_made_after_its_time_was_over_may_be_taken_up_by_th
     assert verdict(service, case, recorder) == Verdict()
 
 
+def after_the_claim(patch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Once, do this before the process reads what the seats say after its claim."""
+    claimed = SeatClaims._claimed
+
+    def slowly(*args: Any) -> bool:
+        patch.setattr(SeatClaims, "_claimed", claimed)
+        done = claimed(*args)
+        act()
+        return done
+
+    patch.setattr(SeatClaims, "_claimed", slowly)
+
+
 def test_who_is_told_that_it_is_full_was_not_given_a_seat_that_was_swept_before_the_answer(
     service: Service, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder, case = Recorder(), place.case
-    claimed = SeatClaims._claimed
+    after_the_claim(monkeypatch, lambda: sweep_until(service, case, taken=0, offered=0))
 
-    def slowly(*args: Any) -> bool:
-        done = claimed(*args)
-        monkeypatch.setattr(SeatClaims, "_claimed", claimed)
-        sweep_until(service, case, taken=0, offered=0)
-        return done
-
-    monkeypatch.setattr(SeatClaims, "_claimed", slowly)
     asked = ask(service.app, service, recorder, case, place.people[0])
 
     assert asked.answer == "confirmed"
+    assert verdict(service, case, recorder) == Verdict()
+
+
+def test_who_was_enrolled_by_another_process_meanwhile_is_told_so_and_not_that_it_is_full(
+    service: Service, other: ServiceApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, recorder = open_place(service, capacity=3, limit=0, people=2), Recorder()
+    (person, next_one), case = place.people, place.case
+    quick: list[Operation] = []
+
+    def meanwhile() -> None:
+        quick.append(ask(other, service, recorder, case, person))
+        ask(other, service, recorder, case, next_one)  # takes the settled claim of the first along
+
+    after_the_claim(monkeypatch, meanwhile)
+    slow = ask(service.app, service, recorder, case, person)
+
+    assert [quick[0].answer, slow.answer] == ["confirmed", "DUPLICATE_ENROLMENT"]
     assert verdict(service, case, recorder) == Verdict()
 
 
