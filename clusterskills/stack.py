@@ -158,6 +158,7 @@ def tell(facts: dict[str, Any]) -> None:
     """Print the addresses and one login per role."""
     say(f"\nPages and API  {facts['url']}   ({facts['https_url']}, authority in {facts['ca_file']})")
     say(f"API reference  {facts['url']}/docs")
+    say(f"Mails sent     {facts['url']}/mail")
     say(f"MongoDB        {facts['mongo']}")
     say(f"Kafka          {facts['kafka']}")
     first = {login["role"]: login for login in reversed(facts["logins"])}

@@ -99,7 +99,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "MEMBER_IS_GROUP": "Clusters and partnerships do not belong to a cluster.",
         "MEMBER_NOT_CLUSTER": "Only clusters belong to a partnership.",
         "NOT_A_GROUP": "Only clusters and partnerships have members.",
-        "NOT_A_LANGUAGE": "There is no language with this code.",
+        "NOT_A_LANGUAGE": "The default language must be one of the languages.",
         "NOT_CLUSTER_MEMBER": "The organisation is not a member of the person's cluster.",
         "NOT_FOR_THIS_KIND": "A key of this kind names no organisations.",
         "NOT_FOR_THIS_ROLE": "This role is the cluster's, not an organisation's.",

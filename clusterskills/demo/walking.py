@@ -100,6 +100,7 @@ def run(folder: Path, *, stay: bool, as_json: bool = False) -> bool:
 def _show(facts: dict[str, Any], say: Callable[[str], None]) -> None:
     say(f"\nOpen {facts['url']}  (or {facts['https_url']}, CA {facts['ca_file']})")
     say(f"API documentation: {facts['url']}/docs   Verify a certificate: {facts['url']}/verify")
+    say(f"Mails that were sent (shown to this machine only): {facts['url']}/mail")
     say("\nOne login per role; `clusterskills logins` lists them all:")
     for role, login in {login["role"]: login for login in reversed(facts["logins"])}.items():
         say(f"  {role:12} {login['username']:36} {login['password']}")

@@ -29,6 +29,9 @@ PASSWORD_VARIABLE = "CLUSTERSKILLS_DEMO_PASSWORD"  # noqa: S105 - the name of a 
 _ACCESS_TOKEN_SECONDS = 300
 _STANDARD = ["basic", "claims", "profile", "email", "web-origins", "acr"]
 _PROGRAM_STANDARD = ["basic", "claims"]
+THEME = "clusterskills"
+LANGUAGES = ("en", "de")
+"""Those of the pages: nobody signs in in a language in which nothing else is said."""
 Json = dict[str, Any]
 
 
@@ -53,8 +56,10 @@ def realm() -> Json:
         "eventsEnabled": True,
         "eventsExpiration": 2_592_000,
         "internationalizationEnabled": True,
-        "supportedLocales": ["en", "de", "es", "ca", "fr", "it", "cs", "pl", "hu", "pt", "nl", "bg", "sr"],
+        "supportedLocales": list(LANGUAGES),
         "defaultLocale": "en",
+        "loginTheme": THEME,
+        "smtpServer": _mail_server(),
         "roles": {"realm": [{"name": role} for role in (*ROLES, *PROGRAM_ROLES)]},
         "clientScopes": [*_standard_scopes(), *(_api_scope(name) for name in SCOPES)],
         "scopeMappings": [{"clientScope": name, "roles": list(roles)} for name, roles in SCOPES.items()],
@@ -69,6 +74,19 @@ def realm() -> Json:
 def text() -> str:
     """Return the content of the realm file."""
     return json.dumps(realm(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _mail_server() -> Json:
+    return {
+        "host": "${CLUSTERSKILLS_SMTP_HOST}",
+        "port": "${CLUSTERSKILLS_SMTP_PORT}",
+        "starttls": "${CLUSTERSKILLS_SMTP_STARTTLS}",
+        "auth": "${CLUSTERSKILLS_SMTP_AUTH}",
+        "user": "${CLUSTERSKILLS_SMTP_USER}",
+        "password": "${CLUSTERSKILLS_SMTP_PASSWORD}",
+        "from": "${CLUSTERSKILLS_MAIL_FROM}",
+        "fromDisplayName": "ClusterSkills",
+    }
 
 
 def _standard_scopes() -> list[Json]:

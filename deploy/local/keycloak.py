@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.identity.realm import REALM_FILE
-from deploy.local import artefacts, fetching, ports, programs
+from deploy.local import artefacts, fetching, frontend, ports, programs
 from deploy.local.artefacts import Say
 from deploy.local.errors import StackError
 from deploy.local.part import Part
 
 _BUILD = ("--db=dev-file", "--http-relative-path=/auth", "--health-enabled=true")
 _DISCOVERY = "/auth/realms/clusterskills/.well-known/openid-configuration"
-_SHARED = ("bin", "conf", "lib", "providers", "themes")
+_SHARED = ("bin", "conf", "lib", "providers")
+THEME = REALM_FILE.with_name("theme")
 _OPENED = ("java.lang", "java.util", "java.util.concurrent", "java.security")
 _THREADS = "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory"
 
@@ -41,13 +43,13 @@ def distribution(say: Say) -> Path:
 
 def part(place: Place, secrets: Mapping[str, str], say: Say) -> Part:
     """Return the row. `secrets` fills the placeholders of the realm file."""
-    shared = distribution(say)
+    shared, typeface = distribution(say), frontend.folder(say) / "served" / "inter.woff2"
     return Part(
         name="keycloak",
         command=(*_java(place.home, "-Xms128m", "-Xmx400m"), *_start(place)),
         ports={"keycloak": place.port, "keycloak management": place.management_port},
         env=secrets,
-        prepare=lambda: _prepare(place.home, shared),
+        prepare=lambda: _prepare(place.home, shared, typeface),
         healthy=lambda: ports.says_ok(place.port, _DISCOVERY),
         answers=lambda: ports.says_ok(place.management_port, "/auth/health/live"),
         hung_after=30,
@@ -95,13 +97,24 @@ def _scratch(home: Path) -> Path:
     return folder
 
 
-def _prepare(home: Path, shared: Path) -> None:
-    """Lay out a home that shares the programs by links and keeps its own database and realm file."""
+def _prepare(home: Path, shared: Path, typeface: Path) -> None:
+    """Lay out a home that shares the programs by links and keeps its own database, realm file and pages' look."""
     for name in _SHARED:
         link = home / name
         if not link.is_symlink() or link.readlink() != shared / name:
             link.unlink(missing_ok=True)
             link.symlink_to(shared / name)
+    _dress(home / "themes", typeface)
     imports = home / "data" / "import"
     imports.mkdir(parents=True, exist_ok=True)
     (imports / REALM_FILE.name).write_bytes(REALM_FILE.read_bytes())
+
+
+def _dress(themes: Path, typeface: Path) -> None:
+    """Put our look in place, with the typeface that the pages have."""
+    if themes.is_symlink():  # of a stack that was made before Keycloak had a look of ours
+        themes.unlink()
+    shutil.copytree(THEME, themes, dirs_exist_ok=True)
+    fonts = themes / "clusterskills" / "login" / "resources" / "fonts"
+    fonts.mkdir(exist_ok=True)
+    shutil.copyfile(typeface, fonts / typeface.name)

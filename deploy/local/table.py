@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.identity import ids, people
 from deploy.identity.realm import AUDIENCE, PASSWORD_VARIABLE
-from deploy.local import gateway, kafka, keycloak, mongo, portal, services
+from deploy.local import gateway, kafka, keycloak, mailbox, mongo, portal, services
 from deploy.local.artefacts import Say
 from deploy.local.folder import Folder
 from deploy.local.outside import Oidc, Outside
@@ -20,6 +21,7 @@ _REALM = "/auth/realms/clusterskills"
 _ONE_OF_EACH = (
     *("gateway", "gateway (https)", "gateway probe", "gateway probe (spare)"),
     *("keycloak", "keycloak management"),
+    "mail",
 )
 
 
@@ -89,6 +91,8 @@ class _Builder:
     def parts(self, say: Say) -> list[Part]:
         rows: list[Part] = []
         outside = self.wish.outside
+        if not outside.oidc and self.wish.wants("mail"):
+            rows.append(mailbox.part(self._mails, self.ports["mail"]))
         if not outside.oidc and self.wish.wants("keycloak"):
             rows.append(self._keycloak(say))
         if not outside.mongo and self.wish.wants("mongo"):
@@ -121,6 +125,10 @@ class _Builder:
             "secrets": self.secrets,
         }
 
+    @property
+    def _mails(self) -> Path:
+        return self.folder.path / "mail"
+
     def _keycloak(self, say: Say) -> Part:
         home = self.folder.path / "keycloak"
         place = keycloak.Place(home, self.ports["keycloak"], self.ports["keycloak management"], self.doorway.url)
@@ -129,12 +137,12 @@ class _Builder:
             "CLUSTERSKILLS_PUBLIC_HTTPS_URL": self.doorway.https_url,
             "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
         }
-        return keycloak.part(place, {**self.secrets, **names}, say)
+        return keycloak.part(place, {**self.secrets, **names, **mailbox.settings(self.ports["mail"])}, say)
 
     def _service(self, service: Manifest, say: Say) -> list[Part]:
         environment = self._environment(service)
         if service.pages and self.wish.wants(f"{service.name}-api"):
-            own = portal.settings(self.folder.path / "portal", say)
+            own = portal.settings(self.folder.path / "portal", say) | {"MAIL_FOLDER": str(self._mails)}
             environment |= {f"CLUSTERSKILLS_{name}": value for name, value in own.items()}
         needs = tuple(name for kind in ("mongo", "kafka") for name in services.names(kind, self.wish.nodes))
         given = services.Surroundings(self.ports, environment, needs, self.folder.scratch, self.count)

@@ -48,7 +48,7 @@ def wire(runtime: Runtime) -> Wired:
         return Actions(store(work), Jobs(work), runtime.clock, runtime.ids, refs, work.ask, link_secret)
 
     def index_names() -> int:
-        return decide(runtime.client, runtime.work, lambda work: acting(work).people.index_names(_NAMES_A_TURN))
+        return decide(runtime.client, runtime.work, lambda work: _index_names(acting(work)))
 
     parts = Parts(
         writing=acting,
@@ -73,6 +73,10 @@ def wire(runtime: Runtime) -> Wired:
         jobs=[ImportKind(open_file=files.open, store=store, refs=refs, now=runtime.clock, new_id=runtime.ids)],
         apart={KeepFile: keeper(files), **keycloak.answers()},
     )
+
+
+def _index_names(actions: Actions) -> int:
+    return actions.people.index_names(_NAMES_A_TURN) + actions.organisations.index_names(_NAMES_A_TURN)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from pymongo import ASCENDING
 
 from services.directory_service.domain import likeness
 from services.directory_service.domain.access import Actor
-from services.directory_service.domain.criteria import InvitationCriteria
+from services.directory_service.domain.criteria import InvitationCriteria, OrganisationCriteria, PersonCriteria
 from services.directory_service.domain.export import Fact
 from services.directory_service.domain.grant import GIVEN, Grant
 from services.directory_service.domain.invitation import EXPIRED, INVITED, Invitation
@@ -54,7 +54,11 @@ _OPEN = {"valid_until": {"$type": "null"}}
 SERVICE = Service(
     manifest=MANIFEST,
     indexes={
-        "organisations": [index("cluster_id", "_id", name="cluster"), index("type", "_id", name="type")],
+        "organisations": [
+            index("cluster_id", "_id", name="cluster"),
+            index("type", "_id", name="type"),
+            index("search", "cluster_id", name="search"),
+        ],
         "memberships": [
             index("group_id", "_id", name="group"),
             index("organisation_id", "group_id", name="organisation"),
@@ -136,7 +140,9 @@ class Store(Documents):
         self._hashed = hashed
 
     def _beside(self, thing: Versioned) -> Document:
-        return {"search": self._hashed(likeness.pieces(_name(thing)))} if isinstance(thing, Person) else {}
+        if isinstance(thing, Person):
+            return {"search": self._hashed(likeness.pieces(_name(thing)))}
+        return {"search": sorted(likeness.pieces(thing.legal_name))} if isinstance(thing, Organisation) else {}
 
     # -- any kind
 
@@ -147,7 +153,7 @@ class Store(Documents):
     def _page(
         self, kind: type[K], criteria: Any, actor: Actor | None, more: Document, after: str | None, limit: int
     ) -> list[K]:
-        asked = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
+        asked = _asked(criteria)
         behind = {} if after is None else {"_id": {"$gt": after}}
         query = {"$and": [asked, more, _reached(kind, actor), behind]}
         return self._find(kind, query, sort=[("_id", ASCENDING)], limit=limit)
@@ -174,46 +180,54 @@ class Store(Documents):
         return self._find(Person, {"merged_into": {"$eq": person_id, **TEXT}})
 
     def employees_page(
-        self, organisation_ids: Iterable[str], cluster_id: str | None, day: date, after: str | None, limit: int
+        self, organisation_ids: Iterable[str], criteria: PersonCriteria, day: date, after: str | None, limit: int
     ) -> list[Person]:
-        """Who works for any of these organisations on that day, by id; of one cluster unless it is None."""
+        """Who works for any of these organisations on that day, by id; of one cluster and in one state if named."""
         match: Document = {"organisation_id": {"$in": sorted(organisation_ids)}, **_holds(day)}
-        if cluster_id is not None:
-            match["cluster_id"] = cluster_id
+        if criteria.cluster is not None:
+            match["cluster_id"] = criteria.cluster
         if after is not None:
             match["person_id"] = {"$gt": after}
         # The index gives them in this order, and no more is read than fills the page.
         rows = self._work.collection("employments").find(
             match, {"person_id": 1}, sort=[("person_id", ASCENDING)], batch_size=limit + 1, hint="organisation"
         )
-        ids = [person_id for person_id, _ in islice(groupby(row["person_id"] for row in rows), limit)]
-        return list(self.known_people(ids).values())
+        ids = (person_id for person_id, _ in groupby(row["person_id"] for row in rows))
+        batches = iter(lambda: list(islice(ids, limit)), [])
+        people = (person for batch in batches for person in self.known_people(batch).values())
+        return list(islice((one for one in people if criteria.status in {None, one.status}), limit))
 
     def people_like(
-        self, query: str, cluster_id: str | None, employers: Collection[str] | None, day: date, most: int
+        self, query: str, criteria: PersonCriteria, employers: Collection[str] | None, day: date, most: int
     ) -> list[Person]:
-        """Whose name is like the query, best first; of one cluster unless None, working for any of `employers` then."""
-        pieces = self._hashed(likeness.wanted(query))
+        """Whose name is like the query, best first, among those that match; working for any of `employers` then."""
+        asked = replace(criteria, organisation=None, q=None)
+        return self._like(Person, self._hashed(likeness.wanted(query)), asked, _working_for(employers, day), most)
+
+    # -- names
+
+    def organisations_like(self, query: str, criteria: OrganisationCriteria, most: int) -> list[Organisation]:
+        """Whose name is like the query, best first, among those that match."""
+        return self._like(Organisation, sorted(likeness.wanted(query)), replace(criteria, q=None), [], most)
+
+    def nameless(self, kind: type[K], most: int) -> list[K]:
+        """Some whose names cannot be searched yet: kept since before there was a search for them."""
+        return self._find(kind, {"search": {"$exists": False}}, limit=most)
+
+    def _like(self, kind: type[K], pieces: list[str], criteria: Any, more: list[Document], most: int) -> list[K]:
         if not pieces:
             return []
-        match: Document = {"search": {"$in": pieces}}
-        if cluster_id is not None:
-            match["cluster_id"] = cluster_id
         shared: Document = {"$size": {"$setIntersection": ["$search", pieces]}}
         stages: list[Document] = [
-            {"$match": match},
+            {"$match": {"search": {"$in": pieces}, **_asked(criteria)}},
             {"$project": {"shared": shared, "length": {"$size": "$search"}}},
             {"$match": {"shared": {"$gte": ceil(_LIKE * len(pieces))}}},
-            *_working_for(employers, day),
+            *more,
             {"$sort": {"shared": -1, "length": 1, "_id": 1}},
             {"$limit": most},
         ]
-        ids = [row["_id"] for row in self._work.collection("people").aggregate(stages)]
-        return list(self.known_people(ids).values())
-
-    def index_names(self, most: int) -> list[Person]:
-        """Some people whose names cannot be searched yet: registered before there was a search."""
-        return self._find(Person, {"search": {"$exists": False}}, limit=most)
+        found = self._work.collection(_COLLECTIONS[kind]).aggregate(stages)
+        return self.named(kind, [row["_id"] for row in found])
 
     # -- relations
 
@@ -348,6 +362,10 @@ _FIELDS = {
     "person": "person_id",
     "acts_for": "organisation_ids",
 }
+
+
+def _asked(criteria: Any) -> Document:
+    return {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
 
 
 def _reached(kind: type[Versioned], actor: Actor | None) -> Document:

@@ -2,6 +2,7 @@
 
 import httpx
 
+from services.portal.brands import Brands
 from services.portal.frontend import Frontend
 from services.portal.identity import Provider
 from services.portal.manifest import MANIFEST
@@ -10,11 +11,19 @@ from services.portal.pages import (
     approvals,
     catalogue,
     docs,
+    invitations,
     kit,
     learning,
     legal,
+    mail,
+    my_data,
     operations,
+    organisations,
     people,
+    person,
+    reviews,
+    seals,
+    set_up,
     sign_in,
     start,
     teaching,
@@ -34,7 +43,23 @@ from shared.http.app import add_health
 from shared.storage.mongo import MongoSettings, connect, open_database
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
 
-_PAGES = (start, catalogue, learning, approvals, teaching, people, operations, sign_in, verify, docs, legal, kit)
+_PAGES = (
+    *(
+        start,
+        catalogue,
+        learning,
+        approvals,
+        teaching,
+        reviews,
+        people,
+        person,
+        organisations,
+        seals,
+        set_up,
+        operations,
+    ),
+    *(sign_in, invitations, my_data, verify, docs, legal, mail, kit),
+)
 
 
 def create_app(*, clock: Clock = utc_now) -> Portal:
@@ -63,6 +88,7 @@ def _furnish(ours: PortalSettings, clock: Clock) -> Runtime:
         settings=ours,
         frontend=Frontend(ours.frontend_dir),
         partnerships=Partnerships.read(ours.partnerships_file),
+        brands=Brands(http, addresses["directory"]),
         seal=seal,
         sessions=Sessions(database, seal, clock),
         uploads=Uploads(database, seal, clock),

@@ -8,7 +8,7 @@ from flask import Response, request
 from services.portal.languages import best_text
 from services.portal.platform import Refused
 from services.portal.runtime import runtime
-from services.portal.visitors import bearer, check_form, visitor
+from services.portal.visitors import bearer, check_form, require, visitor
 from shared.errors import NotFound
 
 Thing = Mapping[str, Any]
@@ -39,12 +39,12 @@ def go_to(address: str) -> Response:
     return Response(status=303, headers={"Location": address})
 
 
-def by_id(service: str, kind: str, ids: Iterable[str]) -> dict[str, Thing]:
+def by_id(service: str, kind: str, ids: Iterable[str], **more: Any) -> dict[str, Thing]:
     """Things by id, by one call; without those that are not there or not for the asker."""
     wanted = sorted(set(ids))[:100]
     if not wanted:
         return {}
-    found = get(service, kind, ids=",".join(wanted), limit=100)
+    found = get(service, kind, ids=",".join(wanted), limit=100, **more)
     return {one["id"]: one for one in found["items"]}
 
 
@@ -65,11 +65,25 @@ def seats(ids: Iterable[str]) -> dict[str, Thing]:
 
 def people(ids: Iterable[str]) -> dict[str, str]:
     """Names by person id, for those who may read the directory; the others see none."""
-    wanted = set(ids)
-    if not wanted or not {"hr", "manager"} & set(visitor().roles):
+    if not {"hr", "manager"} & set(visitor().roles):
         return {}
-    found = get("directory", "people", limit=500)
-    return {one["id"]: full_name(one) for one in found["items"] if one["id"] in wanted}
+    return {i: full_name(one) for i, one in by_id("directory", "people", ids).items()}
+
+
+def employers() -> list[tuple[str, str]]:
+    """Id and name of whose people the visitor looks after: HR's own organisations, the cluster's for its managers."""
+    person = require()
+    if "manager" in visitor().roles:
+        found = get("directory", "organisations", cluster=person.cluster_id, limit=500)["items"]
+    else:
+        found = by_id("directory", "organisations", person.organisation_ids).values()
+    return sorted(((one["id"], one["legal_name"]) for one in found), key=lambda pair: pair[1].casefold())
+
+
+def holds(period: Thing) -> bool:
+    """Whether something with a first and perhaps a last day holds today."""
+    today = runtime().now().date().isoformat()
+    return bool(period["valid_from"] <= today and (period["valid_until"] is None or today <= period["valid_until"]))
 
 
 def full_name(person: Thing) -> str:

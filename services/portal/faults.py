@@ -20,10 +20,13 @@ SENTENCES: Final[dict[str, LazyString]] = {
     **{code: _l(text) for code, text in CODES.items()},
 }
 
+_FOR_PROGRAMS: Final = {"STALE_VERSION"}
+"""Of these the service's own sentence speaks of what no page shows, such as a version's number."""
+
 
 def sentence(code: str, message: str) -> str:
     """The service's own sentence in English, which may say more; in other languages the one for its code, if any."""
     known = SENTENCES.get(code)
-    if known is None or (message and language() == SOURCE):
+    if known is None or (message and language() == SOURCE and code not in _FOR_PROGRAMS):
         return message
     return str(known)

@@ -26,6 +26,7 @@ from shared.http.problems import TooLarge
 from shared.tables.table import TableError
 
 _ROWS: Final = 50
+_LAST: Final = 20
 _ROOM_FOR_THE_FORM: Final = 64 * 1024
 _ACTIVE: Final = {"waiting", "running"}
 _CAN_RESUME: Final = {"paused", "failed", "cancelled"}
@@ -194,7 +195,21 @@ class _Wizard:
         return asking.get(self._kind.service, f"{self._kind.api}/{job_id}")
 
     def _choose(self, form: Form, status: int = 200) -> Response:
-        return Response(render_template("import_file.html", kind=self._kind, form=form, largest=LARGEST), status)
+        page = render_template("import_file.html", kind=self._kind, form=form, largest=LARGEST, last=self._last())
+        return Response(page, status)
+
+    def _last(self) -> list[Any]:
+        """The imports before this one, the newest first; of checks nothing is left."""
+        kind = self._kind.api.removesuffix("s")
+        found = asking.get(self._kind.service, f"{self._kind.service}/jobs", kind=kind, limit=_LAST)["items"]
+        return [
+            {
+                **job,
+                "outcomes": [(word, job["counts"][name]) for name, word in OUTCOMES.items() if job["counts"].get(name)],
+            }
+            for job in found
+            if not job["dry_run"]
+        ]
 
     def _columns(self, upload: Upload, form: Form, proposed: list[Any], status: int = 200) -> Response:
         fields = [

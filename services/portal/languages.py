@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -23,6 +23,7 @@ PSEUDO: Final = "en-XA"
 """English with accents, a third longer, in brackets: what fits and is bracketed in it has been thought of. Demo only."""
 COOKIE: Final = "language"
 FOLDER: Final = Path(__file__).with_name("translations")
+_SPOKEN: Final = ("bg", "ca", "cs", "de", "en", "es", "fr", "hu", "it", "nl", "pl", "pt", "sr")
 _PARAMETER: Final = re.compile(r"(%\([a-z_]+\)[sd])")
 _ACCENTS: Final = str.maketrans("aceinosuyACEINOSUY", "áçéíñöšüýÁÇÉÍÑÖŠÜÝ")
 
@@ -113,6 +114,23 @@ def _catalog(code: str) -> NullTranslations:
     return Translations(compiled)
 
 
+def spoken(also: str | None = None) -> list[tuple[str, str]]:
+    """Languages that people of the clusters speak, with their own names; `also` one that is known of somebody."""
+    codes = [*_SPOKEN, *([also] if also and also not in _SPOKEN else [])]
+    return [(code, _own_name(code)) for code in codes]
+
+
+def name_of(code: str) -> str:
+    """What a language is called in the visitor's; its code when nobody knows."""
+    try:
+        return str(Locale.parse(code, sep="-").get_display_name(get_locale()) or code)
+    except (ValueError, UnknownLocaleError):
+        return code
+
+
 def _own_name(code: str) -> str:
-    name = Locale.parse(code).get_display_name(code) or code
+    try:
+        name = Locale.parse(code, sep="-").get_display_name(code) or code
+    except (ValueError, UnknownLocaleError):
+        return code
     return name[0].upper() + name[1:]

@@ -48,6 +48,11 @@ class Remembered(Generic[T]):
                 self._until = time.monotonic() + (self._good_for if self._is_good(self._value) else self._bad_for)
             return self._value
 
+    def put(self, value: T) -> None:
+        """The value is this one now."""
+        with self._asking:
+            self._value, self._until = value, time.monotonic() + self._good_for
+
 
 @dataclass(frozen=True, slots=True)
 class Count:

@@ -7,6 +7,7 @@ import httpx
 from flask import current_app, request
 from pymongo.errors import PyMongoError
 
+from services.portal.brands import Brands
 from services.portal.frontend import Frontend
 from services.portal.identity import Provider
 from services.portal.neighbours import Catalog, Certificates, Documents
@@ -30,6 +31,7 @@ class Runtime:
     settings: PortalSettings
     frontend: Frontend
     partnerships: Partnerships
+    brands: Brands
     seal: Seal
     sessions: Sessions
     uploads: Uploads

@@ -48,6 +48,12 @@ class PortalSettings:
     demo: bool = setting(
         "DEMO", "Show the style page /kit and the invented language of the tests", example="true", default=False
     )
+    mail_folder: str = setting(
+        "MAIL_FOLDER",
+        "Folder of a demo's mails, shown at /mail to this machine only; none: not shown",
+        example="/var/lib/clusterskills/mail",
+        default="",
+    )
     trusted_proxies: int = setting(
         "TRUSTED_PROXIES", "Proxies in front whose X-Forwarded-For is believed", example="1", default=1
     )

@@ -11,7 +11,7 @@ from flask_babel import format_date, format_decimal, get_locale
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from services.portal import faults, languages, menu
+from services.portal import branding, faults, languages, menu
 from services.portal.frontend import Frontend
 from services.portal.languages import _l
 from services.portal.pages import sign_in
@@ -77,6 +77,7 @@ class Portal(Flask):
             "numberformat": format_decimal,
             "country": _country,
             "day": _day,
+            "language_name": languages.name_of,
             "moment": _moment,
             "text": languages.best_text,
             "said": lambda one: faults.sentence(one["code"], one["message"]),
@@ -145,7 +146,7 @@ def _policy() -> str:
             "default-src 'none'",
             f"script-src 'nonce-{nonce()}'",
             f"style-src 'nonce-{nonce()}'",
-            "img-src 'self' data:",
+            " ".join(("img-src 'self' data:", *branding.logo_origins())),
             "font-src 'self'",
             "connect-src 'self'",
             f"form-action 'self' {runtime().identity_origin}",
@@ -161,6 +162,7 @@ def _for_templates(frontend: Frontend) -> dict[str, Any]:
         "icon": frontend.icon,
         "nonce": nonce(),
         "visitor": visitor(),
+        "brand": branding.shown(),
         "menu": menu.entries(visitor().roles),
         "role_names": menu.ROLE_NAMES,
         "language": languages.language(),

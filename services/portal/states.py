@@ -90,6 +90,36 @@ JOB: Final = {
 }
 JOB_ACTIVE: Final = frozenset({"waiting", "running"})
 JOB_CAN_RESUME: Final = frozenset({"paused", "failed", "cancelled"})
+PERSON: Final = {
+    "registered": State(_l("Registered"), GOOD, "person-check", _l("Can be enrolled and invited to sign in.")),
+    "merged": State(_l("Merged"), CALM, "intersect", _l("Another record answers for this one.")),
+    "erased": State(_l("Erased"), CALM, "eraser", _l("The personal data was destroyed.")),
+}
+EMPLOYMENT: Final = {
+    "current": State(_l("Works there"), GOOD, "check-circle", _l("The company can enrol this person.")),
+    "future": State(_l("Begins later"), WAITING, "calendar", _l("The company can enrol this person from that day on.")),
+    "past": State(_l("Ended"), CALM, "clock-history", _l("The company cannot enrol this person any more.")),
+}
+CONSENT: Final = {
+    "given": State(_l("Given"), GOOD, "eye", _l("May see the results.")),
+    "withdrawn": State(_l("Taken back"), CALM, "eye-slash", _l("Sees no results any more.")),
+}
+INVITATION: Final = {
+    "invited": State(_l("Invited"), WAITING, "envelope", _l("Waits for the person to open the link.")),
+    "accepted": State(_l("Accepted"), GOOD, "check-circle", _l("The person can sign in.")),
+    "withdrawn": State(_l("Taken back"), CALM, "x-circle", _l("The link opens nothing any more.")),
+    "expired": State(_l("Expired"), CALM, "clock-history", _l("Nobody opened the link in time. Invite again.")),
+}
+ORGANISATION: Final = {
+    "active": State(_l("Active"), GOOD, "check-circle", _l("Can offer courses and enrol people.")),
+    "suspended": State(_l("Suspended"), BAD, "pause-circle", _l("Nothing new is possible with it for now.")),
+}
+MEMBERSHIP: Final = {
+    "asked": State(_l("Asked"), WAITING, "hourglass-split", _l("Starts when the other side accepts.")),
+    "started": State(_l("Member"), GOOD, "check-circle", _l("Belongs to it.")),
+    "ended": State(_l("Ended"), CALM, "clock-history", _l("Belonged to it.")),
+    "declined": State(_l("Declined"), CALM, "x-circle", _l("It never started.")),
+}
 
 
 def show(kind: dict[str, State], status: str) -> State:

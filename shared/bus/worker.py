@@ -15,8 +15,9 @@ from shared.bus.consumer import Consumer
 from shared.bus.generations import Generations
 from shared.bus.held import AWAITING, DEAD, counts_of_all
 from shared.bus.inbox import Inbox, Subscription
-from shared.bus.kafka import KafkaPublisher, KafkaSettings
+from shared.bus.kafka import KafkaSettings
 from shared.bus.progress import Progress, Pulse, places
+from shared.bus.publisher import KafkaPublisher
 from shared.bus.read_model import ReadModel
 from shared.bus.rebuild import Note, group_name, rebuild
 from shared.bus.timers import Leased, Timer

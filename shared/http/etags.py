@@ -8,7 +8,8 @@ from shared.http.problems import Malformed
 
 # One entity tag of RFC 9110; ours are strong and hold a number.
 _TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
-_VERSION: Final = re.compile(r"(0|[1-9][0-9]{0,15})")
+# A gateway that compresses an answer marks its tag: "3-gzip" is still version 3.
+_VERSION: Final = re.compile(r"(0|[1-9][0-9]{0,15})(?:-(?:gzip|zstd))?")
 
 
 def etag_of(version: int) -> str:
@@ -28,9 +29,10 @@ def read_if_match(header: str) -> int | None:
     tag = _TAG.fullmatch(text)
     if tag is None:
         raise Malformed('If-Match must hold one ETag as it was given, such as "3".', code="MALFORMED_IF_MATCH")
-    if tag[1] or not _VERSION.fullmatch(tag[2]):
+    version = _VERSION.fullmatch(tag[2])
+    if tag[1] or version is None:
         raise Stale("This is no version that was ever given out; load it again.")
-    return int(tag[2])
+    return int(version[1])
 
 
 def none_match(header: str, etag: str) -> bool:

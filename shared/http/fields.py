@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from marshmallow import Schema, fields, validate
@@ -52,6 +52,18 @@ class Moment(fields.AwareDateTime):
         except OverflowError as error:
             raise self.make_error("invalid", input=value, obj_type="datetime") from error
         return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+class Deadline(Moment):
+    """A moment; or a plain date, which is loaded as a date: whoever knows the time zone says when that day ends."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            return super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise self.make_error("invalid", input=value, obj_type="datetime") from error
 
 
 class Since(Moment):

@@ -159,7 +159,7 @@ def _parameters(route: Route) -> Iterator[dict[str, Any] | Schema]:
         yield _header("Idempotency-Key", "Repeat safely: the same key gets the same answer", r"^[\x21-\x7e]{1,255}$")
     if route.if_match:
         required = route.if_match == "required"
-        pattern = r'^"(0|[1-9][0-9]{0,14})"$'
+        pattern = r'^"(0|[1-9][0-9]{0,14})(-gzip|-zstd)?"$'
         yield _header("If-Match", "The ETag of the version that you saw", pattern, required=required) | {
             "example": '"1"'
         }

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
@@ -183,10 +183,18 @@ def _harden_field(field: fields.Field[Any], json: bool, above: frozenset[type]) 
         field.truthy, field.falsy = {"true"}, {"false"}
 
 
+class _Range(validate.Range):
+    """Of moments, and of days where a field takes both."""
+
+    def __call__(self, value: Any) -> Any:
+        super().__call__(datetime.combine(value, time(), UTC) if type(value) is date else value)
+        return value
+
+
 def _bounds(field: fields.Field[Any]) -> list[Any]:
     if isinstance(field, fields.Integer):
         return [validate.Range(-LARGEST_INTEGER, LARGEST_INTEGER)]
-    return [validate.Range(EARLIEST, LATEST)] if isinstance(field, fields.AwareDateTime) else []
+    return [_Range(EARLIEST, LATEST)] if isinstance(field, fields.AwareDateTime) else []
 
 
 def _strictness(field: fields.Field[Any], json: bool) -> list[Any]:

@@ -15,7 +15,8 @@ from pymongo import InsertOne
 from shared.bus.consumer import Consumer
 from shared.bus.held import Incoming
 from shared.bus.inbox import Inbox, Subscription
-from shared.bus.kafka import KafkaPublisher, KafkaSettings, ensure_topics
+from shared.bus.kafka import KafkaSettings, ensure_topics
+from shared.bus.publisher import KafkaPublisher
 from shared.clock import new_id, utc_now
 from shared.schemas.codec import encode_data, headers
 from shared.schemas.enrolment import EnrolmentConfirmed

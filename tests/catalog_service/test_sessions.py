@@ -100,6 +100,24 @@ def test_a_moment_needs_an_offset_and_a_place_in_time(catalog: Catalog, moment: 
     assert [field for field, _ in answer.codes] == ["starts_at"]
 
 
+def test_a_plain_date_of_a_deadline_is_the_end_of_that_day_in_the_sessions_time_zone(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    session_id = catalog.session(cluster_id, application_deadline="2040-03-01", approve_by="2040-02-29")
+    found = catalog.call("GET", f"/v1/sessions/{session_id}", catalog.trainer(cluster_id)).body
+
+    assert found["application_deadline"] == "2040-03-01T22:59:59+00:00"
+    assert found["approve_by"] == "2040-02-29T22:59:59+00:00"
+
+
+def test_sessions_are_filtered_by_plain_dates(catalog: Catalog) -> None:
+    cluster_id = catalog.cluster()
+    session_id = catalog.session(cluster_id, "open")
+    query = f"/v1/sessions?cluster={cluster_id}"
+
+    assert [one["id"] for one in catalog.call("GET", f"{query}&from=2020-01-01").body["items"]] == [session_id]
+    assert catalog.call("GET", f"{query}&to=2020-01-01").body["items"] == []
+
+
 def test_a_draft_has_no_sessions(catalog: Catalog) -> None:
     cluster_id = catalog.cluster()
     path = f"/v1/courses/{catalog.draft(cluster_id)}/sessions"

@@ -309,6 +309,9 @@ def test_filters(service: Service) -> None:
     assert found(worker="another") == found(course="another") == found(employer=EMPLOYER) == set()
     assert found(issued_since=new.issued_at.isoformat()) == {new.id, revoked.id}
     assert found(issued_since=(utc_now() + timedelta(days=1)).isoformat()) == set()
+    assert found(issued_since=new.issued_at.date().isoformat()) == {old.id, new.id, revoked.id}
+    assert found(issued_since=(utc_now() + timedelta(days=2)).date().isoformat()) == set()
+    assert found(expiring_before=soon[:10]) == {new.id}
 
 
 def test_a_worker_lists_their_own_and_a_trainer_nothing(service: Service) -> None:

@@ -21,7 +21,8 @@ from deploy.local import processes
 from shared import logs
 from shared.bus import consumer
 from shared.bus.consumer import Consumer
-from shared.bus.kafka import KafkaPublisher, KafkaSettings
+from shared.bus.kafka import KafkaSettings
+from shared.bus.publisher import KafkaPublisher
 from shared.bus.read_model import ReadModel
 from shared.bus.rebuild import group_name, rebuild
 from shared.bus.worker import Plan, Worker

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from bson import encode
 
 from shared.bus.generations import Generations
-from shared.bus.kafka import KafkaPublisher
+from shared.bus.publisher import KafkaPublisher
 from shared.clock import utc_now
 from shared.schemas.codec import encode_data
 from shared.schemas.event import event_id

@@ -91,6 +91,20 @@ def _answer(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
+def test_a_large_answer_is_compressed_for_who_takes_it_and_a_small_one_is_not(gateway: Doorway) -> None:
+    with httpx.Client(base_url=gateway.url, timeout=30) as client:
+        plain = client.get("/openapi.json", headers={"Accept-Encoding": "identity"})
+        packed = client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+        small = client.get("/v1/catalog/nothing", headers={"Accept-Encoding": "gzip"})
+
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert packed.json() == plain.json()
+    assert packed.num_bytes_downloaded < len(plain.content) / 4
+    assert "Content-Encoding" not in small.headers
+
+
 @pytest.mark.parametrize(
     ("path", "extra", "size", "status"),
     [
@@ -189,10 +203,12 @@ def test_a_trace_that_the_gateway_begins_goes_on_in_the_service(gateway: Doorway
     [
         *("/auth/admin", "/auth/admin/master/console/", "/auth/ADMIN/", "/auth//admin", "/auth/;x/admin"),
         *("/auth/realms/master/.well-known/openid-configuration", "/auth/realms/%6daster", "/auth/realms;x/master"),
-        *("/auth/metrics", "/auth/health", "/auth/"),
+        *("/auth/metrics", "/auth/health", "/auth/", "/mail", "/mail/x", "/MAIL/x"),
     ],
 )
-def test_keycloaks_console_and_master_realm_are_not_there_for_others(gateway: Doorway, path: str) -> None:
+def test_keycloaks_console_its_master_realm_and_the_mailbox_are_not_there_for_others(
+    gateway: Doorway, path: str
+) -> None:
     with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2", verify=_tls(gateway))) as others:
         address = f"https://127.0.0.1:{gateway.https_port}{path}"
         answer = others.get(address, headers={"Host": "gateway.test"}, extensions={"sni_hostname": "gateway.test"})

@@ -65,3 +65,17 @@ def test_grants_are_listed_for_who_gave_and_who_got_them(directory: Directory) -
         assert listed(who) == [made]
     for who in (directory.portal(directory.cluster()), directory.hr(home, directory.company(home))):
         assert listed(who) == []
+
+
+def test_a_list_of_grants_names_both_sides_when_asked_to(directory: Directory) -> None:
+    home = directory.cluster()
+    academy = directory.company(home, legal_name="Akademie")
+    provider = directory.company(directory.cluster(), legal_name="Anbieter")
+    lend(directory, directory.portal(home), academy, grantee_id=provider)
+    path = f"/v1/awarding-grants?organisation={academy}"
+    plain = directory.call("GET", path, directory.manager(home)).body["items"][0]
+    named = directory.call("GET", f"{path}&include=organisations", directory.manager(home)).body["items"][0]
+
+    assert "organisation_name" not in plain
+    assert (named["organisation_name"], named["grantee_name"]) == ("Akademie", "Anbieter")
+    assert directory.call("GET", f"{path}&include=people", directory.manager(home)).status == 422

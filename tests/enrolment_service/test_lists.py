@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.enrolment_service.domain.states import STATUSES
 from shared.clock import new_id
 from shared.schemas.directory import EmploymentStarted, PersonRegistered
 from tests.enrolment_service.conftest import EMPLOYER, HOME, Service
@@ -49,6 +50,15 @@ def pages(service: Service, session_id: str, limit: int) -> Iterator[list[str]]:
         if answer.json["next"] is None:
             return
         query["cursor"] = answer.json["next"]
+
+
+def test_an_unknown_status_is_refused_with_those_that_there_are(service: Service) -> None:
+    answer = service.client.get("/v1/enrolments", query_string={"status": "done"}, headers=service.hr())
+
+    assert answer.status_code == 422
+    violation = answer.json["violations"][0]
+    assert (violation["field"], violation["code"]) == ("status", "NOT_ONE_OF")
+    assert violation["required"] == list(STATUSES)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])

@@ -70,9 +70,9 @@ def cast(stack: Stack) -> Iterator[Cast]:
 
 
 @contextmanager
-def at_work(stack: Stack, chromium: Browser, role: str, *, narrow: bool = False) -> Iterator[Person]:
+def at_work(stack: Stack, chromium: Browser, role: str, *, narrow: bool = False, town: str = TOWN) -> Iterator[Person]:
     """Somebody with this role who signs in; `narrow`: on a phone without JavaScript."""
-    name = "operator@clusterskills.example" if role == "operator" else f"{role}@{TOWN}.example"
+    name = "operator@clusterskills.example" if role == "operator" else f"{role}@{town}.example"
     password = next(login["password"] for login in stack.facts["logins"] if login["username"] == name)
     width, height = (390, 844) if narrow else (1280, 900)
     context = chromium.new_context(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from services.catalog_service.domain import naming, session
@@ -106,7 +106,7 @@ class Sessions:
         return self._decide(actor, session_id, seen, lambda found: session.cancel(found, reason))
 
     def reschedule(
-        self, actor: Actor, session_id: str, dates: dict[str, Any], reconfirm_until: datetime | None, seen: int | None
+        self, actor: Actor, session_id: str, dates: dict[str, Any], reconfirm_until: date | None, seen: int | None
     ) -> Session:
         """Give it new dates."""
         now = self._now()

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any, Final
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from services.catalog_service.domain.course import Course, require_published
 from services.catalog_service.domain.languages import broken_tag
@@ -80,7 +80,8 @@ class Session(Versioned):
 def plan(session_id: str, course: Course, terms: dict[str, Any]) -> Decided:
     """A new session of a published course. Language and mode are the course's where not given."""
     content = require_published(course)
-    made = Terms(**{"language": content.default_language, "mode": content.mode, **terms})
+    timed = _in_moments(terms, terms["timezone"])
+    made = Terms(**{"language": content.default_language, "mode": content.mode, **timed})
     refuse("session", broken(made))
     session = Session(
         id=session_id,
@@ -97,7 +98,7 @@ def change(session: Session, changes: dict[str, Any]) -> Decided:
     """Other terms. Once it is open, dates are rescheduled and seats belong to the enrolment service."""
     if session.status in {COMPLETED, CANCELLED}:
         raise IllegalTransition("session", session.status, "changed", ())
-    terms = replace(session.terms, **changes)
+    terms = _with(session.terms, changes)
     if terms == session.terms:
         return session, []
     if session.status != PLANNED:
@@ -138,11 +139,12 @@ def cancel(session: Session, reason: str | None) -> Decided:
     return replace(_to(session, CANCELLED), reason=reason), [events.SessionCancelled(**_head(session))]
 
 
-def reschedule(session: Session, dates: dict[str, Any], reconfirm_until: datetime | None, now: datetime) -> Decided:
-    """New dates before it runs. With `reconfirm_until`, participants must confirm again by then."""
+def reschedule(session: Session, dates: dict[str, Any], confirm: date | None, now: datetime) -> Decided:
+    """New dates before it runs. With `confirm`, participants must confirm again until then."""
     if session.status not in {PLANNED, OPEN, CLOSED}:
         raise IllegalTransition("session", session.status, "rescheduled", ())
-    terms = replace(session.terms, **dates)
+    terms = _with(session.terms, dates)
+    reconfirm_until = _moment(confirm, terms.timezone)
     refuse("session", [*broken(terms), *_broken_reconfirmation(terms, reconfirm_until, now)])
     moved = replace(session, terms=terms, reconfirm_until=reconfirm_until)
     return moved, [events.SessionRescheduled(**_told(moved), reconfirm_until=reconfirm_until)]
@@ -154,6 +156,22 @@ def complete(session: Session) -> Decided:
         return session, []
     closing = [events.SessionEnrolmentClosed(**_head(session))] if session.status == OPEN else []
     return replace(session, status=COMPLETED), [*closing, events.SessionCompleted(**_head(session))]
+
+
+def _with(terms: Terms, changes: dict[str, Any]) -> Terms:
+    return replace(terms, **_in_moments(changes, changes.get("timezone", terms.timezone)))
+
+
+def _in_moments(terms: dict[str, Any], timezone: str) -> dict[str, Any]:
+    return {name: _moment(value, timezone) for name, value in terms.items()}
+
+
+def _moment(value: Any, timezone: str) -> Any:
+    """A deadline that is a plain date is the last second of that day in the session's own time zone."""
+    if type(value) is not date:
+        return value
+    zone = ZoneInfo(timezone) if timezone in _timezones() else UTC  # an unknown one is refused with the other terms
+    return datetime.combine(value, time(23, 59, 59), zone).astimezone(UTC)
 
 
 def broken(terms: Terms) -> Iterator[Violation]:

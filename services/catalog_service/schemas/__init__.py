@@ -9,7 +9,7 @@ from services.catalog_service.domain.course import DRAFT, IN_REVIEW
 from services.catalog_service.domain.course import STATUSES as COURSE_STATUSES
 from services.catalog_service.domain.found import SORTS
 from services.catalog_service.domain.session import STATUSES as SESSION_STATUSES
-from shared.http.fields import Moment, Resource, Since, mapping, one_of, pattern, text, url
+from shared.http.fields import Deadline, Moment, Resource, Since, mapping, one_of, pattern, text, url
 from shared.http.ids import Ids
 
 _REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9_:-]{0,63}$"
@@ -235,8 +235,8 @@ class SessionPatch(Schema):
     starts_at = Moment(allow_none=True)
     ends_at = Moment(allow_none=True)
     timezone = text(64, metadata={"description": "IANA, such as Europe/Berlin"})
-    application_deadline = Moment(allow_none=True)
-    approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
+    application_deadline = Deadline(allow_none=True)
+    approve_by = Deadline(allow_none=True, metadata={"description": "None: the application deadline"})
     language = text(35)
     mode = one_of(words.MODES)
     place = text(500, allow_none=True)
@@ -279,10 +279,10 @@ class RescheduleBody(Schema):
 
     starts_at = Moment(required=True)
     ends_at = Moment(required=True)
-    application_deadline = Moment(allow_none=True)
-    approve_by = Moment(allow_none=True, metadata={"description": "None: the application deadline"})
+    application_deadline = Deadline(allow_none=True)
+    approve_by = Deadline(allow_none=True, metadata={"description": "None: the application deadline"})
     timezone = text(64)
-    reconfirm_until = Moment(allow_none=True)
+    reconfirm_until = Deadline(allow_none=True)
 
 
 class SessionView(Resource):

@@ -22,6 +22,11 @@ class DirectoryActions:
     def _today(self) -> date:
         return self._now().date()
 
+    def names(self, organisation_ids: Iterable[str]) -> dict[str, str]:
+        """What these organisations are called, by id."""
+        known = self._store.known(Organisation, dict.fromkeys(organisation_ids))
+        return {one.id: one.legal_name for one in known.values()}
+
     def _organisation(self, organisation_id: str, field: str) -> Organisation:
         try:
             return self._store.get(Organisation, organisation_id)

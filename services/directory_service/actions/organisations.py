@@ -1,6 +1,6 @@
 """Organisations: everybody signed in reads them, their cluster writes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.directory_service.domain import access, organisation
@@ -36,8 +36,21 @@ class Organisations:
         """One organisation, for every caller."""
         return self._store.get(Organisation, organisation_id)
 
+    def named(self, ids: Sequence[str]) -> list[Organisation]:
+        """Those of these that are there, in the order of the ids."""
+        return self._store.named(Organisation, ids)
+
+    def index_names(self, most: int) -> int:
+        """Let organisations be found by name that were registered before there was a search; returns how many."""
+        found = self._store.nameless(Organisation, most)
+        for one in found:
+            self._store.save(one)
+        return len(found)
+
     def page(self, criteria: OrganisationCriteria, after: str | None, limit: int) -> list[Organisation]:
-        """Organisations by id."""
+        """Organisations by id; with `q` by name, the most alike first and no further page."""
+        if criteria.q is not None:
+            return [] if after else self._store.organisations_like(criteria.q, criteria, limit)
         return self._store.page(Organisation, criteria, None, after, limit)
 
     def change(self, actor: Actor, organisation_id: str, changes: dict[str, Any], seen: int | None) -> Organisation:

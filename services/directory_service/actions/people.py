@@ -1,6 +1,6 @@
 """People: registered and kept up to date by their cluster or employer, merged, erased."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -75,18 +75,24 @@ class People:
             return []
         if criteria.external_id is not None:
             return self._with_number(actor, cluster_id or actor.cluster_id, criteria.external_id, after)
-        employers = self._employers(actor, criteria.organisation)
+        employers, today = self._employers(actor, criteria.organisation), self._now().date()
+        asked = replace(criteria, cluster=cluster_id)
         if criteria.q is not None:
-            if after is not None:
-                return []
-            return self._store.people_like(criteria.q, cluster_id, employers, self._now().date(), limit)
+            return [] if after else self._store.people_like(criteria.q, asked, employers, today, limit)
         if employers is None:
-            return self._store.page(Person, PersonCriteria(cluster=cluster_id), None, after, limit)
-        return self._store.employees_page(employers, cluster_id, self._now().date(), after, limit)
+            return self._store.page(Person, asked, None, after, limit)
+        return self._store.employees_page(employers, asked, today, after, limit)
+
+    def by_ids(self, actor: Actor, ids: Sequence[str]) -> list[Person]:
+        """Those of these whom the caller may see, in the order of the ids."""
+        found, today = self._store.named(Person, ids), self._now().date()
+        jobs = self._store.employments_of_all(ids) if actor.reach == "employer" else []
+        at_work = [(job.person_id, job.organisation_id) for job in jobs if job.holds(today)]
+        return [p for p in found if access.sees_person(actor, p, [employer for i, employer in at_work if i == p.id])]
 
     def index_names(self, most: int) -> int:
         """Let people be found by name who were registered before there was a search; returns how many."""
-        found = self._store.index_names(most)
+        found = self._store.nameless(Person, most)
         for one in found:
             self._store.save(one)
         return len(found)

@@ -1,5 +1,6 @@
 """Memberships, employments and consents: asked for, begun, read, ended."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -93,6 +94,10 @@ class Employments(DirectoryActions):
         """Employments that the caller may see, by id."""
         return self._store.page(Employment, criteria, actor, after, limit)
 
+    def of(self, actor: Actor, person_ids: Iterable[str]) -> list[Employment]:
+        """All employments of these people that the caller may see."""
+        return [one for one in self._store.employments_of_all(person_ids) if access.sees_employment(actor, one)]
+
     def end(self, actor: Actor, employment_id: str, valid_until: date, seen: int | None) -> Employment:
         """Let it end on a day."""
         found = self._store.get(Employment, employment_id)
@@ -133,6 +138,10 @@ class Consents(DirectoryActions):
     def page(self, actor: Actor, criteria: RelationCriteria, after: str | None, limit: int) -> list[Consent]:
         """Consents that the caller may see, by id."""
         return self._store.page(Consent, criteria, actor, after, limit)
+
+    def of(self, actor: Actor, person_ids: Iterable[str]) -> list[Consent]:
+        """All consents of these people that the caller may see."""
+        return [one for one in self._store.consents_of_all(person_ids) if access.sees_consent(actor, one)]
 
     def withdraw(self, actor: Actor, consent_id: str, seen: int | None) -> Consent:
         """Record that it no longer holds."""

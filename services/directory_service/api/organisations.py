@@ -1,12 +1,17 @@
 """Routes of organisations, memberships and grants."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from services.directory_service.api.parts import Parts, actor_of, page, reply
+from services.directory_service.actions.organisations import Organisations
+from services.directory_service.api.parts import Parts, actor_of, page, reply, show
 from services.directory_service.domain import access
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import GrantCriteria, MembershipCriteria, OrganisationCriteria
+from services.directory_service.domain.grant import Grant
 from services.directory_service.domain.organisation import Organisation
+from services.directory_service.domain.relations import Membership
 from services.directory_service.schemas import (
     EndBody,
     GrantBody,
@@ -46,10 +51,16 @@ def _add_organisations(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/organisations", scope=ANYBODY, query=OrganisationQuery, returns=OrganisationView, paged=True)
     def list_organisations(call: Call) -> Reply:
-        """Organisations. What is not public is shown to who is of them or of their cluster."""
-        criteria, actor = OrganisationCriteria(**call.query), actor_of(call)
-        found = parts.reading().organisations.page(criteria, call.after, call.limit)
-        return Reply(page(call, "organisations", found, lambda one: _shown(one, actor)))
+        """Organisations by id; with `q` by name, the most alike first, in one page. Accents and small errors are forgiven.
+
+        What is not public is shown to who is of them or of their cluster.
+        """
+        wanted, actor = dict(call.query), actor_of(call)
+        organisations, ids = parts.reading().organisations, wanted.pop("ids", None)
+        if ids or "q" in wanted:
+            found = organisations.named(ids) if ids else _page(call, organisations, wanted)
+            return Reply(call.page([show("organisations", one, **_shown(one, actor)) for one in found]))
+        return Reply(page(call, "organisations", _page(call, organisations, wanted), lambda one: _shown(one, actor)))
 
     @door.get("/v1/organisations/<organisation_id>", scope=ANYBODY, returns=OrganisationView)
     def get_organisation(call: Call, organisation_id: str) -> Reply:
@@ -89,9 +100,11 @@ def _add_memberships(door: Door, parts: Parts) -> None:
     @door.get("/v1/memberships", scope=_READ, query=MembershipQuery, returns=MembershipView, paged=True)
     def list_memberships(call: Call) -> Reply:
         """Memberships in clusters and partnerships, as far as the caller's own sides."""
-        criteria = MembershipCriteria(**call.query)
-        found = parts.reading().memberships.page(actor_of(call), criteria, call.after, call.limit)
-        return Reply(page(call, "memberships", found))
+        wanted, actions = dict(call.query), parts.reading().memberships
+        include = wanted.pop("include", ())
+        found = actions.page(actor_of(call), MembershipCriteria(**wanted), call.after, call.limit)
+        names = actions.names(i for one in found for i in (one.organisation_id, one.group_id)) if include else None
+        return Reply(page(call, "memberships", found, partial(_sides, names)))
 
     @door.get("/v1/memberships/<membership_id>", scope=_READ, returns=MembershipView)
     def get_membership(call: Call, membership_id: str) -> Reply:
@@ -140,9 +153,13 @@ def _add_grants(door: Door, parts: Parts) -> None:
 
     @door.get("/v1/awarding-grants", scope=_READ, query=GrantQuery, returns=GrantView, paged=True)
     def list_grants(call: Call) -> Reply:
-        """Grants that the caller gave or was given."""
-        found = parts.reading().grants.page(actor_of(call), GrantCriteria(**call.query), call.after, call.limit)
-        return Reply(page(call, "awarding-grants", found))
+        """Grants that the caller gave or was given; whose courses may carry whose seal or name."""
+        wanted, actions = dict(call.query), parts.reading().grants
+        include = wanted.pop("include", ())
+        found = actions.page(actor_of(call), GrantCriteria(**wanted), call.after, call.limit)
+        sides = (i for one in found for i in (one.organisation_id, one.grantee_id) if i)
+        names = actions.names(sides) if include else None
+        return Reply(page(call, "awarding-grants", found, partial(_grant_sides, names)))
 
     @door.get("/v1/awarding-grants/<grant_id>", scope=_READ, returns=GrantView)
     def get_grant(call: Call, grant_id: str) -> Reply:
@@ -157,6 +174,28 @@ def _add_grants(door: Door, parts: Parts) -> None:
         return reply(
             "awarding-grants", parts.writing(call.uow).grants.withdraw(actor_of(call), grant_id, call.if_match)
         )
+
+
+def _grant_sides(names: Mapping[str, str] | None, grant: Grant) -> dict[str, Any]:
+    """What the two are called, when that was asked for; one that is not known has no name."""
+    if names is None:
+        return {}
+    return {
+        "organisation_name": names.get(grant.organisation_id, ""),
+        "grantee_name": names.get(grant.grantee_id or ""),
+    }
+
+
+def _page(call: Call, organisations: Organisations, wanted: dict[str, Any]) -> list[Organisation]:
+    return organisations.page(OrganisationCriteria(**wanted), call.after, call.limit)
+
+
+def _sides(names: Mapping[str, str] | None, one: Membership) -> dict[str, Any]:
+    """What the two are called, when that was asked for."""
+    if names is None:
+        return {}
+    ids = {"organisation_name": one.organisation_id, "group_name": one.group_id}
+    return {field: names[i] for field, i in ids.items() if i in names}
 
 
 def _organisation(organisation: Organisation, actor: Actor, *, made: bool = False) -> Reply:

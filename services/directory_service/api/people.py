@@ -1,22 +1,27 @@
 """Routes of people, their names, and the caller's own record."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from services.directory_service.actions.people import Me
 from services.directory_service.api.parts import Parts, actor_of, page, reply, show
+from services.directory_service.domain.access import Actor
 from services.directory_service.domain.criteria import PersonCriteria
 from services.directory_service.domain.person import Person
+from services.directory_service.domain.relations import Consent, Employment
 from services.directory_service.schemas import (
     MergeBody,
     MeView,
     NamesBody,
     NamesView,
+    OnePersonQuery,
     PersonBody,
+    PersonDetail,
     PersonPatch,
     PersonPut,
     PersonQuery,
     PersonReceipt,
-    PersonView,
 )
 from shared.auth.caller import Caller
 from shared.http.door import Call, Door, Reply
@@ -37,18 +42,24 @@ def add(door: Door, parts: Parts) -> None:
 
 
 def _add_reading(door: Door, parts: Parts) -> None:
-    @door.get("/v1/people", scope=_READ, query=PersonQuery, returns=PersonView, paged=True, personal="id")
+    @door.get("/v1/people", scope=_READ, query=PersonQuery, returns=PersonDetail, paged=True, personal="id")
     def list_people(call: Call) -> Reply:
         """People by id; with `q` by name, the most alike first, in one page. Accents and small errors are forgiven."""
-        found = parts.reading().people.page(actor_of(call), PersonCriteria(**call.query), call.after, call.limit)
-        if "q" in call.query:
-            return Reply(call.page([show("people", person) for person in found]))
-        return Reply(page(call, "people", found))
+        wanted, actor = dict(call.query), actor_of(call)
+        people, ids, include = parts.reading().people, wanted.pop("ids", None), wanted.pop("include", ())
+        page_of = partial(people.page, actor, PersonCriteria(**wanted), call.after, call.limit)
+        found = people.by_ids(actor, ids) if ids else page_of()
+        beside = _beside(parts, actor, found, include)
+        if ids or "q" in wanted:
+            return Reply(call.page([show("people", person, **beside(person)) for person in found]))
+        return Reply(page(call, "people", found, beside))
 
-    @door.get("/v1/people/<person_id>", scope=_READ, returns=PersonView, personal="id")
+    @door.get("/v1/people/<person_id>", scope=_READ, query=OnePersonQuery, returns=PersonDetail, personal="id")
     def get_person(call: Call, person_id: str) -> Reply:
         """One person; the id of a merged record answers with the person it was merged into."""
-        return reply("people", parts.reading().people.get(actor_of(call), person_id))
+        actor = actor_of(call)
+        found = parts.reading().people.get(actor, person_id)
+        return reply("people", found, **_beside(parts, actor, [found], call.query.get("include", ()))(found))
 
     @door.post(
         "/v1/people/names",
@@ -139,6 +150,28 @@ def _add_me(door: Door, parts: Parts) -> None:
     def erase_me(call: Call) -> Reply:
         """Destroy the caller's personal data in all services. This cannot be undone."""
         return reply("people", parts.writing(call.uow).people.erase_me(actor_of(call)))
+
+
+def _beside(
+    parts: Parts, actor: Actor, people: Sequence[Person], include: Sequence[str]
+) -> Callable[[Person], dict[str, Any]]:
+    """What was asked for beside each of these people, with the names of the organisations, by a query for each kind."""
+    if not include:
+        return lambda _: {}
+    actions, ids = parts.reading(), [person.id for person in people]
+    kinds: dict[str, Sequence[Employment | Consent]] = {}
+    if "employments" in include:
+        kinds["employments"] = actions.employments.of(actor, ids)
+    if "consents" in include:
+        kinds["consents"] = actions.consents.of(actor, ids)
+    names = actions.employments.names(one.organisation_id for kind in kinds.values() for one in kind)
+
+    def named(kind: str, one: Employment | Consent) -> dict[str, Any]:
+        return show(kind, one, organisation_name=names[one.organisation_id])
+
+    return lambda person: {
+        kind: [named(kind, one) for one in found if one.person_id == person.id] for kind, found in kinds.items()
+    }
 
 
 def _me(who: Caller, me: Me) -> dict[str, Any]:

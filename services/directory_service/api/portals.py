@@ -7,6 +7,7 @@ from services.directory_service.domain import access, portal
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.portal import Portal
 from services.directory_service.schemas.portals import PortalPatch, PortalView
+from shared.colour import contrast
 from shared.http.door import PUBLIC, Call, Door, Reply
 
 _WRITE = "directory:write"
@@ -44,6 +45,6 @@ def _shown(call: Call, found: Portal, cluster: Organisation) -> dict[str, Any]:
         found,
         cluster_name=cluster.legal_name,
         country=cluster.country,
-        contrast=portal.contrast(found.brand.colour),
+        contrast=contrast(found.brand.colour),
         **({"unmet": portal.unmet(found.profile)} if inner else dict.fromkeys(_INNER)),
     )

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganisationCriteria:
-    """Organisations; `cluster` registered them."""
+    """Organisations; `cluster` registered them, `q` is a name."""
 
     type: str | None = None
     cluster: str | None = None
     country: str | None = None
+    status: str | None = None
+    q: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,7 @@ class MembershipCriteria:
 
     organisation: str | None = None
     group: str | None = None
+    status: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class PersonCriteria:
     cluster: str | None = None
     organisation: str | None = None
     external_id: str | None = None
+    status: str | None = None
     q: str | None = None
 
 

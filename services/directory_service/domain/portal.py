@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from services.directory_service.domain.relations import PURPOSES
+from shared.colour import LEAST_CONTRAST, contrast
 from shared.errors import Violation, refuse
 from shared.schemas import directory as events
 from shared.schemas.event import Event
@@ -16,8 +17,6 @@ APPROVAL: Final = ("session", "always")
 """Who decides whether an application needs approval: the session says; or it always does."""
 LABELS: Final = ("bronze", "silver", "gold")
 MEMBER_TYPES: Final = ("sme", "large_company", "training_provider", "research", "public_authority", "other")
-LEAST_CONTRAST: Final = 4.5
-"""WCAG 2.2, 1.4.3: white text on the brand's colour."""
 _COLOUR: Final = "#1f4e79"
 # European Cluster Excellence Initiative: bronze and silver hold for two years; what a cluster must be to have any.
 _LABEL_YEARS: Final[Mapping[str, int]] = {"bronze": 2, "silver": 2}
@@ -108,11 +107,6 @@ def change(portal: Portal, changes: Mapping[str, Any]) -> tuple[Portal, list[Eve
     return changed, [_told(changed)]
 
 
-def contrast(colour: str) -> float:
-    """Of white text on this colour (`#rrggbb`): 1 to 21, by WCAG 2.2."""
-    return round(1.05 / (_luminance(colour) + 0.05), 2)
-
-
 def unmet(profile: Profile) -> list[str]:
     """What the profile lacks for a label: fields' names."""
     lacks = {
@@ -121,12 +115,6 @@ def unmet(profile: Profile) -> list[str]:
         "member_types": len(set(profile.member_types)) < _LEAST_TYPES,
     }
     return [name for name, missing in lacks.items() if missing]
-
-
-def _luminance(colour: str) -> float:
-    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _broken(portal: Portal) -> Iterator[Violation]:

@@ -7,6 +7,7 @@ from services.directory_service.domain.organisation import REGION_CATEGORIES, SI
 from services.directory_service.domain.relations import ASKED, DECLINED, GROUP, ORGANISATION, PURPOSES, STARTED
 from services.directory_service.schemas.parts import LANGUAGE, Id, count
 from shared.http.fields import Resource, one_of, pattern, text, url
+from shared.http.ids import Ids, Include
 
 
 class OrganisationPatch(Schema):
@@ -67,6 +68,9 @@ class OrganisationQuery(Schema):
     type = one_of(TYPES, "OrganisationType")
     cluster = text(64, metadata={"description": "Registered by this cluster"})
     country = pattern(r"^[A-Z]{2}$")
+    status = one_of(("active", "suspended"))
+    q = fields.String(validate=validate.Length(2, 200), metadata={"description": "A name, or the beginning of one"})
+    ids = Ids()
 
 
 class MembershipBody(Schema):
@@ -106,6 +110,8 @@ class MembershipView(Resource):
     )
     valid_from = fields.Date(required=True)
     valid_until = fields.Date(required=True, allow_none=True)
+    organisation_name = fields.String(metadata={"description": "With `include=organisations`"})
+    group_name = fields.String(metadata={"description": "With `include=organisations`"})
 
 
 class MembershipQuery(Schema):
@@ -113,6 +119,8 @@ class MembershipQuery(Schema):
 
     organisation = text(64)
     group = text(64)
+    status = one_of((ASKED, STARTED, DECLINED))
+    include = Include(("organisations",))
 
 
 class GrantBody(Schema):
@@ -142,6 +150,8 @@ class GrantView(Resource):
     status = one_of(("given", "withdrawn"), "GivenStatus", required=True)
     given_at = fields.AwareDateTime(required=True)
     withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
+    organisation_name = fields.String(metadata={"description": "With include=organisations"})
+    grantee_name = fields.String(allow_none=True, metadata={"description": "With include=organisations"})
 
 
 class GrantQuery(Schema):
@@ -151,6 +161,7 @@ class GrantQuery(Schema):
     grantee = text(64)
     course = text(64)
     status = one_of(("given", "withdrawn"), "GivenStatus")
+    include = Include(("organisations",))
 
 
 class PersonPatch(Schema):
@@ -194,10 +205,25 @@ class PersonView(PersonReceipt):
     language = fields.String(required=True, allow_none=True)
 
 
-class PersonQuery(Schema):
+class PersonDetail(PersonView):
+    """A person with what was asked for by `include`, as far as the caller may see it."""
+
+    employments = fields.List(fields.Nested(lambda: NamedEmployment()))
+    consents = fields.List(fields.Nested(lambda: NamedConsent()))
+
+
+class OnePersonQuery(Schema):
+    """What to tell beside a person."""
+
+    include = Include(("employments", "consents"))
+
+
+class PersonQuery(OnePersonQuery):
     """Which people."""
 
+    ids = Ids()
     cluster = text(64)
+    status = one_of(("registered", "merged", "erased"))
     organisation = text(64, metadata={"description": "Who works there today"})
     external_id = text(128)
     q = fields.String(validate=validate.Length(2, 200), metadata={"description": "A name, or the beginning of one"})
@@ -251,6 +277,12 @@ class EmploymentView(Resource):
     valid_until = fields.Date(required=True, allow_none=True)
 
 
+class NamedEmployment(EmploymentView):
+    """An employment, with the employer's name."""
+
+    organisation_name = fields.String(required=True)
+
+
 class PersonAtOrganisationQuery(Schema):
     """Which employments or consents."""
 
@@ -292,6 +324,12 @@ class ConsentView(Resource):
     how = fields.String(required=True, allow_none=True)
     stated_on = fields.Date(required=True, allow_none=True)
     text_version = fields.String(required=True, allow_none=True)
+
+
+class NamedConsent(ConsentView):
+    """A consent, with the name of whom it lets see."""
+
+    organisation_name = fields.String(required=True)
 
 
 class MeView(Schema):

@@ -19,6 +19,7 @@ class Section:
 
     heading: LazyString
     sentences: tuple[LazyString, ...]
+    link: tuple[str, LazyString] | None = None
 
 
 PRIVACY: Final = (
@@ -44,17 +45,17 @@ PRIVACY: Final = (
             _l(
                 "One for your session, one while you sign in, one for your language. None for advertising or statistics."
             ),
-            _l("Nothing on these pages is loaded from other sites."),
+            _l("Nothing on these pages is loaded from other sites, except your cluster's logo where it has one."),
         ),
     ),
     Section(
         _l("Your rights"),
         (
-            _l(
-                "You can see, correct, export and erase what is stored about you; ask your cluster or the contact below."
-            ),
+            _l("Signed in, you see what is stored about you and who read it, download all of it, and erase it."),
+            _l("To have something corrected, or erased without a login, ask your cluster or the contact below."),
             _l("After erasure nobody can read your name any more; numbers of courses taken remain as statistics."),
         ),
+        ("/my-data", _l("My data")),
     ),
 )
 ACCESSIBILITY: Final = (

@@ -1,15 +1,16 @@
-"""The people of a cluster or a company: who they are, where they work, what they let others see."""
+"""The people of a cluster or a company: found, registered, imported. What is done with one of them: `person.py`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 
-from services.portal import asking
+from services.portal import asking, states
 from services.portal.forms import Form, refused
 from services.portal.importing import ImportKind, add_import_pages
-from services.portal.languages import _, _l
+from services.portal.languages import _l
 from services.portal.platform import Refused
-from services.portal.visitors import require
+from services.portal.visitors import require, visitor
 from shared.http.app import public
 
 pages = Blueprint("people", __name__)
@@ -47,11 +48,41 @@ add_import_pages(pages, IMPORT)
 @pages.get("/people")
 @public
 def everybody() -> Response:
-    """The list."""
+    """Who matches: by name, employer and state; where they work today."""
     require("hr", "manager")
-    found = asking.get("directory", "people", limit=_PAGE, cursor=request.args.get("cursor", ""))
-    items = [{**one, "name": asking.full_name(one)} for one in found["items"]]
-    return Response(render_template("people.html", items=items, cursor=found["next"]))
+    asked = {name: request.args.get(name, "").strip() for name in ("q", "organisation")}
+    asked["status"] = request.args.get("status", "registered")
+    found, form = _found(asked)
+    page = render_template(
+        "people.html",
+        asked=asked,
+        form=form,
+        items=[{**one, **_summary(one)} for one in found["items"]],
+        cursor=found["next"],
+        employers=asking.employers(),
+        states=[(name, state.word) for name, state in states.PERSON.items()],
+        filtered=bool(asked["q"] or asked["organisation"]) or asked["status"] != "registered",
+    )
+    return Response(page, 422 if form.has_mistakes else 200)
+
+
+def _found(asked: Mapping[str, str]) -> tuple[Any, Form]:
+    cursor = request.args.get("cursor", "")
+    try:
+        found = asking.get("directory", "people", **asked, include="employments", limit=_PAGE, cursor=cursor)
+    except Refused as error:
+        return {"items": [], "next": None}, refused(asked, error)
+    return found, Form(asked)
+
+
+def _summary(person: asking.Thing) -> dict[str, Any]:
+    """What a row shows beside the stored fields."""
+    employers = [job["organisation_name"] for job in person["employments"] if asking.holds(job)]
+    return {
+        "name": asking.full_name(person),
+        "employers": list(dict.fromkeys(employers)),
+        "state": states.show(states.PERSON, person["status"]),
+    }
 
 
 @pages.get("/people/new")
@@ -59,47 +90,27 @@ def everybody() -> Response:
 def new() -> Response:
     """An empty form."""
     require("manager", "hr")
-    return Response(render_template("person_new.html", form=Form()))
+    return _new(Form())
 
 
 @pages.post("/people/new")
 @public
 def register() -> Response:
-    """Register somebody in the own cluster."""
+    """Register somebody in the own cluster, and let them work for the company that was chosen."""
     person = require("manager", "hr")
     form = asking.checked_form()
-    body: dict[str, Any] = {name: text for name, text in form.items() if text}
+    facts = {name: text for name, text in form.items() if text and name != "organisation_id"}
     try:
-        made = asking.send("POST", "directory", "people", {"cluster_id": person.cluster_id, **body})
+        made = asking.send("POST", "directory", "people", {"cluster_id": person.cluster_id, **facts})
     except Refused as error:
-        return Response(render_template("person_new.html", form=refused(form, error)), 422)
-    return asking.go_to(f"/people/{made['id']}?new=1")
+        return _new(refused(form, error), 422)
+    if form.get("organisation_id"):
+        job = {"person_id": made["id"], "organisation_id": form["organisation_id"]}
+        asking.send("POST", "directory", "employments", job, key=f"first-job-{made['id']}")
+    return asking.go_to(f"/people/{made['id']}?said=registered")
 
 
-@pages.get("/people/<person_id>")
-@public
-def one(person_id: str) -> Response:
-    """One person with employments and consents."""
-    require("hr", "manager")
-    found = asking.get("directory", f"people/{person_id}")
-    employments = asking.get("directory", "employments", person=person_id, limit=100)["items"]
-    consents = asking.get("directory", "consents", person=person_id, limit=100)["items"]
-    organisations = _organisations(
-        [*asking.ids_of(employments, "organisation_id"), *asking.ids_of(consents, "organisation_id")]
-    )
-    page = render_template(
-        "person.html",
-        person={**found, "name": asking.full_name(found) or found["id"]},
-        employments=employments,
-        consents=consents,
-        organisations=organisations,
-        said=_("Registered.") if request.args.get("new") else "",
-    )
-    return Response(page)
-
-
-def _organisations(ids: list[str]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for organisation_id in dict.fromkeys(ids[:10]):
-        names[organisation_id] = asking.get("directory", f"organisations/{organisation_id}")["legal_name"]
-    return names
+def _new(form: Form, status: int = 200) -> Response:
+    employers, known = asking.employers(), "manager" in visitor().roles
+    page = render_template("person_new.html", form=form, employers=employers, optional=known)
+    return Response(page, status)

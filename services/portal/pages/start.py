@@ -28,6 +28,7 @@ def start() -> Response:
         countries=partnerships.countries,
         cluster=partnerships.cluster_name(person.cluster_id) if person else "",
         waiting=waiting,
+        step=home.next_step(waiting),
     )
     return Response(page)
 

@@ -8,7 +8,7 @@
   let chosen = kept();
   const show = function () {
     const media = { dark: "all", light: "not all" }[chosen] || "(prefers-color-scheme: dark)";
-    document.querySelectorAll("link.dark-look").forEach(function (sheet) { sheet.media = media; });
+    document.querySelectorAll(".dark-look").forEach(function (sheet) { sheet.media = media; });
   };
   show();
   document.addEventListener("DOMContentLoaded", function () {

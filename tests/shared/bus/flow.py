@@ -10,7 +10,8 @@ from typing import Any
 
 from deploy.local.engines import Engines
 from shared.bus.generations import COLLECTION as GENERATIONS
-from shared.bus.kafka import KafkaPublisher, KafkaSettings
+from shared.bus.kafka import KafkaSettings
+from shared.bus.publisher import KafkaPublisher
 from shared.clock import utc_now
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.places import Places

@@ -18,7 +18,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from deploy.local.engines import Engines
 from shared.bus import client as clients
 from shared.bus.client import opened
-from shared.bus.kafka import KafkaPublisher, KafkaSettings, close_consumer, ensure_topics, open_consumer
+from shared.bus.kafka import KafkaSettings, close_consumer, ensure_topics, open_consumer
+from shared.bus.publisher import KafkaPublisher
 from shared.storage.mongo import Mongo, MongoDatabase
 from shared.storage.outbox import Outbox
 from shared.storage.places import Places

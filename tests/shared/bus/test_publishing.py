@@ -14,7 +14,8 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from pymongo.errors import AutoReconnect
 
 from deploy.local.engines import Engines
-from shared.bus.kafka import KafkaPublisher, KafkaSettings, ensure_topics, partition_of
+from shared.bus.kafka import KafkaSettings, ensure_topics, partition_of
+from shared.bus.publisher import KafkaPublisher
 from shared.clock import utc_now
 from shared.storage.lease import Lease
 from shared.storage.mongo import Mongo, MongoDatabase

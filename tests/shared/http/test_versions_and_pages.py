@@ -20,7 +20,7 @@ def test_a_patch_needs_the_version_that_was_seen(client: Any, writer: dict[str, 
     assert patch(**{"If-Match": '"abc"'}) == (412, "STALE_VERSION")
     for malformed in ("1", '"1', '"1", "2"', "", '"' + "1" * 10, "\x7f", "W/1"):
         assert patch(**{"If-Match": malformed}) == (400, "MALFORMED_IF_MATCH"), malformed
-    assert patch(**{"If-Match": '"1"'}) == (200, None)
+    assert patch(**{"If-Match": '"1-gzip"'}) == (200, None)  # as a gateway marks the ETag of what it compressed
     assert patch(**{"If-Match": '"1"'}) == (412, "STALE_VERSION")
 
 
