@@ -295,7 +295,14 @@ _WORDS: Final[dict[str, tuple[str, Any]]] = {
     "dead": ("Dead letters", 0),
     "behind": ("Events that wait behind dead letters", 0),
     "awaiting": ("Events that wait for another one", 0),
-    "action": ("What was done", "dead_letter_replayed"),
+    "topic": ("The topic that it came by", "course"),
+    "partition": ("The topic's partition", 1),
+    "offset": ("Its place in the partition", 42),
+    "headers": ("The record's headers, as text", None),
+    "content": ("What it says, as text", '{"course_id": "..."}'),
+    "followers": ("Events that wait behind it", [f"course/{_THING}/2"]),
+    "reader": ("Only what this person read, by their id", _PERSON),
+    "action": ("What was done", "replay"),
     "target": ("To what", _THING),
 }  # fmt: skip
 
