@@ -277,7 +277,7 @@ _WORDS: Final[dict[str, tuple[str, Any]]] = {
     "unmet": ("What a label would still need", ["members"]),
     "columns": ("The file's columns", ["Vorname", "Nachname"]),
     "column": ("The column", "Vorname"),
-    "value": ("What stands there", "Claudia"),
+    "value": ("Value in the file", "Claudia"),
     "outcome": ("What became of the row", "created"),
     "fields": ("The fields, each with its column", None),
     "started_at": ("When it began", None),
