@@ -96,6 +96,10 @@ class Api:
         """Make or do something, once."""
         return self._send("POST", path, json=body, key=key or str(uuid.uuid4()), if_match=if_match)
 
+    def upload(self, path: str, name: str, content: bytes, *, key: str) -> Answer:
+        """Send a file as the part `file` of a form, once."""
+        return self._send("POST", path, files={"file": (name, content)}, key=key)
+
     def put(self, path: str, body: Any, *, if_match: str | None = None) -> Answer:
         """Make or replace."""
         return self._send("PUT", path, json=body, if_match=if_match)
@@ -121,6 +125,7 @@ class Api:
         *,
         json: Any = None,
         params: dict[str, Any] | None = None,
+        files: dict[str, tuple[str, bytes]] | None = None,
         key: str | None = None,
         if_match: str | None = None,
     ) -> Answer:
@@ -130,7 +135,7 @@ class Api:
         until = time.monotonic() + _RETRY_SECONDS
         while True:
             try:
-                reply = self._http.request(method, path, json=json, params=params, headers=headers)
+                reply = self._http.request(method, path, json=json, params=params, files=files, headers=headers)
             except (httpx.TransportError, Transient) as error:
                 if time.monotonic() > until:
                     raise ApiError(method, path, 0, {"code": "UNREACHABLE", "detail": str(error)}) from error

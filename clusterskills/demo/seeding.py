@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from clusterskills import seed
 from clusterskills.client import ApiError
 from clusterskills.demo.cast import Cast
+from clusterskills.demo.work import seed_work
 from deploy.identity import ids
 from deploy.identity.people import logins
 
@@ -39,6 +40,8 @@ def seed_everything(cast: Cast, say: Callable[[str], None]) -> Seeded:
     say(f"{people} people with employments")
     courses = seed_courses(cast)
     say(f"{len(courses)} courses published")
+    sessions = seed_work(cast, courses, partial(course_body, known=courses))
+    say(f"{sessions} open sessions; in each cluster applications, a review, an import and a membership to decide")
     return Seeded(organisations, people, courses)
 
 

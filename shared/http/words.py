@@ -47,6 +47,8 @@ _WORDS: Final[dict[str, tuple[str, Any]]] = {
     "organisation_id": ("The organisation, by its id", _EMPLOYER),
     "organisation_ids": ("The organisations, by their ids", [_EMPLOYER]),
     "organisation": ("Only those of this organisation, by its id", _EMPLOYER),
+    "organisation_name": ("The organisation's legal name", "Musterwerk Frästechnik Heilbronn GmbH"),
+    "group_name": ("The cluster's or partnership's legal name", "Wirtschaftsförderung Raum Heilbronn"),
     "organisations": ("The organisations' legal names", ["Musterwerk Frästechnik Heilbronn GmbH"]),
     "employer_id": ("The worker's employer, by its id; null without one", _EMPLOYER),
     "employer": ("Only those of workers of this employer, by its id", _EMPLOYER),

@@ -68,7 +68,7 @@ class OrganisationQuery(Schema):
     type = one_of(TYPES, "OrganisationType")
     cluster = text(64, metadata={"description": "Registered by this cluster"})
     country = pattern(r"^[A-Z]{2}$")
-    status = one_of(("active", "suspended"))
+    status = one_of(("active", "suspended"), "OrganisationStatus")
     q = fields.String(validate=validate.Length(2, 200), metadata={"description": "A name, or the beginning of one"})
     ids = Ids()
 
@@ -96,7 +96,7 @@ class OptionalEndBody(Schema):
 
 
 class MembershipView(Resource):
-    """A membership. It holds in its period once `status` is started."""
+    """A membership. It holds in its period once `status` is started. Names are told with `include=organisations`."""
 
     organisation_id = fields.String(required=True)
     group_id = fields.String(required=True)
@@ -110,8 +110,8 @@ class MembershipView(Resource):
     )
     valid_from = fields.Date(required=True)
     valid_until = fields.Date(required=True, allow_none=True)
-    organisation_name = fields.String(metadata={"description": "With `include=organisations`"})
-    group_name = fields.String(metadata={"description": "With `include=organisations`"})
+    organisation_name = fields.String()
+    group_name = fields.String()
 
 
 class MembershipQuery(Schema):
@@ -119,7 +119,7 @@ class MembershipQuery(Schema):
 
     organisation = text(64)
     group = text(64)
-    status = one_of((ASKED, STARTED, DECLINED))
+    status = one_of((ASKED, STARTED, DECLINED), "MembershipStatus")
     include = Include(("organisations",))
 
 
@@ -223,7 +223,7 @@ class PersonQuery(OnePersonQuery):
 
     ids = Ids()
     cluster = text(64)
-    status = one_of(("registered", "merged", "erased"))
+    status = one_of(("registered", "merged", "erased"), "PersonStatus")
     organisation = text(64, metadata={"description": "Who works there today"})
     external_id = text(128)
     q = fields.String(validate=validate.Length(2, 200), metadata={"description": "A name, or the beginning of one"})
