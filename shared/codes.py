@@ -92,6 +92,8 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "DUPLICATE_MEMBERSHIP": "It is a member already, or has asked to be one.",
         "DUPLICATE_TEXT": "Two texts have the same purpose, language and version.",
         "EXTERNAL_ID_TAKEN": "Somebody else has this number.",
+        "USER_NAME_TAKEN": "Somebody else of this employer has this user name.",
+        "NOT_AN_EMPLOYER": "This is for the HR system of one employer.",
         "KEY_REFUSED": "The identity provider does not take a key of this name.",
         "LABEL_INVALID": "The label cannot hold for this time.",
         "LOGIN_EXISTS": "Somebody signs in with this address already.",
