@@ -5,7 +5,18 @@ from typing import Any, Final
 
 import orjson
 from pydantic import ValidationError
-from scim2_models import Context, ListResponse, Meta, PatchOp, ResourceType, Schema, SCIMException, ScimFilter
+from scim2_models import (
+    Context,
+    ListResponse,
+    Meta,
+    PatchOp,
+    ResourceType,
+    ResponseParameters,
+    Schema,
+    SCIMException,
+    ScimFilter,
+    SearchRequest,
+)
 from scim2_models import Error as ScimError
 from scim2_models.path import Comparison
 
@@ -36,6 +47,8 @@ BASE: Final = "/scim/v2"
 _USERS, _USER = f"{BASE}/Users", f"{BASE}/Users/<person_id>"
 _READ, _WRITE = "directory:read", "directory:write"
 _TYPES: Final = (MEDIA_TYPE, JSON)
+_KINDS: Final[dict[str, Any]] = {"accepts": _TYPES, "produces": _TYPES}
+_SHAPES: Final = ("attributes", "excluded_attributes")
 
 
 def add(door: Door, parts: Parts) -> None:
@@ -89,12 +102,19 @@ def _add_reading(door: Door, parts: Parts) -> None:
     @door.get(_USERS, scope=_READ, query=ScimQuery, produces=_TYPES, summary="List SCIM users")
     def list_scim_users(call: Call) -> Reply:
         """The employer's people, with `userName eq` or `externalId eq` one of them."""
-        query = dict(call.query)
-        start, count = max(query["start_index"], 1), min(max(query["count"], 0), MOST)
-        found, total = parts.reading().accounts.page(actor_of(call), _criteria(query.get("filter")), start - 1, count)
-        _note(parts, call, found)
-        users = [_shown(one, parts) for one in found]
-        return _reply(_listed(ListResponse[User], users, total=total, start=start), query)
+        return _found(parts, call, call.query)
+
+    options: dict[str, Any] = {"scope": _READ, "body": ScimBody, "status": 200, "plain": True, **_KINDS}
+
+    @door.post(f"{_USERS}/.search", summary="Search SCIM users", **options)
+    def search_scim_users(call: Call) -> Reply:
+        """The same as the list, for what should not stand in an address."""
+        return _found(parts, call, _searched(call.body))
+
+    @door.post(f"{BASE}/.search", summary="Search SCIM resources", **options)
+    def search_scim(call: Call) -> Reply:
+        """Of all kinds of resources: there are users only."""
+        return _found(parts, call, _searched(call.body))
 
     @door.get(_USER, scope=_READ, query=ScimShape, produces=_TYPES, summary="Read a SCIM user")
     def read_scim_user(call: Call, person_id: str) -> Reply:
@@ -104,13 +124,31 @@ def _add_reading(door: Door, parts: Parts) -> None:
         return _reply(_shown(found, parts), call.query)
 
 
+def _searched(body: Any) -> dict[str, Any]:
+    """A search in the words of a query."""
+    asked = _parsed(SearchRequest[User], body, Context.SEARCH_REQUEST)
+    names = {name: [str(one) for one in getattr(asked, name) or ()] for name in _SHAPES}
+    shape = {name: ",".join(found) for name, found in names.items() if found}
+    count = 100 if asked.count is None else asked.count
+    wanted = {**shape, "start_index": asked.start_index or 1, "count": count}
+    return wanted if asked.filter is None else {**wanted, "filter": str(asked.filter)}
+
+
+def _found(parts: Parts, call: Call, query: Mapping[str, Any]) -> Reply:
+    start, count = max(query["start_index"], 1), min(max(query["count"], 0), MOST)
+    found, total = parts.reading().accounts.page(actor_of(call), _criteria(query.get("filter")), start - 1, count)
+    _note(parts, call, found)
+    users = [_shown(one, parts) for one in found]
+    return _reply(_listed(ListResponse[User], users, total=total, start=start), query)
+
+
 def _add_writing(door: Door, parts: Parts) -> None:
-    options: dict[str, Any] = {"scope": _WRITE, "accepts": _TYPES, "produces": _TYPES, "query": ScimShape}
+    options: dict[str, Any] = {"scope": _WRITE, "query": ScimShape, **_KINDS}
 
     @door.post(_USERS, body=ScimBody, status=201, summary="Make a SCIM user", **options)
     def make_scim_user(call: Call) -> Reply:
         """Make somebody known to the platform; `active` begins an employment."""
-        wish = _wish(_parsed(User, call.body, Context.RESOURCE_CREATION_REQUEST))
+        wish = _wish(_parsed(User, _with_active(call.body, True), Context.RESOURCE_CREATION_REQUEST))
         made = _shown(_accounts(parts, call).accounts.make(actor_of(call), wish), parts)
         location = made.meta.location if made.meta else None
         return _reply(made, call.query, Context.RESOURCE_CREATION_RESPONSE, status=201, location=str(location))
@@ -118,7 +156,8 @@ def _add_writing(door: Door, parts: Parts) -> None:
     @door.put(_USER, body=ScimBody, summary="Replace a SCIM user", **options)
     def replace_scim_user(call: Call, person_id: str) -> Reply:
         """Say anew who somebody is; without `active` the employment stands as it is."""
-        user = _parsed(User, call.body, Context.RESOURCE_REPLACEMENT_REQUEST)
+        standing = _accounts(parts, call).accounts.get(actor_of(call), person_id).active
+        user = _parsed(User, _with_active(call.body, standing), Context.RESOURCE_REPLACEMENT_REQUEST)
         return _replace(call, person_id, user)
 
     @door.patch(_USER, body=ScimBody, if_match="honoured", summary="Change a SCIM user", **options)
@@ -139,9 +178,7 @@ def _add_writing(door: Door, parts: Parts) -> None:
         return Reply()
 
     def _replace(call: Call, person_id: str, user: User) -> Reply:
-        accounts = _accounts(parts, call).accounts
-        standing = accounts.get(actor_of(call), person_id).active
-        done = accounts.replace(actor_of(call), person_id, _wish(user, standing=standing))
+        done = _accounts(parts, call).accounts.replace(actor_of(call), person_id, _wish(user))
         return _reply(_shown(done, parts), call.query, Context.RESOURCE_REPLACEMENT_RESPONSE)
 
 
@@ -164,7 +201,12 @@ def _parsed(kind: Any, body: Any, context: Context) -> Any:
         raise _refusal("", first.detail or "This is no SCIM message.") from error
 
 
-def _wish(user: User, *, standing: bool = True) -> Wish:
+def _with_active(body: dict[str, Any], standing: bool) -> dict[str, Any]:
+    """Whoever says nothing of it leaves it as it is."""
+    return body if any(name.casefold() == "active" for name in body) else {**body, "active": standing}
+
+
+def _wish(user: User) -> Wish:
     name, emails = user.name, user.emails or []
     if not user.user_name or name is None or not name.given_name or not name.family_name:
         raise _refusal("name", "A user has userName, name.givenName and name.familyName.")
@@ -174,7 +216,7 @@ def _wish(user: User, *, standing: bool = True) -> Wish:
         family_name=name.family_name,
         email=str(emails[0].value) if emails and emails[0].value else None,
         external_id=user.external_id,
-        active=standing if user.active is None else user.active,
+        active=bool(user.active),
     )
 
 
@@ -239,9 +281,18 @@ def _reply(
     **more: Any,
 ) -> Reply:
     shape = shape or {}
-    names = {name: shape[name].split(",") for name in ("attributes", "excluded_attributes") if name in shape}
-    body = thing.model_dump_json(scim_ctx=context, **names)
+    names = {name: shape[name].split(",") for name in _SHAPES if name in shape}
+    body = thing.model_dump_json(scim_ctx=context, response_parameters=_shape(names) if names else None)
     return Reply(body.encode(), media_type=MEDIA_TYPE, **more)
+
+
+def _shape(names: dict[str, list[str]]) -> Any:
+    try:
+        return ResponseParameters[User].model_validate(names)
+    except ValidationError as error:
+        raise _refusal(
+            "attributes", "These are no attributes, or both of attributes and excludedAttributes."
+        ) from error
 
 
 def _json(error: ScimError) -> bytes:

@@ -51,7 +51,7 @@ class User(Resource[Any]):
     user_name: Annotated[str | None, Uniqueness.server, Required.true] = None
     name: Annotated[Name | None, Required.true] = None
     emails: list[Email] | None = None
-    active: bool | None = None
+    active: Annotated[bool | None, Required.true] = None
 
 
 SCHEMAS: Final[list[ScimSchema]] = [User.to_schema()]
