@@ -64,6 +64,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "FORM_REFUSED": "This form does not come from our page.",
         "INSUFFICIENT_SCOPE": "The token lacks the scope that is needed.",
         "INVALID_TOKEN": "The token is not valid, or has expired.",
+        "NOT_AN_EMPLOYER": "This is for the HR system of one employer.",
         "NOT_THE_AWARDING_BODY": "Only the awarding body changes a certificate.",
         "NOT_YOURS": "It belongs to somebody else.",
         "NOT_YOUR_CLUSTER": "It belongs to another cluster.",
@@ -115,6 +116,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "UNKNOWN_ORGANISATION": "No company of this cluster has this name, registration number or id.",
         "UNKNOWN_PURPOSE": "There is no such purpose.",
         "UNKNOWN_REFERENCE": "What it names does not exist, or you may not see it.",
+        "USER_NAME_TAKEN": "Somebody else of this employer has this user name.",
     },
     "Catalogue": {
         "COURSE_NOT_PUBLISHED": "The course is not published.",

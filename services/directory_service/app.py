@@ -14,7 +14,7 @@ from services.directory_service.actions.people import EndLogins
 from services.directory_service.actions.programs import EndProgram, MakeProgram, RotateProgram, as_client
 from services.directory_service.adapters.hashing import keyed_pieces, keyed_secret
 from services.directory_service.adapters.identity import Identity
-from services.directory_service.api import Parts, make_door
+from services.directory_service.api import DIALECTS, Parts, make_door
 from services.directory_service.settings import IdentitySettings
 from services.directory_service.store import SERVICE, Store
 from services.directory_service.timers import Strays
@@ -71,6 +71,7 @@ def wire(runtime: Runtime) -> Wired:
             Timer("strays", 600.0, keycloak.sweep(lambda: store(runtime.work()).active_programs())),
         ],
         jobs=[ImportKind(open_file=files.open, store=store, refs=refs, now=runtime.clock, new_id=runtime.ids)],
+        dialects=DIALECTS,
         apart={KeepFile: keeper(files), **keycloak.answers()},
     )
 

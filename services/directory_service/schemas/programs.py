@@ -15,7 +15,10 @@ class ProgramBody(Schema):
         "ProgramKind",
         required=True,
         metadata={
-            "description": "portal: a partner portal; provider: a provider's course system; quality: reviews courses"
+            "description": (
+                "portal: a partner portal; provider: a provider's course system; hr: an employer's HR system; "
+                "quality: reviews courses"
+            )
         },
     )
     cluster_id = text(64, metadata={"description": "Only the platform's operator needs to name one"})
