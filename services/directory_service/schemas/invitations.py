@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from services.directory_service.domain.invitation import ACCEPTED, EXPIRED, INVITED, ROLES, WITHDRAWN
+from services.directory_service.domain.invitation import ACCEPTED, ENDED, EXPIRED, INVITED, ROLES, WITHDRAWN
 from services.directory_service.schemas.parts import LANGUAGE, Id
 from shared.http.fields import Resource, one_of, pattern, text
 
@@ -33,12 +33,30 @@ class InvitationView(Resource):
     person_id = fields.String(required=True)
     role = fields.String(required=True)
     organisation_ids = fields.List(fields.String(), required=True)
-    status = fields.String(required=True, metadata={"description": "invited, accepted, withdrawn or expired"})
+    status = fields.String(required=True, metadata={"description": "invited, accepted, withdrawn, expired or ended"})
     expires_at = fields.AwareDateTime(required=True)
     accepted_at = fields.AwareDateTime(required=True, allow_none=True)
     withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
+    ended_at = fields.AwareDateTime(required=True, allow_none=True)
     link = fields.String(
         allow_none=True, metadata={"description": "Give it to the person and to nobody else; null once it is closed"}
+    )
+
+
+class NamedInvitationView(InvitationView):
+    """An invitation; with `include=people` also who is invited and for which organisations."""
+
+    given_name = fields.String(allow_none=True)
+    family_name = fields.String(allow_none=True)
+    email = fields.String(allow_none=True)
+    organisation_names = fields.List(fields.String())
+
+
+class EndedInvitationView(InvitationView):
+    """An invitation whose role was ended."""
+
+    tokens_end_at = fields.AwareDateTime(
+        required=True, metadata={"description": "Until then tokens that the person got before may still be used"}
     )
 
 
@@ -47,7 +65,8 @@ class InvitationQuery(Schema):
 
     person = text(64)
     role = one_of(ROLES)
-    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED))
+    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED, ENDED))
+    include = one_of(("people",), metadata={"description": "Names of people and organisations beside their ids"})
 
 
 class SecretBody(Schema):

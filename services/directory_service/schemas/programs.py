@@ -48,7 +48,8 @@ class ProgramDetail(ProgramView):
     """A key and when it was used."""
 
     last_used_at = fields.AwareDateTime(
-        required=True, allow_none=True, metadata={"description": "When it last got a token; null: not in 30 days"}
+        allow_none=True,
+        metadata={"description": "When it last got a token; null: not in 30 days. In lists with include=last_used"},
     )
 
 
@@ -74,3 +75,4 @@ class ProgramQuery(Schema):
     acts_for = text(64, data_key="organisation")
     kind = one_of(tuple(KINDS))
     status = one_of((ACTIVE, ENDED))
+    include = one_of(("last_used",), metadata={"description": "When each of at most 50 was last used"})
