@@ -9,7 +9,7 @@ from typing import Any
 from services.directory_service import handlers
 from services.directory_service.actions import Actions
 from services.directory_service.actions.importing import ImportKind
-from services.directory_service.actions.invitations import MakeLogin
+from services.directory_service.actions.invitations import EndRole, MakeLogin
 from services.directory_service.actions.people import EndLogins
 from services.directory_service.actions.programs import EndProgram, MakeProgram, RotateProgram, as_client
 from services.directory_service.adapters.hashing import keyed_pieces, keyed_secret
@@ -107,8 +107,13 @@ class _Keycloak:
             RotateProgram: lambda question: self.identity.rotate(question.id),
             EndProgram: self._end_program,
             MakeLogin: lambda question: self.identity.make_login(question.login, question.password),
+            EndRole: self._end_role,
             EndLogins: lambda question: self.identity.end_logins(question.person_id) if self._there else 0,
         }
+
+    def _end_role(self, question: EndRole) -> int:
+        self.identity.end_role(question.person_id, question.role)
+        return self.identity.token_seconds()
 
     def sweep(self, known: Callable[[], set[str]]) -> Callable[[], int]:
         """Removes clients whose key was never committed."""

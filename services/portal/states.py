@@ -103,10 +103,11 @@ CONSENT: Final = {
     "withdrawn": State(_l("Taken back"), CALM, "eye-slash", _l("Sees no results any more.")),
 }
 INVITATION: Final = {
-    "invited": State(_l("Invited"), WAITING, "envelope", _l("Waits for the person to open the link.")),
-    "accepted": State(_l("Accepted"), GOOD, "check-circle", _l("The person can sign in.")),
-    "withdrawn": State(_l("Taken back"), CALM, "x-circle", _l("The link opens nothing any more.")),
-    "expired": State(_l("Expired"), CALM, "clock-history", _l("Nobody opened the link in time. Invite again.")),
+    "invited": State(_l("Invited"), WAITING, "envelope", _l("The person has the link until it ends.")),
+    "accepted": State(_l("Signs in"), GOOD, "check-circle", _l("The person has chosen a password.")),
+    "withdrawn": State(_l("Taken back"), CALM, "dash-circle", _l("The link opens nothing.")),
+    "expired": State(_l("Expired"), BAD, "clock-history", _l("Nobody came in time. Invite again.")),
+    "ended": State(_l("Ended"), CALM, "dash-circle", _l("The person does not sign in as this any more.")),
 }
 ORGANISATION: Final = {
     "active": State(_l("Active"), GOOD, "check-circle", _l("Can offer courses and enrol people.")),

@@ -4,6 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from services.directory_service.domain.program import ACTIVE, ENDED, KINDS
 from shared.http.fields import Resource, one_of, text
+from shared.http.ids import Include
 
 
 class ProgramBody(Schema):
@@ -52,7 +53,8 @@ class ProgramDetail(ProgramView):
     """A key and when it was used."""
 
     last_used_at = fields.AwareDateTime(
-        required=True, allow_none=True, metadata={"description": "When it last got a token; null: not in 30 days"}
+        allow_none=True,
+        metadata={"description": "When it last got a token; null: not in 30 days. In lists with include=last_used"},
     )
 
 
@@ -78,3 +80,4 @@ class ProgramQuery(Schema):
     acts_for = text(64, data_key="organisation")
     kind = one_of(tuple(KINDS), "ProgramKind")
     status = one_of((ACTIVE, ENDED), "ProgramStatus")
+    include = Include(("last_used",))
