@@ -125,7 +125,7 @@ def _add_accepting(door: Door, parts: Parts) -> None:
 def _names(actions: Actions, found: list[Invitation]) -> dict[str, dict[str, Any]]:
     """By invitation, who is invited and for which organisations."""
     people = actions.invitations.people(found)
-    organisations = actions.organisations.names(one for each in found for one in each.organisation_ids)
+    organisations = actions.invitations.names(one for each in found for one in each.organisation_ids)
     nobody = Person(id="", cluster_id="")
     return {
         one.id: {
