@@ -11,7 +11,7 @@ class CertificateSettings:
 
     public_https_url: str = setting(
         "PUBLIC_HTTPS_URL",
-        "Address of the gateway by https; stands in every certificate for ever",
+        "Address of the gateway by https; part of every certificate permanently",
         example="https://skills.example.org",
     )
     person_key_secret: str = setting(

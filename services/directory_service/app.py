@@ -9,12 +9,12 @@ from typing import Any
 from services.directory_service import handlers
 from services.directory_service.actions import Actions
 from services.directory_service.actions.importing import ImportKind
-from services.directory_service.actions.invitations import MakeLogin
+from services.directory_service.actions.invitations import EndRole, MakeLogin
 from services.directory_service.actions.people import EndLogins
 from services.directory_service.actions.programs import EndProgram, MakeProgram, RotateProgram, as_client
 from services.directory_service.adapters.hashing import keyed_pieces, keyed_secret
 from services.directory_service.adapters.identity import Identity
-from services.directory_service.api import Parts, make_door
+from services.directory_service.api import DIALECTS, Parts, make_door
 from services.directory_service.settings import IdentitySettings
 from services.directory_service.store import SERVICE, Store
 from services.directory_service.timers import Strays
@@ -71,6 +71,7 @@ def wire(runtime: Runtime) -> Wired:
             Timer("strays", 600.0, keycloak.sweep(lambda: store(runtime.work()).active_programs())),
         ],
         jobs=[ImportKind(open_file=files.open, store=store, refs=refs, now=runtime.clock, new_id=runtime.ids)],
+        dialects=DIALECTS,
         apart={KeepFile: keeper(files), **keycloak.answers()},
     )
 
@@ -106,8 +107,13 @@ class _Keycloak:
             RotateProgram: lambda question: self.identity.rotate(question.id),
             EndProgram: self._end_program,
             MakeLogin: lambda question: self.identity.make_login(question.login, question.password),
+            EndRole: self._end_role,
             EndLogins: lambda question: self.identity.end_logins(question.person_id) if self._there else 0,
         }
+
+    def _end_role(self, question: EndRole) -> int:
+        self.identity.end_role(question.person_id, question.role)
+        return self.identity.token_seconds()
 
     def sweep(self, known: Callable[[], set[str]]) -> Callable[[], int]:
         """Removes clients whose key was never committed."""

@@ -11,7 +11,13 @@ from pymongo import ASCENDING
 
 from services.directory_service.domain import likeness
 from services.directory_service.domain.access import Actor
-from services.directory_service.domain.criteria import InvitationCriteria, OrganisationCriteria, PersonCriteria
+from services.directory_service.domain.account import Account
+from services.directory_service.domain.criteria import (
+    AccountCriteria,
+    InvitationCriteria,
+    OrganisationCriteria,
+    PersonCriteria,
+)
 from services.directory_service.domain.export import Fact
 from services.directory_service.domain.grant import GIVEN, Grant
 from services.directory_service.domain.invitation import EXPIRED, INVITED, Invitation
@@ -43,6 +49,7 @@ _COLLECTIONS: Mapping[type[Versioned], str] = {
     Portal: "portals",
     Program: "programs",
     Invitation: "invitations",
+    Account: "accounts",
 }
 _MAPPINGS = "import_mappings"
 FACTS = "person_facts"
@@ -109,6 +116,12 @@ SERVICE = Service(
             index("organisation_ids", "_id", name="organisation"),
             index("person_id", "role", name="open_invitation", unique=True, only={"status": INVITED}),
         ],
+        "accounts": [
+            index("organisation_id", "_id", name="organisation"),
+            index("organisation_id", "user_key", name="user_name", unique=True),
+            index("organisation_id", "external_id", "_id", name="number"),
+            index("person_id", name="person"),
+        ],
         FILES: FILE_INDEXES,
         "consents": [
             index("person_id", "organisation_id", name="person"),
@@ -123,6 +136,7 @@ SERVICE = Service(
         "open_invitation": lambda: Conflict(
             "This person is invited to this role already.", code="DUPLICATE_INVITATION"
         ),
+        "user_name": lambda: Conflict("Somebody else of this employer has this user name.", code="USER_NAME_TAKEN"),
         "open_membership": lambda: Conflict("It is a member of this group already.", code="DUPLICATE_MEMBERSHIP"),
         "given_grant": lambda: Conflict("This grant has already been given.", code="DUPLICATE_GRANT"),
         "open_employment": lambda: Conflict("This person works there already.", code="DUPLICATE_EMPLOYMENT"),
@@ -285,6 +299,25 @@ class Store(Documents):
     def invitations_of(self, person_id: str) -> list[Invitation]:
         """Those of a person that nobody accepted or took back."""
         return self._find(Invitation, {"person_id": person_id, "status": INVITED})
+
+    # -- how HR systems know people
+
+    def accounts(self, criteria: AccountCriteria, skip: int, limit: int) -> tuple[list[Account], int]:
+        """Those of one employer that match, by id, behind the first `skip`, and how many match."""
+        query = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
+        total = self._work.collection("accounts").count_documents(query)
+        if limit == 0:
+            return [], total
+        return self._find(Account, query, sort=[("_id", ASCENDING)], skip=skip, limit=limit), total
+
+    def forget_account(self, account_id: str) -> None:
+        """An HR system knows the person no more."""
+        self._work.delete("accounts", account_id)
+
+    def forget_accounts(self, person_id: str) -> None:
+        """No HR system knows this person any more."""
+        for row in self._work.find("accounts", {"person_id": person_id}):
+            self._work.delete("accounts", row["_id"])
 
     # -- what other services said of people
 

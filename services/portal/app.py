@@ -11,7 +11,7 @@ from services.portal.pages import (
     approvals,
     catalogue,
     docs,
-    invitations,
+    keys,
     kit,
     learning,
     legal,
@@ -25,6 +25,7 @@ from services.portal.pages import (
     seals,
     set_up,
     sign_in,
+    staff,
     start,
     teaching,
     verify,
@@ -44,21 +45,9 @@ from shared.storage.mongo import MongoSettings, connect, open_database
 from shared.wiring.reading import first_settings, serve_metrics, settings_of
 
 _PAGES = (
-    *(
-        start,
-        catalogue,
-        learning,
-        approvals,
-        teaching,
-        reviews,
-        people,
-        person,
-        organisations,
-        seals,
-        set_up,
-        operations,
-    ),
-    *(sign_in, invitations, my_data, verify, docs, legal, mail, kit),
+    *(start, catalogue, learning, approvals, teaching, reviews, people, person, organisations),
+    *(keys, seals, set_up, staff, operations),
+    *(sign_in, my_data, verify, docs, legal, mail, kit),
 )
 
 

@@ -37,7 +37,10 @@ _ALWAYS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _SENTENCES: Final = {
-    400: (_l("This request cannot be read"), _l("Something in the address or the form is not as we know it.")),
+    400: (
+        _l("This request cannot be read"),
+        _l("The address or the form contains something that we do not recognise."),
+    ),
     403: (
         _l("This page has expired"),
         _l("The page you came from is out of date. Go back, load it again and try once more."),

@@ -28,12 +28,12 @@ ENROLMENT: Final = {
         _l("Consent needed"),
         WAITING,
         "hourglass-split",
-        _l("The employer applied. It goes on when the worker lets them see the result."),
+        _l("The employer applied. The worker must first agree to share the result."),
     ),
     "ineligible": State(
-        _l("Not possible"), BAD, "slash-circle", _l("A rule speaks against it; the reasons are below.")
+        _l("Not possible"), BAD, "slash-circle", _l("The requirements are not met; the reasons are below.")
     ),
-    "approved": State(_l("Approved"), WAITING, "check", _l("A seat is being looked for.")),
+    "approved": State(_l("Approved"), WAITING, "check", _l("A seat is being assigned.")),
     "rejected": State(_l("Rejected"), BAD, "x-circle", _l("The employer or the cluster decided against it.")),
     "lapsed": State(_l("Lapsed"), BAD, "clock-history", _l("Nobody decided in time.")),
     "waitlisted": State(
@@ -47,9 +47,9 @@ ENROLMENT: Final = {
     "confirmed": State(_l("Confirmed"), GOOD, "check-circle", _l("The seat is yours. Come to the session.")),
     "cancelled": State(_l("Cancelled"), CALM, "x-circle", _l("The enrolment is over.")),
     "attending": State(_l("Attending"), GOOD, "person-check", _l("The trainer records the result after the session.")),
-    "no_show": State(_l("Did not attend"), BAD, "person-x", _l("The trainer recorded that nobody came.")),
+    "no_show": State(_l("Did not attend"), BAD, "person-x", _l("The trainer recorded an absence.")),
     "completed": State(_l("Completed"), GOOD, "patch-check", _l("Passed. The certificate is issued within a moment.")),
-    "failed": State(_l("Not passed"), BAD, "x-circle", _l("The result was not enough to pass.")),
+    "failed": State(_l("Not passed"), BAD, "x-circle", _l("The result was not sufficient to pass.")),
 }
 SESSION: Final = {
     "planned": State(_l("Planned"), CALM, "pencil", _l("Open enrolment when the dates are fixed.")),
@@ -63,7 +63,7 @@ COURSE: Final = {
     "draft": State(_l("Draft"), CALM, "pencil", _l("Submit it for review when it is complete.")),
     "in_review": State(_l("In review"), WAITING, "search", _l("A reviewer publishes it or returns it with reasons.")),
     "published": State(_l("Published"), GOOD, "check-circle", _l("People find it in the catalogue.")),
-    "retired": State(_l("Retired"), CALM, "archive", _l("It is offered no longer; certificates stay valid.")),
+    "retired": State(_l("Retired"), CALM, "archive", _l("It is no longer offered; certificates stay valid.")),
 }
 AVAILABILITY: Final = {
     "open": State(_l("Seats free"), GOOD, "check-circle", _l("You get a seat at once, or after approval.")),
@@ -74,11 +74,9 @@ AVAILABILITY: Final = {
 CERTIFICATE: Final = {
     "issued": State(_l("Valid"), GOOD, "patch-check", _l("Anybody can verify it.")),
     "valid": State(_l("Valid"), GOOD, "patch-check", _l("Anybody can verify it.")),
-    "suspended": State(_l("Suspended"), WAITING, "pause-circle", _l("The awarding body checks it.")),
+    "suspended": State(_l("Suspended"), WAITING, "pause-circle", _l("The awarding body is reviewing it.")),
     "revoked": State(_l("Revoked"), BAD, "x-circle", _l("It is no longer valid.")),
-    "expired": State(
-        _l("Expired"), CALM, "clock-history", _l("Its validity is over; take the course again to renew it.")
-    ),
+    "expired": State(_l("Expired"), CALM, "clock-history", _l("It has expired; take the course again to renew it.")),
 }
 JOB: Final = {
     "waiting": State(_l("Waiting"), WAITING, "hourglass-split", _l("It begins when it is its turn.")),
@@ -105,10 +103,11 @@ CONSENT: Final = {
     "withdrawn": State(_l("Taken back"), CALM, "eye-slash", _l("Sees no results any more.")),
 }
 INVITATION: Final = {
-    "invited": State(_l("Invited"), WAITING, "envelope", _l("Waits for the person to open the link.")),
-    "accepted": State(_l("Accepted"), GOOD, "check-circle", _l("The person can sign in.")),
-    "withdrawn": State(_l("Taken back"), CALM, "x-circle", _l("The link opens nothing any more.")),
-    "expired": State(_l("Expired"), CALM, "clock-history", _l("Nobody opened the link in time. Invite again.")),
+    "invited": State(_l("Invited"), WAITING, "envelope", _l("The person has the link until it ends.")),
+    "accepted": State(_l("Signs in"), GOOD, "check-circle", _l("The person has chosen a password.")),
+    "withdrawn": State(_l("Taken back"), CALM, "dash-circle", _l("The link opens nothing.")),
+    "expired": State(_l("Expired"), BAD, "clock-history", _l("Nobody came in time. Invite again.")),
+    "ended": State(_l("Ended"), CALM, "dash-circle", _l("The person does not sign in as this any more.")),
 }
 ORGANISATION: Final = {
     "active": State(_l("Active"), GOOD, "check-circle", _l("Can offer courses and enrol people.")),
@@ -124,4 +123,4 @@ MEMBERSHIP: Final = {
 
 def show(kind: dict[str, State], status: str) -> State:
     """The state, or its bare name when the pages do not know it yet."""
-    return kind.get(status) or State(_l(status), CALM, "question-circle", _l("The pages do not know this state yet."))
+    return kind.get(status) or State(_l(status), CALM, "question-circle", _l("This page does not know this state yet."))

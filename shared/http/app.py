@@ -37,14 +37,21 @@ _ALWAYS: Final = (
 )
 
 
+Dialect = Callable[[Answer], Answer]
+"""Tells a problem in the form that another standard wants."""
+
+
 class ServiceApp(Flask):
     """Flask without sessions and hooks: what each request needs stands in `wsgi_app` and `process_response`."""
 
-    def __init__(self, service: str, *, origins: Origins | None, translate: Translate | None) -> None:
+    def __init__(
+        self, service: str, *, origins: Origins | None, translate: Translate | None, dialects: Mapping[str, Dialect]
+    ) -> None:
         super().__init__(service, static_folder=None)
         self.doors: tuple[Door, ...] = ()
         self._origins = origins
         self._translate = translate
+        self._dialects = dialects
         self.url_map.strict_slashes = True
         self.url_map.merge_slashes = False
         self.url_map.redirect_defaults = False
@@ -109,7 +116,11 @@ class ServiceApp(Flask):
             error = MethodNotAllowed(request.method, self._methods())
         elif isinstance(error, WerkzeugNotFound):
             error = WerkzeugNotFound()
-        return to_response(answer_for(error, self._translate))
+        answer = answer_for(error, self._translate)
+        for address, speak in self._dialects.items():
+            if request.path.startswith(address):
+                answer = speak(answer)
+        return to_response(answer)
 
     def handle_exception(self, error: Exception) -> Response:
         """An error while answering an error, or in Flask itself."""
@@ -136,15 +147,16 @@ def make_app(
     may_come: Callable[[NotYetKnown], bool] = lambda _error: True,
     gone: Callable[[], bool] = lambda: False,
     note: Note | None = None,
+    dialects: Mapping[str, Dialect] | None = None,
 ) -> ServiceApp:
     """Join a service's doors to an application.
 
     `translate` makes a ServiceError of an error of the storage (None: not one of its). `origins` says which browser
     origins a cluster allows. `may_come` says whether what is not known here yet may still come (503), or was never there
     (404). `gone` says whether the database is away, rather than slow: reads do not wait for it
-    then. `note` writes down who reads personal data.
+    then. `note` writes down who reads personal data. `dialects` tell problems in another form below an address.
     """
-    app = ServiceApp(service, origins=origins, translate=translate)
+    app = ServiceApp(service, origins=origins, translate=translate, dialects=dialects or {})
     app.doors = (doors,) if isinstance(doors, Door) else tuple(doors)
     kit = Kit(
         verifier=verifier,

@@ -183,5 +183,5 @@ class _Refused:
     def apply(self, _work: UnitOfWork, _items: Sequence[Item]) -> list[Outcome]:
         row = getattr(self._item.value, "number", self._item.cursor)
         line = getattr(self._item.value, "line", row)
-        message = "The same thing is there already."
+        message = "It exists already."
         return [Outcome(row=row, line=line, outcome=ROW_FAILED, code="DUPLICATE", column=self._index, message=message)]

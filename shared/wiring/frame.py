@@ -10,7 +10,7 @@ from shared.bus.inbox import Subscription
 from shared.bus.timers import Timer
 from shared.bus.worker import Plan
 from shared.clock import Clock, Ids, new_id, utc_now
-from shared.http.app import ServiceApp
+from shared.http.app import Dialect, ServiceApp
 from shared.http.door import Door
 from shared.jobs.job import Kind
 from shared.jobs.runner import Runner
@@ -29,6 +29,7 @@ class Wired:
     """What a service is made of, given its settings and connections. The API and the worker take what is theirs.
 
     `resolvers` answer questions of a group of writes in its transaction, `apart` those that nobody else waits for.
+    `dialects` tell problems below an address in another form than ours.
     `stamp` gives positions in a feed, under the relay's lease. `beside` runs in a thread of the API until it closes.
     """
 
@@ -39,6 +40,7 @@ class Wired:
     resolvers: Mapping[type, Resolver] = field(default_factory=dict)
     apart: Mapping[type, Callable[[Any], Any]] = field(default_factory=dict)
     origins: Callable[[str | None, str], bool] | None = None
+    dialects: Mapping[str, Dialect] = field(default_factory=dict)
     stamp: Callable[[Lease], int] | None = None
     beside: Callable[[], None] | None = None
 
@@ -58,7 +60,9 @@ class Frame:
             threading.Thread(target=wired.beside, name="beside", daemon=True).start()
         jobs = jobs_door(runtime.service.name, lambda work: Jobs(work or runtime.work()))
         doors = [*wired.doors, jobs, operations_door(_plan(runtime, wired), clock)]
-        return runtime.app(doors, resolvers=wired.resolvers, apart=wired.apart, origins=wired.origins)
+        return runtime.app(
+            doors, resolvers=wired.resolvers, apart=wired.apart, origins=wired.origins, dialects=wired.dialects
+        )
 
     def wire_worker(self) -> tuple[Runtime, Plan]:
         """What the worker process runs: relay, consumers, timers and jobs."""

@@ -24,7 +24,7 @@ from shared.clock import Clock, Ids, made_at, new_id, utc_now
 from shared.errors import NotYetKnown, ServiceError
 from shared.health import Check
 from shared.http import reads
-from shared.http.app import ServiceApp, make_app
+from shared.http.app import Dialect, ServiceApp, make_app
 from shared.http.door import Door
 from shared.http.reads import PersonalReads
 from shared.http.settings import HttpSettings
@@ -115,6 +115,7 @@ class Runtime:
         resolvers: Mapping[type, Resolver] | None = None,
         apart: Mapping[type, Callable[[Any], Any]] | None = None,
         origins: Callable[[str | None, str], bool] | None = None,
+        dialects: Mapping[str, Dialect] | None = None,
     ) -> ServiceApp:
         """The WSGI application with all writes by group commit, and the metrics port."""
         writes = GroupCommit(
@@ -138,6 +139,7 @@ class Runtime:
             settings=self.http_settings,
             ready=self.checks,
             origins=origins,
+            dialects=dialects,
             translate=translate,
             may_come=self.may_come,
             gone=lambda: is_gone(self.client),

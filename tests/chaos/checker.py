@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Final
 
 from services.enrolment_service import domain
+from services.enrolment_service.store.desk import CLAIM_SECONDS
 from tests.chaos.history import NEVER, UNKNOWN, Case, Operation, Step, Track
 from tests.chaos.linear import (
     CAPACITY,
@@ -33,8 +34,6 @@ from tests.chaos.linear import (
 
 GHOST_SECONDS: Final = 60.0
 """How long a claim that came to nothing may last after its operation ended: it gets old, and the sweep must come by."""
-_TRIED_AGAIN: Final = 0.3
-"""What takes longer may have been tried again within its process, after an update that is done late (`store/desk.py`)."""
 _TICK: Final = 0.002
 """Stamps are cut to milliseconds."""
 _MAKES: Final = {
@@ -269,8 +268,8 @@ def _left_open(operation: Operation) -> bool:
 
 
 def _at_once(operation: Operation) -> bool:
-    """Whether it was tried once, and had no time for more."""
-    return operation.tries == 1 and operation.lasted < _TRIED_AGAIN
+    """Whether it was tried once, and had no time for more: MongoDB does an update also after its process gave it up."""
+    return operation.tries == 1 and operation.lasted < CLAIM_SECONDS
 
 
 def _in(step: Step, operation: Operation) -> bool:

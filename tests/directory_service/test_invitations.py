@@ -195,3 +195,52 @@ def test_whoever_is_erased_signs_in_no_more(signed_in: SignedIn) -> None:
 
     assert erased.status == 200
     assert signed_in.sign_in_person(body["email"], PASSWORD).status_code == 401
+
+
+def test_a_list_of_invitations_names_people_and_organisations_when_asked_to(signed_in: SignedIn) -> None:
+    made, body = invite(signed_in, role="hr", organisation_ids=[COMPANY])
+    path, manager = f"/v1/invitations?person={made['person_id']}", signed_in.who("manager")
+    plain = signed_in.directory.call("GET", path, manager).body["items"][0]
+    named = signed_in.directory.call("GET", f"{path}&include=people", manager).body["items"][0]
+
+    assert "email" not in plain
+    assert (named["family_name"], named["email"], named["organisation_names"]) == ("Neu", body["email"], ["sme"])
+
+
+def test_who_is_taken_the_only_role_signs_in_no_more_and_the_answer_says_how_long_tokens_are_good(
+    signed_in: SignedIn,
+) -> None:
+    made, body = invite(signed_in, role="reviewer")
+    path, manager = f"/v1/invitations/{made['id']}/end", signed_in.who("manager")
+    early = signed_in.directory.call("POST", path, manager)
+    accept(signed_in.directory, made)
+    assert signed_in.sign_in_person(body["email"], PASSWORD).status_code == 200
+    ended = signed_in.directory.call("POST", path, manager)
+
+    assert (early.status, early.body["code"]) == (409, "ILLEGAL_TRANSITION")
+    assert (ended.status, ended.body["status"]) == (200, "ended")
+    assert ended.body["ended_at"] < ended.body["tokens_end_at"]
+    assert signed_in.sign_in_person(body["email"], PASSWORD).status_code == 401
+    assert signed_in.directory.call("POST", path, manager).status == 409
+
+
+def test_who_has_another_role_keeps_it(signed_in: SignedIn) -> None:
+    made, body = invite(signed_in, role="reviewer")
+    other = signed_in.directory.made(
+        "/v1/invitations", signed_in.who("manager"), {"person_id": made["person_id"], "role": "manager"}
+    )
+    for one in (made, other):
+        assert accept(signed_in.directory, one).status == 200
+    assert {"reviewer", "manager"} <= set(claims(signed_in.sign_in_person(body["email"], PASSWORD))["roles"])
+    signed_in.directory.call("POST", f"/v1/invitations/{other['id']}/end", signed_in.who("manager"))
+    roles = set(claims(signed_in.sign_in_person(body["email"], PASSWORD))["roles"])
+
+    assert "reviewer" in roles
+    assert "manager" not in roles
+
+
+def test_nobody_ends_a_role_who_could_not_give_it(signed_in: SignedIn) -> None:
+    made, _ = invite(signed_in, role="manager")
+    accept(signed_in.directory, made)
+
+    assert signed_in.directory.call("POST", f"/v1/invitations/{made['id']}/end", signed_in.who("hr")).status == 404

@@ -76,6 +76,22 @@ def test_it_is_told_when_a_key_was_used(signed_in: SignedIn) -> None:
     assert signed_in.directory.call("GET", path, manager).body["last_used_at"] >= made["created_at"][:19]
 
 
+def test_a_list_of_keys_tells_when_each_was_used_if_asked_to(signed_in: SignedIn) -> None:
+    used, unused, over = (signed_in.make_key() for _ in range(3))
+    signed_in.sign_in(used)
+    manager = signed_in.who("manager")
+    signed_in.directory.call("POST", f"/v1/clients/{over['id']}/end", manager)
+    plain = signed_in.directory.call("GET", "/v1/clients", manager).body["items"]
+    answer = signed_in.directory.call("GET", "/v1/clients?include=last_used&limit=50", manager)
+    told = {item["id"]: item["last_used_at"] for item in answer.body["items"]}
+
+    assert all("last_used_at" not in item for item in plain)
+    assert told[used["id"]] >= used["created_at"][:19]
+    assert (told[unused["id"]], told[over["id"]]) == (None, None)
+    many = signed_in.directory.call("GET", "/v1/clients?include=last_used&limit=51", manager)
+    assert (many.status, many.codes) == (422, [("limit", "OUT_OF_RANGE")])
+
+
 def test_a_providers_key_names_the_provider_and_no_other_cluster_scope(signed_in: SignedIn) -> None:
     made = signed_in.make_key(kind="provider", organisation_ids=[ACADEMY])
     said = claims(signed_in.sign_in(made))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from services.enrolment_service.app import create_app
 from services.enrolment_service.store import Store
 from services.enrolment_service.store.claiming import CLAIM
-from services.enrolment_service.store.desk import SeatClaims, SeatQuestion
+from services.enrolment_service.store.desk import CLAIM_SECONDS, SeatClaims, SeatQuestion
 from shared.http.app import ServiceApp
 from tests.chaos.arena import wait_for
 from tests.chaos.checker import Verdict, judge
@@ -30,7 +32,7 @@ MOST_ROUNDS = 12
 """A planted bug needs some luck to do harm: an inherited claim was seen in two of three rounds."""
 
 
-def players(service: Service, other: ServiceApp) -> Players:
+def players(service: Service, other: ServiceApp, recorder: Recorder | None = None) -> Players:
     """Clients of two applications with a group commit each: as two processes, they know of each other by MongoDB."""
 
     def send(method: str, path: str, body: Any, headers: Mapping[str, str]) -> tuple[int, Any]:
@@ -40,7 +42,7 @@ def players(service: Service, other: ServiceApp) -> Players:
 
     scopes = ["enrolment:read", "enrolment:write", "enrolment:approve", "catalog:write"]
     token = service.headers(scopes=scopes)
-    return Players(send, lambda: token, Recorder())
+    return Players(send, lambda: token, Recorder() if recorder is None else recorder)
 
 
 def history(service: Service, other: ServiceApp, operations: int) -> list[Case]:
@@ -149,22 +151,75 @@ def test_a_claim_that_was_swept_under_way_and_made_again_keeps_the_history_possi
     assert verdict(service, case, recorder) == Verdict()
 
 
+def test_a_claim_that_mongodb_made_after_its_time_was_over_may_be_taken_up_by_the_next_application(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, recorder = open_place(service, capacity=2, limit=2, people=3), Recorder()
+    (tardy, quick, waits), case, claimed = place.people, place.case, SeatClaims._claimed
+    under_way: list[Callable[[], object]] = []
+
+    def too_late(*update: Any) -> bool:
+        monkeypatch.setattr(SeatClaims, "_claimed", claimed)
+        under_way.append(partial(claimed, *update))
+        time.sleep(CLAIM_SECONDS)
+        return False
+
+    def apply(person: str) -> Operation:
+        return ask(service.app, service, recorder, case, person)
+
+    monkeypatch.setattr(SeatClaims, "_claimed", too_late)
+    first = apply(tardy)
+    players(service, service.app, recorder).ask("cancel", case, first.enrolment)
+    under_way.pop()()  # nobody has this seat now
+    others = [apply(person) for person in (quick, quick, waits)]
+    players(service, service.app, recorder).ask("cancel", case, others[0].enrolment)
+    again = apply(tardy)
+
+    answers = [done.answer for done in (first, *others, again)]
+    assert answers == ["confirmed", "confirmed", "DUPLICATE_ENROLMENT", "waitlisted", "confirmed"]
+    assert verdict(service, case, recorder) == Verdict()
+
+
+def after_the_claim(patch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Once, do this before the process reads what the seats say after its claim."""
+    claimed = SeatClaims._claimed
+
+    def slowly(*args: Any) -> bool:
+        patch.setattr(SeatClaims, "_claimed", claimed)
+        done = claimed(*args)
+        act()
+        return done
+
+    patch.setattr(SeatClaims, "_claimed", slowly)
+
+
 def test_who_is_told_that_it_is_full_was_not_given_a_seat_that_was_swept_before_the_answer(
     service: Service, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder, case = Recorder(), place.case
-    claimed = SeatClaims._claimed
+    after_the_claim(monkeypatch, lambda: sweep_until(service, case, taken=0, offered=0))
 
-    def slowly(*args: Any) -> bool:
-        done = claimed(*args)
-        monkeypatch.setattr(SeatClaims, "_claimed", claimed)
-        sweep_until(service, case, taken=0, offered=0)
-        return done
-
-    monkeypatch.setattr(SeatClaims, "_claimed", slowly)
     asked = ask(service.app, service, recorder, case, place.people[0])
 
     assert asked.answer == "confirmed"
+    assert verdict(service, case, recorder) == Verdict()
+
+
+def test_who_was_enrolled_by_another_process_meanwhile_is_told_so_and_not_that_it_is_full(
+    service: Service, other: ServiceApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, recorder = open_place(service, capacity=3, limit=0, people=2), Recorder()
+    (person, next_one), case = place.people, place.case
+    quick: list[Operation] = []
+
+    def meanwhile() -> None:
+        quick.append(ask(other, service, recorder, case, person))
+        ask(other, service, recorder, case, next_one)  # takes the settled claim of the first along
+
+    after_the_claim(monkeypatch, meanwhile)
+    slow = ask(service.app, service, recorder, case, person)
+
+    assert [quick[0].answer, slow.answer] == ["confirmed", "DUPLICATE_ENROLMENT"]
     assert verdict(service, case, recorder) == Verdict()
 
 

@@ -179,6 +179,23 @@ def test_the_api_docs_work_offline_under_our_policy(
         assert seen.complaints == []
 
 
+@pytest.mark.parametrize("name", ["url", "configUrl", "urls.primaryName"])
+def test_the_api_docs_show_our_api_whatever_the_address_asks_for(
+    around: Surroundings, chromium: Browser, address: str, name: str
+) -> None:
+    foreign = {**_OPENAPI, "paths": {"/v1/foreign": {"get": {"summary": "Foreign", "responses": {}}}}}
+    around.neighbour.answers["/foreign.json"] = foreign | {"url": f"{around.neighbour.url}/foreign.json"}
+    with look(chromium, address) as seen:
+        seen.go(f"/docs?{name}={around.neighbour.url}/foreign.json")
+
+        seen.page.locator(".opblock-summary-path").first.wait_for()
+
+        shown = seen.page.locator(".opblock-summary-path")
+        assert shown.evaluate_all("found => found.map(one => one.dataset.path)") == ["/v1/courses"]
+        assert seen.complaints == []
+    assert "/foreign.json" not in [asked.path for asked in around.neighbour.asked]
+
+
 def test_a_certificate_is_verified_without_loading_the_page_again(
     around: Surroundings, chromium: Browser, address: str
 ) -> None:

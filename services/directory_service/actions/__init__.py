@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from services.directory_service.actions.accounts import Accounts
 from services.directory_service.actions.common import Ask
 from services.directory_service.actions.exports import Exports
 from services.directory_service.actions.grants import Grants
@@ -37,6 +38,7 @@ class Actions:
         self.grants = Grants(store, now, new_id)
         self.people = People(store, now, new_id, refs, ask)
         self.employments = Employments(store, now, new_id)
+        self.accounts = Accounts(store, now, new_id, self.people)
         self.consents = Consents(store, now, new_id)
         self.portals = Portals(store)
         self.invitations = Invitations(store, now, new_id, ask, invitation_secret)

@@ -205,7 +205,7 @@ class _Desk:
         if wish.consent and wish.employer is None and not unknown:
             found.append(self._violation("consent", "EMPLOYER_MISSING", "A consent names an employer.", "yes"))
         if wish.consent and not (wish.how and wish.consent_on):
-            message = "Say how and on which day the person gave consent."
+            message = "State how and on which day the person gave consent."
             found.append(self._violation("consent", "CONSENT_INCOMPLETE", message, "yes"))
         if self._actor.reach == "employer" and wish.employer is None and not unknown:
             found.append(self._violation("employer", "EMPLOYER_MISSING", "Name the employer of this person.", ""))

@@ -1,7 +1,7 @@
 """Invitations: made by those who may, accepted by who has the link."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -30,6 +30,14 @@ class MakeLogin:
 
     login: Login
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EndRole:
+    """Asks that a person signs in as this no longer; the answer says how many seconds their tokens may still be used."""
+
+    person_id: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,18 @@ class Invitations(DirectoryActions):
         found = self.get(actor, invitation_id)
         require_version(found, seen)
         return self._store.save(invitation.withdraw(found, self._now()))
+
+    def end(self, actor: Actor, invitation_id: str, seen: int | None) -> tuple[Invitation, int]:
+        """Take the role from who accepted. Also says for how many seconds tokens of theirs are good."""
+        found = self.get(actor, invitation_id)
+        require_version(found, seen)
+        ended = invitation.end(found, self._now())
+        seconds = self._ask(EndRole(found.person_id, found.role))
+        return self._store.save(ended), seconds
+
+    def people(self, found: Iterable[Invitation]) -> dict[str, Person]:
+        """Who is invited, by id."""
+        return self._store.known_people(one.person_id for one in found)
 
     def offer(self, invitation_id: str, secret: str) -> Offer:
         """What the bearer of the link is invited to. Raises NotFound for any other secret."""

@@ -218,6 +218,7 @@ class People:
         self._end_jobs(found)
         self._withdraw_consents(found, "erasure")
         self._store.forget_facts(found.id)
+        self._store.forget_accounts(found.id)
         return self._store.save(*person.erase(found))
 
     def _end_jobs(self, found: Person) -> list[Employment]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from services.directory_service.domain.invitation import ROLES
 from shared.auth.client import ClientCredentials
 from shared.errors import Conflict, Unavailable
 
@@ -109,15 +110,29 @@ class Identity:
             raise Conflict("The identity provider does not take this password or address.", code="LOGIN_REFUSED")
         self._give_role(self._login(login), login.role)
 
+    def end_role(self, person_id: str, role: str) -> None:
+        """Take a role from a person and end their sessions. A login without any role of ours is removed."""
+        for user_id in self._logins_of(person_id):
+            path = f"/users/{user_id}/role-mappings/realm"
+            held = self._call("GET", path).json()
+            self._call("DELETE", path, json=[one for one in held if one["name"] == role], known=(404,))
+            if {one["name"] for one in held} & set(ROLES) <= {role}:
+                self._call("DELETE", f"/users/{user_id}", known=(404,))
+            else:
+                self._call("POST", f"/users/{user_id}/logout", known=(404,))
+
     def end_logins(self, person_id: str) -> int:
         """Remove each login of a person; returns how many there were."""
-        found = self._call("GET", "/users", params={"q": f"person_id:{person_id}", "max": 10}).json()
-        ours = [user["id"] for user in found if user.get("attributes", {}).get("person_id") == [person_id]]
+        ours = self._logins_of(person_id)
         for user_id in ours:
             self._call("DELETE", f"/users/{user_id}", known=(404,))
         return len(ours)
 
     # -- inside
+
+    def _logins_of(self, person_id: str) -> list[str]:
+        found = self._call("GET", "/users", params={"q": f"person_id:{person_id}", "max": 10}).json()
+        return [user["id"] for user in found if user.get("attributes", {}).get("person_id") == [person_id]]
 
     def _login(self, login: Login) -> str:
         """The id of the login, which must be this person's: who repeats what failed half-way finds the own one."""

@@ -1,10 +1,22 @@
 """The directory's HTTP door."""
 
-from services.directory_service.api import imports, invitations, organisations, people, portals, programs, relations
+from services.directory_service.api import (
+    imports,
+    invitations,
+    organisations,
+    people,
+    portals,
+    programs,
+    relations,
+    scim,
+)
 from services.directory_service.api.parts import Parts
 from shared.http.door import Door
 
-__all__ = ["Parts", "make_door"]
+DIALECTS = {f"{scim.BASE}/": scim.speak}
+"""How problems are told below an address."""
+
+__all__ = ["DIALECTS", "Parts", "make_door"]
 
 
 def make_door(parts: Parts) -> Door:
@@ -17,4 +29,5 @@ def make_door(parts: Parts) -> Door:
     portals.add(door, parts)
     invitations.add(door, parts)
     programs.add(door, parts)
+    scim.add(door, parts)
     return door

@@ -1,18 +1,23 @@
 """Routes of invitations."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from services.directory_service.actions import Actions
 from services.directory_service.actions.invitations import Invitations
 from services.directory_service.api.parts import Parts, actor_of, page, reply
 from services.directory_service.domain.criteria import InvitationCriteria
 from services.directory_service.domain.invitation import INVITED, Invitation
+from services.directory_service.domain.person import Person
 from services.directory_service.schemas.invitations import (
     AcceptBody,
+    EndedInvitationView,
     InvitationBody,
     InvitationQuery,
     InvitationView,
+    NamedInvitationView,
     OfferView,
     SecretBody,
 )
@@ -20,6 +25,7 @@ from shared.http.door import PUBLIC, Call, Door, Reply
 
 _READ, _WRITE = "directory:read", "directory:write"
 _ONE = "/v1/invitations/<invitation_id>"
+_PERSON = ("given_name", "family_name", "email")
 
 
 def add(door: Door, parts: Parts) -> None:
@@ -44,12 +50,22 @@ def _add_managing(door: Door, parts: Parts) -> None:
         made = actions.invitations.invite(actor_of(call), dict(call.body), actions.people, actions.employments)
         return reply("invitations", made, made=True)
 
-    @door.get("/v1/invitations", scope=_READ, query=InvitationQuery, returns=InvitationView, paged=True)
+    @door.get(
+        "/v1/invitations",
+        scope=_READ,
+        query=InvitationQuery,
+        returns=NamedInvitationView,
+        paged=True,
+        personal="person_id",
+    )
     def list_invitations(call: Call) -> Reply:
         """Invitations that the caller may manage, with the links of those that are open."""
-        actions = parts.reading().invitations
-        found = actions.page(actor_of(call), InvitationCriteria(**call.query), call.after, call.limit)
-        return Reply(page(call, "invitations", found, lambda one: _more(parts, actions, one)))
+        actions, wanted = parts.reading(), dict(call.query)
+        named = wanted.pop("include", None) is not None
+        found = actions.invitations.page(actor_of(call), InvitationCriteria(**wanted), call.after, call.limit)
+        names = _names(actions, found) if named else {}
+        shown = {one.id: {**_more(parts, actions.invitations, one), **names.get(one.id, {})} for one in found}
+        return Reply(page(call, "invitations", found, lambda one: shown[one.id]))
 
     @door.get(_ONE, scope=_READ, returns=InvitationView)
     def get_invitation(call: Call, invitation_id: str) -> Reply:
@@ -63,6 +79,15 @@ def _add_managing(door: Door, parts: Parts) -> None:
         """Take it back: its link opens nothing any more."""
         found = parts.writing(call.uow).invitations.withdraw(actor_of(call), invitation_id, call.if_match)
         return reply("invitations", found, link=None)
+
+    @door.post(
+        f"{_ONE}/end", scope=_WRITE, returns=EndedInvitationView, status=200, if_match="honoured", errors=(409, 503)
+    )
+    def end_invitation(call: Call, invitation_id: str) -> Reply:
+        """Take the role from the person who accepted; without any role left, the login ends, too."""
+        ended, seconds = parts.writing(call.uow).invitations.end(actor_of(call), invitation_id, call.if_match)
+        until = None if ended.ended_at is None else ended.ended_at + timedelta(seconds=seconds)
+        return reply("invitations", ended, link=None, tokens_end_at=until)
 
 
 def _add_accepting(door: Door, parts: Parts) -> None:
@@ -95,6 +120,20 @@ def _add_accepting(door: Door, parts: Parts) -> None:
         actions = parts.writing(call.uow).invitations
         found = actions.accept(invitation_id, call.body["secret"], call.body["password"])
         return reply("invitations", found, link=None)
+
+
+def _names(actions: Actions, found: list[Invitation]) -> dict[str, dict[str, Any]]:
+    """By invitation, who is invited and for which organisations."""
+    people = actions.invitations.people(found)
+    organisations = actions.invitations.names(one for each in found for one in each.organisation_ids)
+    nobody = Person(id="", cluster_id="")
+    return {
+        one.id: {
+            **{name: getattr(people.get(one.person_id, nobody), name) for name in _PERSON},
+            "organisation_names": [organisations.get(each, each) for each in one.organisation_ids],
+        }
+        for one in found
+    }
 
 
 def _more(parts: Parts, actions: Invitations, found: Invitation) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def actor_of(call: Call) -> Actor:
     who = call.who
     acting = {who.acting_organisation} if who.acting_organisation else who.organisation_ids
     return Actor(
-        reach=reach_of(who.scopes, who.roles, program=who.person_id is None),
+        reach=reach_of(who.scopes, who.roles, program=who.person_id is None, named=bool(who.organisation_ids)),
         subject=who.subject,
         cluster_id=who.cluster_id,
         person_id=who.person_id,

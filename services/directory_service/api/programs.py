@@ -1,23 +1,24 @@
 """Routes of programs' keys."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from services.directory_service.api.parts import Parts, actor_of, page, reply, show
 from services.directory_service.domain.criteria import ProgramCriteria
-from services.directory_service.domain.program import Program
+from services.directory_service.domain.program import ACTIVE, Program
 from services.directory_service.schemas.programs import (
     EndedProgram,
     ProgramBody,
     ProgramDetail,
     ProgramQuery,
     ProgramSecret,
-    ProgramView,
 )
+from shared.errors import Violation, refuse
 from shared.http.door import Call, Door, Reply
 
 _READ, _WRITE = "directory:read", "directory:write"
+_MOST_USES: Final = 50
 
 
 def add(door: Door, parts: Parts) -> None:
@@ -37,11 +38,14 @@ def add(door: Door, parts: Parts) -> None:
         made = parts.writing(call.uow).programs.make(actor_of(call), dict(call.body), f"{call.client} {call.trace_id}")
         return reply("clients", made, made=True, client_id=made.client_id)
 
-    @door.get("/v1/clients", scope=_READ, query=ProgramQuery, returns=ProgramView, paged=True)
+    @door.get("/v1/clients", scope=_READ, query=ProgramQuery, returns=ProgramDetail, paged=True, errors=(503,))
     def list_clients(call: Call) -> Reply:
         """The programs' keys that the caller may manage."""
-        found = parts.reading().programs.page(actor_of(call), ProgramCriteria(**call.query), call.after, call.limit)
-        return Reply(page(call, "clients", found, _more))
+        wanted = dict(call.query)
+        uses = wanted.pop("include", None) is not None
+        refuse("list", _too_long(call.limit) if uses else ())
+        found = parts.reading().programs.page(actor_of(call), ProgramCriteria(**wanted), call.after, call.limit)
+        return Reply(page(call, "clients", found, _when_used(parts) if uses else _more))
 
     @door.get("/v1/clients/<client_id>", scope=_READ, returns=ProgramDetail, errors=(503,))
     def get_client(call: Call, client_id: str) -> Reply:
@@ -68,6 +72,23 @@ def _add_steps(door: Door, parts: Parts, told: Any) -> None:
         ended, seconds = parts.writing(call.uow).programs.end(actor_of(call), client_id, call.if_match)
         until = None if ended.ended_at is None else ended.ended_at + timedelta(seconds=seconds)
         return Reply(show("clients", ended, **_more(ended), tokens_end_at=until), version=ended.version)
+
+
+def _too_long(limit: int) -> Iterator[Violation]:
+    """The identity provider is asked for each key."""
+    if limit > _MOST_USES:
+        message = f"Ask for at most {_MOST_USES} at once when you ask when they were used."
+        yield Violation(field="limit", code="OUT_OF_RANGE", message=message, actual=limit, required={"max": _MOST_USES})
+
+
+def _when_used(parts: Parts) -> Callable[[Program], dict[str, Any]]:
+    """Also when it was last used. One that has ended is not asked about: the identity provider forgot it."""
+
+    def more(found: Program) -> dict[str, Any]:
+        used = parts.last_used(found.client_id) if found.status == ACTIVE else None
+        return {**_more(found), "last_used_at": used}
+
+    return more
 
 
 def _more(found: Program) -> dict[str, Any]:

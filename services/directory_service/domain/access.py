@@ -39,13 +39,16 @@ class Actor:
         return self.reach == "platform" or (cluster_id is not None and cluster_id == self.cluster_id)
 
 
-def reach_of(scopes: Collection[str], roles: Collection[str], *, program: bool) -> Reach:
-    """How far a token reaches. `program`: it names no person, so it is a portal's own client."""
+def reach_of(scopes: Collection[str], roles: Collection[str], *, program: bool, named: bool = False) -> Reach:
+    """How far a token reaches. `program`: it names no person, so it is a portal's own client, or with organisations
+    `named` that of an employer's HR system."""
     if "operations" in scopes:
         return "platform"
     if "directory:read" not in scopes and "directory:write" not in scopes:
         return "self"
-    if program or "manager" in roles:
+    if program:
+        return "employer" if named else "cluster"
+    if "manager" in roles:
         return "cluster"
     return "employer" if "hr" in roles else "self"
 
@@ -89,7 +92,8 @@ def may_invite(actor: Actor, cluster_id: str, role: str, organisation_ids: Colle
         return False
     if actor.reach == "employer":
         named = set(organisation_ids)
-        return role in {"worker", "trainer", "hr"} and bool(named) and named <= actor.organisation_ids
+        to = {"worker", "trainer", "hr"} if actor.person_id is not None else {"worker"}
+        return role in to and bool(named) and named <= actor.organisation_ids
     return actor.desk and (actor.reach == "platform" or actor.person_id is not None or role == "worker")
 
 

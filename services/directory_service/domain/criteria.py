@@ -15,6 +15,15 @@ class OrganisationCriteria:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCriteria:
+    """Accounts of an employer's HR system; `user_key` is a user name as it is compared."""
+
+    organisation: str | None = None
+    user_key: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipCriteria:
     """Memberships."""
 

@@ -1,4 +1,4 @@
-"""Invitations: somebody is asked to sign in, in one role; accepted once, in time, or withdrawn."""
+"""Invitations: somebody is asked to sign in, in one role; accepted once, in time, or withdrawn; the role may be ended."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from shared.versioned import Versioned
 ROLES: Final = ("worker", "trainer", "reviewer", "hr", "manager")
 OF_ORGANISATIONS: Final = frozenset({"worker", "trainer", "hr"})
 _NEED_ONE: Final = frozenset({"trainer", "hr"})
-INVITED, ACCEPTED, WITHDRAWN, EXPIRED = "invited", "accepted", "withdrawn", "expired"
+INVITED, ACCEPTED, WITHDRAWN, EXPIRED, ENDED = "invited", "accepted", "withdrawn", "expired", "ended"
 LASTS: Final = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation(Versioned):
-    """A person may sign in as `role`, for these organisations. `status`: invited, accepted, withdrawn or expired."""
+    """A person may sign in as `role`, for these organisations. `status`: invited, accepted, withdrawn, expired, ended."""
 
     cluster_id: str
     person_id: str
@@ -30,6 +30,7 @@ class Invitation(Versioned):
     invited_by: str
     accepted_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    ended_at: datetime | None = None
 
     def state(self, now: datetime) -> str:
         """Its status by the clock."""
@@ -56,6 +57,14 @@ def withdraw(invitation: Invitation, now: datetime) -> Invitation:
     """It holds no longer."""
     _require_open(invitation, WITHDRAWN, now)
     return replace(invitation, status=WITHDRAWN, withdrawn_at=now)
+
+
+def end(invitation: Invitation, now: datetime) -> Invitation:
+    """The person who came does not sign in as this any more."""
+    state = invitation.state(now)
+    if state != ACCEPTED:
+        raise IllegalTransition("invitation", state, ENDED, ())
+    return replace(invitation, status=ENDED, ended_at=now)
 
 
 def expire(invitation: Invitation) -> Invitation:

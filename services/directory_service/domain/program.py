@@ -14,7 +14,8 @@ ACTIVE, ENDED = "active", "ended"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The role at the identity provider and the most that a key of this kind may do. `of_provider`: it names one."""
+    """The role at the identity provider and the most that a key of this kind may do. `of_provider`: it names a
+    provider, or the employer whose HR system it is."""
 
     role: str
     scopes: tuple[str, ...]
@@ -25,6 +26,7 @@ _PORTAL: Final = ("enrolment:read", "enrolment:write", "directory:read", "direct
 KINDS: Final[Mapping[str, Kind]] = {
     "portal": Kind("partner-portal", _PORTAL),
     "provider": Kind("provider-program", ("catalog:write", "teaching:write"), of_provider=True),
+    "hr": Kind("partner-portal", ("directory:read", "directory:write"), of_provider=True),
     "quality": Kind("quality-program", ("catalog:review",)),
 }
 """The roles and scopes are those of the realm."""
@@ -75,10 +77,10 @@ def _broken(program: Program, owned: Collection[str]) -> Iterator[Violation]:
     yield from blank("name", program.name)
     yield from _too_much(program.scopes, kind.scopes)
     if kind.of_provider and not program.organisation_ids:
-        message = "The key of a course system names the provider."
+        message = "The key of a course system or of an HR system names its organisation."
         yield Violation(field="organisation_ids", code="REQUIRED", message=message)
     if program.organisation_ids and not kind.of_provider:
-        message = "Only the key of a provider names organisations; the others are the cluster's."
+        message = "Only keys of providers and employers name organisations; the others are the cluster's."
         yield Violation(field="organisation_ids", code="NOT_FOR_THIS_KIND", message=message)
     yield from strangers(program.organisation_ids, owned)
 

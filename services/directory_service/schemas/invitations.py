@@ -2,9 +2,10 @@
 
 from marshmallow import Schema, fields, validate
 
-from services.directory_service.domain.invitation import ACCEPTED, EXPIRED, INVITED, ROLES, WITHDRAWN
+from services.directory_service.domain.invitation import ACCEPTED, ENDED, EXPIRED, INVITED, ROLES, WITHDRAWN
 from services.directory_service.schemas.parts import LANGUAGE, Id
 from shared.http.fields import Resource, one_of, pattern, text
+from shared.http.ids import Include
 
 
 class InvitationBody(Schema):
@@ -33,12 +34,30 @@ class InvitationView(Resource):
     person_id = fields.String(required=True)
     role = one_of(ROLES, "Role", required=True)
     organisation_ids = fields.List(fields.String(), required=True)
-    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED), "InvitationStatus", required=True)
+    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED, ENDED), "InvitationStatus", required=True)
     expires_at = fields.AwareDateTime(required=True)
     accepted_at = fields.AwareDateTime(required=True, allow_none=True)
     withdrawn_at = fields.AwareDateTime(required=True, allow_none=True)
+    ended_at = fields.AwareDateTime(required=True, allow_none=True)
     link = fields.String(
         allow_none=True, metadata={"description": "Give it to the person and to nobody else; null once it is closed"}
+    )
+
+
+class NamedInvitationView(InvitationView):
+    """An invitation; with `include=people` also who is invited and for which organisations."""
+
+    given_name = fields.String(allow_none=True)
+    family_name = fields.String(allow_none=True)
+    email = fields.String(allow_none=True)
+    organisation_names = fields.List(fields.String())
+
+
+class EndedInvitationView(InvitationView):
+    """An invitation whose role was ended."""
+
+    tokens_end_at = fields.AwareDateTime(
+        required=True, metadata={"description": "Until then tokens that the person got before may still be used"}
     )
 
 
@@ -47,7 +66,8 @@ class InvitationQuery(Schema):
 
     person = text(64)
     role = one_of(ROLES)
-    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED), "InvitationStatus")
+    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED, ENDED), "InvitationStatus")
+    include = Include(("people",))
 
 
 class SecretBody(Schema):
@@ -67,7 +87,7 @@ class OfferView(Schema):
 
     id = fields.String(required=True)
     role = one_of(ROLES, "Role", required=True)
-    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED), "InvitationStatus", required=True)
+    status = one_of((INVITED, ACCEPTED, WITHDRAWN, EXPIRED, ENDED), "InvitationStatus", required=True)
     cluster_id = fields.String(required=True)
     cluster_name = fields.String(required=True)
     organisations = fields.List(fields.String(), required=True, metadata={"description": "Their legal names"})

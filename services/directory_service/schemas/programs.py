@@ -4,6 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from services.directory_service.domain.program import ACTIVE, ENDED, KINDS
 from shared.http.fields import Resource, one_of, text
+from shared.http.ids import Include
 
 
 class ProgramBody(Schema):
@@ -15,7 +16,10 @@ class ProgramBody(Schema):
         "ProgramKind",
         required=True,
         metadata={
-            "description": "portal: a partner portal; provider: a provider's course system; quality: reviews courses"
+            "description": (
+                "portal: a partner portal; provider: a provider's course system; hr: an employer's HR system; "
+                "quality: reviews courses"
+            )
         },
     )
     cluster_id = text(64, metadata={"description": "Only the platform's operator needs to name one"})
@@ -49,7 +53,8 @@ class ProgramDetail(ProgramView):
     """A key and when it was used."""
 
     last_used_at = fields.AwareDateTime(
-        required=True, allow_none=True, metadata={"description": "When it last got a token; null: not in 30 days"}
+        allow_none=True,
+        metadata={"description": "When it last got a token; null: not in 30 days. In lists with include=last_used"},
     )
 
 
@@ -75,3 +80,4 @@ class ProgramQuery(Schema):
     acts_for = text(64, data_key="organisation")
     kind = one_of(tuple(KINDS), "ProgramKind")
     status = one_of((ACTIVE, ENDED), "ProgramStatus")
+    include = Include(("last_used",))

@@ -28,7 +28,7 @@ PRIVACY: Final = (
         (
             _l("Name, mail address and language of the people whom a cluster or an employer registers."),
             _l("Where they work, which courses they applied for, attendance, results and certificates."),
-            _l("Events between the services carry numbers, no names."),
+            _l("Events between the services contain ids, not names."),
         ),
     ),
     Section(
@@ -36,7 +36,7 @@ PRIVACY: Final = (
         (
             _l("You, your cluster's management, and the trainers of your sessions as far as they need it."),
             _l("Your employer sees results only with your consent, which you can withdraw at any time."),
-            _l("Whoever verifies a certificate sees your name only with the link or code that you handed out."),
+            _l("Anyone who verifies a certificate sees your name only with the link or code that you shared."),
         ),
     ),
     Section(
@@ -70,12 +70,12 @@ ACCESSIBILITY: Final = (
         _l("What is known not to be"),
         (
             _l("The API reference needs JavaScript and is in English; the documents that it shows need neither."),
-            _l("The sign-in page is a product of others; it has its own look and is not covered by this statement."),
+            _l("The sign-in pages are those of Keycloak in our look; they are tested in the same way."),
         ),
     ),
     Section(
         _l("If something does not work for you"),
-        (_l("Tell the contact below; you will get what you need another way."),),
+        (_l("Write to the contact below; we provide what you need in another way."),),
     ),
 )
 IMPRINT: Final = (

@@ -26,7 +26,7 @@ IMPORT = ImportKind(
     fields={
         "external_id": (
             _l("Your own number for the person"),
-            _l("Such as the employee number. It decides who is new."),
+            _l("For example the employee number. It identifies people who are registered already."),
         ),
         "given_name": (_l("Given name"), ""),
         "family_name": (_l("Family name"), ""),

@@ -50,7 +50,8 @@ def speak(code: str) -> Response:
 def robots() -> Response:
     """Pages for everybody may be found; the ways in and out and what names one certificate need not be."""
     return Response(
-        "User-agent: *\nDisallow: /verify/\nDisallow: /sign-in\nDisallow: /callback\n", mimetype="text/plain"
+        "User-agent: *\nDisallow: /verify/\nDisallow: /invitations/\nDisallow: /sign-in\nDisallow: /callback\n",
+        mimetype="text/plain",
     )
 
 

@@ -125,7 +125,7 @@ def _read(content: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):
-        raise Unusable(_("This file is no credential: it does not hold a JSON object.")) from None
+        raise Unusable(_("This file isn't a credential: it does not contain a JSON object.")) from None
 
 
 def _answer(question: Mapping[str, Any], reference: str) -> Response:

@@ -16,6 +16,8 @@ document.addEventListener("DOMContentLoaded", function () {
     defaultModelsExpandDepth: -1,
     filter: true,
     validatorUrl: null,
+    // A link must not make this page show, and send tokens to, the API of somebody else.
+    queryConfigEnabled: false,
     presets: [window.SwaggerUIBundle.presets.apis],
     plugins: [house],
     layout: "BaseLayout",
