@@ -88,7 +88,12 @@ class ChangeView(Schema):
     changed_at = fields.AwareDateTime(required=True, metadata={"description": "Of its position in the feed"})
     visible = fields.Boolean(required=True)
     person_id = fields.String(allow_none=True, required=True)
-    enrolment = fields.Nested(EnrolmentView, allow_none=True, required=True)
+    enrolment = fields.Nested(
+        EnrolmentView,
+        allow_none=True,
+        required=True,
+        metadata={"description": "As it is now; null when it cannot be seen"},
+    )
 
 
 class EnrolmentQuery(Schema):
