@@ -44,7 +44,7 @@ _TABLE: Final = (
     Entry("/people", _l("People"), frozenset({"hr", "manager"})),
     Entry("/organisations", _l("Organisations"), frozenset({"hr", "manager"})),
     Entry("/set-up", _l("Set-up"), frozenset({"manager"})),
-    Entry("/staff", _l("Staff"), frozenset({"manager"})),
+    Entry("/staff", _l("Staff and roles"), frozenset({"manager"})),
     Entry("/keys", _l("Keys"), frozenset({"manager"})),
     Entry("/operations", _l("Operations"), frozenset({"operator"})),
     Entry("/verify", _l("Verify a certificate")),

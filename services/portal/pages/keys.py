@@ -60,6 +60,16 @@ KINDS: Final[Mapping[str, Kind]] = {
         {"catalog:write": "/v1/courses?mine=true&limit=5"},
         of_provider=True,
     ),
+    "hr": Kind(
+        _l("HR system of an employer"),
+        _l("It keeps the employer's people by SCIM 2.0."),
+        {
+            "directory:read": _l("Read people, employments and consents"),
+            "directory:write": _l("Register and change people, employments and consents"),
+        },
+        {"directory:read": "/v1/people?limit=5"},
+        of_provider=True,
+    ),
     "quality": Kind(
         _l("Quality office"),
         _l("It publishes, returns and retires courses."),
