@@ -62,6 +62,21 @@ class _Once(logging.Filter):
         return True
 
 
+class _Open:
+    """A stream whose lines are dropped once it is closed: whoever still speaks then goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if not self._stream.closed:
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        if not self._stream.closed:
+            self._stream.flush()
+
+
 def configure(service: str, level: str = "info", stream: TextIO | None = None) -> None:
     """Send structlog and the standard library's logging through one JSON line format. May be called again."""
     number = _LEVELS.get(level.lower(), logging.INFO)
@@ -71,7 +86,7 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, _with_level, *shared, _render_exception, _to_json],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=target),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Open(target))),
         cache_logger_on_first_use=False,
     )
     _configure_standard_library(number, shared, target)

@@ -6,6 +6,7 @@ It tells its process id to whoever asks on the port and on the inherited socket.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -24,14 +25,26 @@ class _TellsItsId(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # its end waits for what was begun
+
+
 def main() -> None:
-    """Serve until somebody ends it."""
+    """Serve until somebody asks it to end; what was begun is answered."""
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    servers = [_Server(("127.0.0.1", int(sys.argv[1])), _TellsItsId)]
     if len(sys.argv) > 2:
-        inherited = ThreadingHTTPServer(("127.0.0.1", 0), _TellsItsId, bind_and_activate=False)
+        inherited = _Server(("127.0.0.1", 0), _TellsItsId, bind_and_activate=False)
         inherited.socket.close()
         inherited.socket = socket.socket(fileno=int(sys.argv[2]))
-        threading.Thread(target=inherited.serve_forever, daemon=True).start()
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _TellsItsId).serve_forever()
+        servers.append(inherited)
+    for server in servers:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    over.wait()
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 if __name__ == "__main__":

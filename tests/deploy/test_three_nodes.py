@@ -46,7 +46,7 @@ def test_three_nodes_are_three_of_each_engine_and_two_of_each_process_of_ours(tm
     counts = Counter(part.name.rstrip("-123") for part in made.parts)
 
     assert counts.pop("mongo") == counts.pop("kafka") == 3
-    assert counts.pop("keycloak") == counts.pop("gateway") == 1
+    assert counts.pop("keycloak") == counts.pop("gateway") == counts.pop("mail") == 1
     assert counts
     assert set(counts.values()) == {2}
     assert made.facts["mongo"].count("127.0.0.1:") == made.facts["kafka"].count("127.0.0.1:") == 3

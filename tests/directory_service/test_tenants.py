@@ -55,7 +55,8 @@ def walk(directory: Directory, theirs: dict[str, str], who: dict[str, str]) -> d
         for name, value in theirs.items():
             path = path.replace(f"<{name}>", value)
         name = f"{route.method} {route.path}"
-        if "<" not in path and name not in PUBLIC_FACTS:
+        # SCIM refuses in a form of its own; tests/directory_service/test_scim.py walks it.
+        if "<" not in path and name not in PUBLIC_FACTS and not path.startswith("/scim/"):
             statuses[name] = directory.call(route.method, path, who, BODIES.get(name), If_Match='"1"').status
     return statuses
 
@@ -66,7 +67,7 @@ def test_another_clusters_portal_and_hr_find_nothing(directory: Directory, their
         statuses = walk(directory, theirs, who)
         assert len(statuses) >= 12
         assert {statuses.pop(name) for name in REFUSED} == {403}
-        assert set(statuses.values()) == {404}, statuses
+        assert {name: status for name, status in statuses.items() if status != 404} == {}
 
 
 def test_hr_of_another_employer_of_the_same_cluster_finds_nothing_of_people(
@@ -77,7 +78,7 @@ def test_hr_of_another_employer_of_the_same_cluster_finds_nothing_of_people(
 
     memberships = {name for name in statuses if "memberships" in name and name.startswith("GET")}
     assert {statuses.pop(name) for name in REFUSED} == {403}
-    assert {statuses[name] for name in statuses if name not in memberships} == {404}, statuses
+    assert {name: statuses[name] for name in statuses if name not in memberships and statuses[name] != 404} == {}
 
 
 @pytest.mark.parametrize("path", ["people", "employments", "consents", "memberships", "awarding-grants"])

@@ -72,6 +72,7 @@ def test_a_form_without_the_token_of_our_page_changes_nothing(around: Surroundin
 
 def test_a_double_click_is_one_request_for_the_service(around: Surroundings) -> None:
     around.neighbour.answers["/v1/people"] = (201, {"id": "p-1"})
+    around.neighbour.answers["/v1/organisations"] = (200, {"items": [], "next": None})
     browser = around.signed_in(roles=["manager"])
     page = browser.get("/people/new").text
     form = {

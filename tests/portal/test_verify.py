@@ -110,7 +110,7 @@ def test_a_file_that_is_no_credential_is_told_so(around: Surroundings, file: byt
     answer = _post(around, "", file)
 
     assert answer.status_code == 422
-    assert "This file is no credential" in answer.text
+    assert "This file isn&#39;t a credential" in answer.text
 
 
 @pytest.mark.parametrize(
