@@ -69,14 +69,15 @@ $(VENV)/bin/python:
 		echo "This Python cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
+# The locks are complete, so nothing is resolved: pip would refuse a name that is locked with its extras only.
 $(VENV)/.ready: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@test -e $(VENV)/.ready-dev || { echo "Installing (once; a few minutes, mostly downloads)"; \
-		$(PIP) install --no-compile --require-hashes -r requirements.lock; }
+		$(PIP) install --no-compile --no-deps --require-hashes -r requirements.lock; }
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing with the tools for tests and checks (once; a few minutes, mostly downloads)"
-	@$(PIP) install --no-compile --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-compile --no-deps --require-hashes -r requirements-dev.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.ready
