@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo import ASCENDING
 
-from services.directory_service.domain import likeness
+from services.directory_service.domain import access, likeness
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.account import Account
 from services.directory_service.domain.criteria import (
@@ -20,7 +20,7 @@ from services.directory_service.domain.criteria import (
 )
 from services.directory_service.domain.export import Fact
 from services.directory_service.domain.grant import GIVEN, Grant
-from services.directory_service.domain.invitation import EXPIRED, INVITED, Invitation
+from services.directory_service.domain.invitation import ACCEPTED, EXPIRED, INVITED, Invitation
 from services.directory_service.domain.organisation import Organisation
 from services.directory_service.domain.person import Person
 from services.directory_service.domain.portal import Portal
@@ -114,6 +114,7 @@ SERVICE = Service(
             index("person_id", "_id", name="person"),
             index("cluster_id", "_id", name="cluster"),
             index("organisation_ids", "_id", name="organisation"),
+            index("person_id", "role", name="accepted", only={"status": ACCEPTED}),
             index("person_id", "role", name="open_invitation", unique=True, only={"status": INVITED}),
         ],
         "accounts": [
@@ -300,6 +301,10 @@ class Store(Documents):
         """Those of a person that nobody accepted or took back."""
         return self._find(Invitation, {"person_id": person_id, "status": INVITED})
 
+    def accepted_by(self, person_id: str, role: str) -> list[Invitation]:
+        """Those by which a person signs in as this."""
+        return self._find(Invitation, {"person_id": person_id, "role": role, "status": ACCEPTED})
+
     # -- how HR systems know people
 
     def accounts(self, criteria: AccountCriteria, skip: int, limit: int) -> tuple[list[Account], int]:
@@ -420,11 +425,21 @@ def _reached(kind: type[Versioned], actor: Actor | None) -> Document:
 
 
 def _managed(kind: type[Versioned], actor: Actor) -> Document:
-    """Keys and invitations of the own cluster, for HR of the own organisations; a key sees no keys."""
+    """Keys and invitations of the own cluster, for HR of the own organisations; a key sees no keys.
+
+    Of invitations those to which `access.may_invite` lets the caller invite: a list tells the links of open ones.
+    """
     if actor.reach == "self" or (kind is Program and actor.person_id is None):
         return {"_id": None}
-    home: Document = {"cluster_id": actor.cluster_id}
-    return home if actor.reach == "cluster" else {**home, "organisation_ids": {"$in": sorted(actor.organisation_ids)}}
+    query: Document = {"cluster_id": actor.cluster_id}
+    if actor.reach == "employer":
+        own = sorted(actor.organisation_ids)
+        query["organisation_ids"] = {"$in": own}
+        if kind is Invitation:
+            query["organisation_ids"] |= {"$not": {"$elemMatch": {"$nin": own}}}
+    if kind is Invitation:
+        query["role"] = {"$in": sorted(access.roles_to_invite_to(actor))}
+    return query
 
 
 def _any_of(organisations: Sequence[str], homes: Sequence[str], actor: Actor) -> Document:

@@ -30,8 +30,9 @@ class Facts:
 
 
 def is_cluster_wide(caller: Caller) -> bool:
-    """A partner portal's own client (a program, no person), or the cluster's manager."""
-    return caller.cluster_id is not None and (caller.person_id is None or MANAGER in caller.roles)
+    """A partner portal's own client (a program that stands for no organisation), or the cluster's manager."""
+    portal = caller.person_id is None and not caller.organisation_ids
+    return caller.cluster_id is not None and (portal or MANAGER in caller.roles)
 
 
 def acting_employers(caller: Caller) -> frozenset[str]:

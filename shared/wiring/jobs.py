@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from marshmallow import Schema, fields
 
 from shared.auth.caller import Caller
+from shared.auth.visibility import is_cluster_wide
 from shared.errors import NotFound
 from shared.files import Files
 from shared.http.door import Call, Door, Reply, Upload
@@ -207,7 +208,7 @@ def _sees(who: Caller, job: Job) -> bool:
 
 
 def _is_wide(who: Caller) -> bool:
-    return who.person_id is None or "manager" in who.roles
+    return is_cluster_wide(who)
 
 
 def show_job(job: Job, base: str) -> dict[str, Any]:

@@ -244,3 +244,58 @@ def test_nobody_ends_a_role_who_could_not_give_it(signed_in: SignedIn) -> None:
     accept(signed_in.directory, made)
 
     assert signed_in.directory.call("POST", f"/v1/invitations/{made['id']}/end", signed_in.who("hr")).status == 404
+
+
+def test_a_list_tells_the_links_of_invitations_only_to_whoever_could_make_them(
+    directory: Directory, cluster: str
+) -> None:
+    ours, other = directory.company(cluster), directory.company(cluster)
+    manager = directory.manager(cluster)
+
+    def made(role: str, *organisation_ids: str) -> str:
+        body = somebody(role=role, organisation_ids=list(organisation_ids))
+        return str(directory.made("/v1/invitations", manager, body)["id"])
+
+    worker, hr = made("worker", ours), made("hr", ours)
+    both, boss = made("hr", ours, other), made("manager")
+
+    def seen(who: dict[str, str]) -> set[str]:
+        return {one["id"] for one in directory.call("GET", "/v1/invitations?limit=500", who).body["items"]}
+
+    scopes = ("directory:read", "directory:write")
+    key = directory.token(*scopes, cluster_id=cluster, person_id=None, organisation_ids=[ours], client_id="hr-system")
+    assert seen(key) & {worker, hr, both, boss} == {worker}
+    assert seen(directory.portal(cluster)) & {worker, hr, both, boss} == {worker}
+    assert seen(directory.hr(cluster, ours)) & {worker, hr, both, boss} == {worker, hr}
+    assert seen(manager) >= {worker, hr, both, boss}
+
+
+def test_a_role_that_another_invitation_gives_as_well_outlives_the_end_of_one(signed_in: SignedIn) -> None:
+    made, body = invite(signed_in, role="hr", organisation_ids=[COMPANY])
+    assert accept(signed_in.directory, made).status == 200
+    again = signed_in.directory.made(
+        "/v1/invitations",
+        signed_in.who("manager"),
+        {"person_id": made["person_id"], "role": "hr", "organisation_ids": [COMPANY]},
+    )
+    assert accept(signed_in.directory, again).status == 200
+
+    ended = signed_in.directory.call("POST", f"/v1/invitations/{made['id']}/end", signed_in.who("manager"))
+    assert ended.status == 200
+    assert signed_in.sign_in_person(body["email"], PASSWORD).status_code == 200
+
+
+def test_a_login_gets_no_role_for_other_organisations_than_it_acts_for(signed_in: SignedIn) -> None:
+    made, _ = invite(signed_in, role="worker", organisation_ids=[COMPANY])
+    assert accept(signed_in.directory, made).status == 200
+    elsewhere = signed_in.directory.made(
+        "/v1/organisations", signed_in.who("manager"), {"type": "sme", "legal_name": "Anderswo GmbH", "country": "DE"}
+    )["id"]
+    second = signed_in.directory.made(
+        "/v1/invitations",
+        signed_in.who("manager"),
+        {"person_id": made["person_id"], "role": "hr", "organisation_ids": [elsewhere]},
+    )
+
+    answer = accept(signed_in.directory, second)
+    assert (answer.status, answer.body["code"]) == (409, "LOGIN_EXISTS")

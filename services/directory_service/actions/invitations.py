@@ -110,7 +110,9 @@ class Invitations(DirectoryActions):
         found = self.get(actor, invitation_id)
         require_version(found, seen)
         ended = invitation.end(found, self._now())
-        seconds = self._ask(EndRole(found.person_id, found.role))
+        others = [one for one in self._store.accepted_by(found.person_id, found.role) if one.id != found.id]
+        # Another invitation still gives them the role: what one employer ends must not end it for the other.
+        seconds = 0 if others else self._ask(EndRole(found.person_id, found.role))
         return self._store.save(ended), seconds
 
     def people(self, found: Iterable[Invitation]) -> dict[str, Person]:

@@ -2,14 +2,13 @@
 
 import json
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx
 
-from services.directory_service.domain.invitation import ROLES
 from shared.auth.client import ClientCredentials
 from shared.errors import Conflict, Unavailable
 
@@ -116,7 +115,7 @@ class Identity:
             path = f"/users/{user_id}/role-mappings/realm"
             held = self._call("GET", path).json()
             self._call("DELETE", path, json=[one for one in held if one["name"] == role], known=(404,))
-            if {one["name"] for one in held} & set(ROLES) <= {role}:
+            if {one["name"] for one in held if not _everybody_has(one["name"])} <= {role}:
                 self._call("DELETE", f"/users/{user_id}", known=(404,))
             else:
                 self._call("POST", f"/users/{user_id}/logout", known=(404,))
@@ -139,8 +138,22 @@ class Identity:
         found = self._call("GET", "/users", params={"username": login.email, "exact": "true"}).json()
         for user in found:
             if user.get("attributes", {}).get("person_id") == [login.person_id]:
+                self._act_for(user, login.organisation_ids)
                 return str(user["id"])
         raise Conflict("Somebody signs in with this address already.", code="LOGIN_EXISTS")
+
+    def _act_for(self, user: Json, organisation_ids: Sequence[str]) -> None:
+        """A login acts for the organisations it was made for. A role for others would hold for those as well: refused."""
+        known = user.get("attributes", {}).get("organisation_ids", [])
+        if set(known) == set(organisation_ids) or not organisation_ids:
+            return
+        if known:
+            raise Conflict(
+                "This person signs in for other organisations already; a login acts for one set of them.",
+                code="LOGIN_EXISTS",
+            )
+        attributes = {**user.get("attributes", {}), "organisation_ids": list(organisation_ids)}
+        self._call("PUT", f"/users/{user['id']}", json={**user, "attributes": attributes})
 
     def _give_role(self, user_id: str, role: str) -> None:
         """Only roles that it does not have yet are offered: nothing to do is no error."""
@@ -203,6 +216,11 @@ def _claim(name: str, value: str, kind: str) -> Json:
     }
     mapper = "oidc-hardcoded-claim-mapper"
     return {"name": name, "protocol": "openid-connect", "protocolMapper": mapper, "config": config}
+
+
+def _everybody_has(role: str) -> bool:
+    """Whether Keycloak gives this role to each login by itself."""
+    return role in {"offline_access", "uma_authorization"} or role.startswith("default-roles-")
 
 
 def _user(login: Login, password: str) -> Json:

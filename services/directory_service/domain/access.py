@@ -88,13 +88,21 @@ def may_manage_program(actor: Actor, program: Program) -> bool:
 def may_invite(actor: Actor, cluster_id: str, role: str, organisation_ids: Collection[str]) -> bool:
     """Who may let somebody sign in as what: the platform and a cluster's managers to all roles, HR to those of the own
     organisations, a portal's key workers. Operators are made at the identity provider only."""
-    if role not in ROLES or not actor.of_cluster(cluster_id):
+    if role not in roles_to_invite_to(actor) or not actor.of_cluster(cluster_id):
         return False
-    if actor.reach == "employer":
-        named = set(organisation_ids)
-        to = {"worker", "trainer", "hr"} if actor.person_id is not None else {"worker"}
-        return role in to and bool(named) and named <= actor.organisation_ids
-    return actor.desk and (actor.reach == "platform" or actor.person_id is not None or role == "worker")
+    named = set(organisation_ids)
+    return actor.reach != "employer" or (bool(named) and named <= actor.organisation_ids)
+
+
+def roles_to_invite_to(actor: Actor) -> frozenset[str]:
+    """To which roles somebody may invite at all; a key to none but worker."""
+    if actor.reach == "platform":
+        return frozenset(ROLES)
+    if actor.reach == "self":
+        return frozenset()
+    if actor.person_id is None:
+        return frozenset({"worker"})
+    return frozenset(ROLES if actor.reach == "cluster" else {"worker", "trainer", "hr"})
 
 
 def speaks_for_organisation(actor: Actor, organisation_id: str, home_id: str | None) -> bool:

@@ -81,7 +81,7 @@ def test_nothing_of_a_file_is_stored_in_clear(files: Files, database: MongoDatab
 
     stored = b"".join(bytes(block["data"]) for block in database["file_blocks.chunks"].find())
     assert len(stored) > 500_000
-    assert b"Ada" not in stored
+    assert b"Ada Lovelace" not in stored
 
 
 def test_a_file_that_is_too_long_leaves_nothing(files: Files, database: MongoDatabase) -> None:
