@@ -69,9 +69,7 @@ class Accounts(DirectoryActions):
         found = self._store.get(Person, before.person_id)
         if not access.may_change_person(actor, found):
             raise Forbidden("The person's own cluster changes this.", code="NOT_YOURS")
-        # A former employer keeps its account, and says and learns nothing of the person any more.
-        works = wish.active or self._works(before)
-        changed, events = person.change(found, _facts(wish)) if works else (found, [])
+        changed, events = person.change(found, _facts(wish))
         kept_person = found if changed == found else self._store.save(changed, events)
         after = account.renamed(before, wish)
         kept = before if after == before else self._store.save(after)
@@ -97,10 +95,6 @@ class Accounts(DirectoryActions):
         people, jobs = self._store.known_people(ids), self._store.employments_of_all(ids)
         at_work = {(job.person_id, job.organisation_id) for job in jobs if job.valid_until is None}
         return [User(one, people[one.person_id], (one.person_id, one.organisation_id) in at_work) for one in accounts]
-
-    def _works(self, mine: Account) -> bool:
-        jobs = self._store.employments_of(mine.person_id, mine.organisation_id)
-        return any(job.holds(self._today()) for job in jobs)
 
     def _taken_up(self, actor: Actor, wish: Wish) -> Person:
         if wish.external_id is None:
