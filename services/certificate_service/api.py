@@ -30,7 +30,7 @@ from services.certificate_service.schemas import (
 from shared.clock import Clock
 from shared.errors import Invalid, Violation
 from shared.http.call import JSON
-from shared.http.door import PUBLIC, Call, Door, Page, Reply
+from shared.http.door import PUBLIC, Call, Door, Reply
 from shared.http.limits import JsonLimits
 from shared.storage.work import UnitOfWork
 
@@ -138,8 +138,7 @@ def _add_reading(door: Door, parts: Parts) -> None:
         """
         found = parts.reading().page(call.who, Filters(**call.query), call.after or 0, call.limit)
         items = [_shown(one, parts) for one in found.items]
-        cursor = call.feed.cursor(found.position) if call.feed else None
-        return Reply(Page(items, cursor if found.more else None, {"pull": cursor}))
+        return Reply(call.pulled(items, found.position, more=found.more))
 
     @door.get("/v1/certificates/withheld", scope=MANAGE, returns=WithheldView, paged=True)
     def list_withheld(call: Call) -> Reply:

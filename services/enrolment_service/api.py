@@ -7,7 +7,7 @@ from services.enrolment_service import schemas
 from services.enrolment_service.actions import Actions, Row
 from services.enrolment_service.domain import Change, Enrolment, Ledger, Waiting
 from services.enrolment_service.domain.criteria import EnrolmentCriteria
-from shared.http.door import PUBLIC, Call, Door, Page, Reply
+from shared.http.door import PUBLIC, Call, Door, Reply
 from shared.storage.work import Hint, UnitOfWork
 
 OnWork = Callable[[UnitOfWork], Actions]
@@ -97,8 +97,7 @@ def _enrolments(door: Door, on_work: OnWork, reading: Reading, reference: Refere
         seen = [change.enrolment for change, visible in found.items if visible]
         views = dict(zip((one.id for one in seen), actions.reading.waiting_for(seen), strict=True))
         items = [_change(change, views.get(change.enrolment.id)) for change, _ in found.items]
-        cursor = call.feed.cursor(found.position) if call.feed else None
-        return Reply(Page(items, cursor if found.more else None, {"pull": cursor}))
+        return Reply(call.pulled(items, found.position, more=found.more))
 
 
 def _decisions(door: Door, on_work: OnWork) -> None:

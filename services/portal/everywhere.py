@@ -1,4 +1,4 @@
-"""One question to every service at once, for the pages of operators: what they answered, and who was silent."""
+"""One question to several services at once: what they answered, and who was silent."""
 
 import base64
 import contextvars

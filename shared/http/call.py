@@ -81,6 +81,12 @@ class Call:
         """A page of a list. `after` is the position of its last item, a JSON value; None when nothing follows."""
         return Page(items, None if after is None else self._feed.cursor(after), extra)
 
+    def pulled(self, items: list[Any], position: Any, *, more: bool) -> "Page":
+        """Part of a feed up to this position. `pull` leads on from there, on the last page too; `next` while more is
+        there already."""
+        cursor = self._feed.cursor(position)
+        return Page(items, cursor if more else None, {"pull": cursor})
+
     @property
     def _feed(self) -> Feed:
         if self.feed is None:

@@ -197,18 +197,14 @@ def criteria_of(who: Caller, **asked: str) -> JobCriteria:
     all."""
     if SCOPE in who.scopes:
         return JobCriteria(**asked)
-    return JobCriteria(**asked, cluster=who.cluster_id or "", actor=None if _is_wide(who) else who.subject)
+    return JobCriteria(**asked, cluster=who.cluster_id or "", actor=None if is_cluster_wide(who) else who.subject)
 
 
 def _sees(who: Caller, job: Job) -> bool:
     """As `criteria_of`, for one."""
     if SCOPE in who.scopes:
         return True
-    return who.cluster_id == job.cluster_id and (who.subject == job.actor or _is_wide(who))
-
-
-def _is_wide(who: Caller) -> bool:
-    return is_cluster_wide(who)
+    return who.cluster_id == job.cluster_id and (who.subject == job.actor or is_cluster_wide(who))
 
 
 def show_job(job: Job, base: str) -> dict[str, Any]:

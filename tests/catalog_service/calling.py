@@ -19,6 +19,7 @@ from shared.schemas.event import Event
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.runtime import Runtime
+from tests.answers import Answer
 from tests.records import incoming
 from tests.tokens import TestIssuer
 
@@ -64,20 +65,6 @@ def session_body(**more: Any) -> dict[str, Any]:
         "capacity": 10,
         **more,
     }
-
-
-@dataclass
-class Answer:
-    """What came back."""
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-
-    @property
-    def codes(self) -> list[tuple[str, str]]:
-        """Field and code of every violation."""
-        return [(violation["field"], violation["code"]) for violation in self.body.get("violations", [])]
 
 
 @dataclass

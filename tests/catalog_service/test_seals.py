@@ -8,7 +8,8 @@ import pytest
 
 from shared.clock import new_id
 from shared.schemas.directory import OrganisationChanged, OrganisationSuspended
-from tests.catalog_service.calling import Answer, Catalog, course_body, session_body
+from tests.answers import Answer
+from tests.catalog_service.calling import Catalog, course_body, session_body
 
 NOT_GRANTED = [("awarding_body_id", "NOT_GRANTED")]
 

@@ -15,6 +15,7 @@ import pytest
 from shared.bus.held import Incoming
 from shared.clock import new_id, utc_now
 from shared.storage.lease import Lease
+from tests.answers import Puller
 from tests.certificate_service.service import (
     EMPLOYER,
     HOST,
@@ -32,25 +33,15 @@ from tests.certificate_service.service import (
 )
 
 
-class Puller:
-    """A client that keeps the cursor of its last pull."""
+def client_of(service: Service, headers: dict[str, str], **query: Any) -> Puller:
+    """A client of the feed of certificates."""
 
-    def __init__(self, service: Service, headers: dict[str, str], **query: Any) -> None:
-        self._service, self._headers, self._query = service, headers, query
-        self.cursor: str | None = None
+    def ask(asked: dict[str, Any]) -> Any:
+        answer = service.get("/v1/certificates", headers, **asked)
+        assert answer.status_code == 200, answer.json
+        return answer.json
 
-    def pull(self, limit: int = 50) -> list[dict[str, Any]]:
-        """Everything new since the last pull, page by page."""
-        found: list[dict[str, Any]] = []
-        while True:
-            query = {**self._query, "limit": limit} | ({"cursor": self.cursor} if self.cursor else {})
-            answer = self._service.get("/v1/certificates", self._headers, **query)
-            assert answer.status_code == 200, answer.json
-            found += answer.json["items"]
-            self.cursor = answer.json["pull"]
-            assert answer.json["next"] in {None, self.cursor}
-            if answer.json["next"] is None:
-                return found
+    return Puller(ask, **query)
 
 
 def _employer(service: Service) -> tuple[str, str]:
@@ -63,7 +54,7 @@ def _employer(service: Service) -> tuple[str, str]:
 
 def test_a_pull_goes_on_where_the_last_one_ended(service: Service) -> None:
     employer, person = _employer(service)
-    puller = Puller(service, service.hr(employer))
+    puller = client_of(service, service.hr(employer))
     assert puller.pull() == []
     first = [service.issue(person, employer_id=employer).id for _ in range(3)]
     service.stamp()
@@ -80,7 +71,7 @@ def test_a_pull_goes_on_where_the_last_one_ended(service: Service) -> None:
 def test_what_has_no_position_yet_is_not_read_ahead(service: Service) -> None:
     employer, person = _employer(service)
     service.issue(person, employer_id=employer)
-    puller = Puller(service, service.hr(employer))
+    puller = client_of(service, service.hr(employer))
 
     assert puller.pull() == []
     assert service.stamp() == 1
@@ -94,7 +85,7 @@ def test_consent_brings_certificates_and_its_withdrawal_takes_them(service: Serv
     service.feed(employed(person, employer))
     certificate = service.issue(person, employer_id=employer)
     service.stamp()
-    puller, newcomer = Puller(service, service.hr(employer)), Puller(service, service.hr(employer))
+    puller, newcomer = client_of(service, service.hr(employer)), client_of(service, service.hr(employer))
     assert puller.pull() == []
 
     service.feed(consented(person, employer))
@@ -113,7 +104,7 @@ def test_erasure_takes_it_from_hr_and_leaves_it_to_the_cluster_without_the_perso
     employer, person = _employer(service)
     certificate = service.issue(person, employer_id=employer)
     service.stamp()
-    puller = Puller(service, service.hr(employer))
+    puller = client_of(service, service.hr(employer))
     assert len(puller.pull()) == 1
     service.feed(erased(person))
     service.stamp()
@@ -132,7 +123,7 @@ def test_an_employment_that_begins_or_ends_by_its_date_moves_the_feed(service: S
     certificate = service.issue(person, employer_id=employer)
     service.stamp()
     service.tick()
-    puller = Puller(service, service.hr(employer))
+    puller = client_of(service, service.hr(employer))
     assert puller.pull() == []
 
     _set_start(service, person, today)
@@ -152,7 +143,7 @@ def test_a_merge_shows_certificates_to_the_winners_employer_only(service: Servic
     certificate = service.issue(loser, employer_id=employer)
     winner = service.person()
     service.stamp()
-    puller = Puller(service, service.hr(employer))
+    puller = client_of(service, service.hr(employer))
     assert len(puller.pull()) == 1
     service.feed(merged(loser, winner))
     service.stamp()
@@ -166,7 +157,7 @@ def test_a_merge_shows_certificates_to_the_winners_employer_only(service: Servic
 def test_who_awarded_certificates_pulls_them_beside_those_of_the_own_people(service: Service) -> None:
     course = new_id()
     service.feed(published(course))
-    puller = Puller(service, service.manager(), course=course)
+    puller = client_of(service, service.manager(), course=course)
     assert puller.pull() == []
     foreign = service.issue(course_id=course)
     own = service.issue(course_id=course, cluster_id=HOST)
@@ -201,11 +192,11 @@ def test_somebody_of_the_awarding_body_pulls_what_it_awarded(service: Service) -
     reader = service.headers(**who, organisation_ids=[SCHOOL])
     another = service.headers(**who, scopes=scopes, organisation_ids=["another-school"])
 
-    told = [item["id"] for item in Puller(service, office, course=course).pull()]
+    told = [item["id"] for item in client_of(service, office, course=course).pull()]
 
     assert told == [certificate.id]
-    assert Puller(service, reader, course=course).pull() == []
-    assert Puller(service, another, course=course).pull() == []
+    assert client_of(service, reader, course=course).pull() == []
+    assert client_of(service, another, course=course).pull() == []
 
 
 def test_without_the_right_to_manage_a_cluster_pulls_certificates_of_its_people_only(service: Service) -> None:
@@ -215,7 +206,7 @@ def test_without_the_right_to_manage_a_cluster_pulls_certificates_of_its_people_
     own = service.issue(course_id=course, cluster_id=HOST)
     service.stamp()
 
-    told = Puller(service, service.headers(cluster_id=HOST), course=course).pull()
+    told = client_of(service, service.headers(cluster_id=HOST), course=course).pull()
 
     assert [item["id"] for item in told] == [own.id]
 
@@ -227,7 +218,7 @@ def test_who_awarded_a_certificate_learns_no_employer_by_asking_for_one(service:
     own = service.issue(course_id=course, cluster_id=HOST)
     service.stamp()
 
-    told = Puller(service, service.manager(), course=course, employer=EMPLOYER).pull()
+    told = client_of(service, service.manager(), course=course, employer=EMPLOYER).pull()
 
     assert [item["id"] for item in told] == [own.id]
 
@@ -239,7 +230,7 @@ def test_a_school_that_trains_its_own_people_keeps_what_it_awarded_when_consent_
     certificate = service.issue(person, course_id=course, employer_id=SCHOOL)
     service.stamp()
     office = service.hr(SCHOOL, scopes=["certificate:read", "certificate:manage"])
-    awarded, as_employer = Puller(service, office), Puller(service, office, employer=SCHOOL)
+    awarded, as_employer = client_of(service, office), client_of(service, office, employer=SCHOOL)
     assert awarded.pull()[-1]["employer_id"] == SCHOOL
     assert [item["id"] for item in as_employer.pull()] == [certificate.id]
 
@@ -261,7 +252,7 @@ def test_changed_since_is_inclusive(service: Service) -> None:
 
 
 def test_a_cursor_is_of_no_use_with_other_filters(service: Service) -> None:
-    puller = Puller(service, service.headers())
+    puller = client_of(service, service.headers())
     puller.pull()
 
     answer = service.get("/v1/certificates", service.headers(), cursor=puller.cursor, course="another")
@@ -352,7 +343,7 @@ def test_nothing_is_missed_and_nothing_repeated_while_many_issue_and_revoke(serv
     records = [service.record(completed(person, course_id=_RACE)) for person in people]
     crowd = Crowd()
     pulling = (service.hr(), service.headers(), service.manager())
-    readers = [Reader(Puller(service, headers, course=_RACE), crowd) for headers in pulling]
+    readers = [Reader(client_of(service, headers, course=_RACE), crowd) for headers in pulling]
 
     def stamp_on() -> None:
         while not crowd.stop.is_set():

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.schemas.codec import decode_data
 from shared.storage.mongo import MongoDatabase
+from tests.answers import Answer
 from tests.tokens import TestIssuer
 
 Headers = Mapping[str, str]
@@ -15,20 +16,6 @@ Headers = Mapping[str, str]
 def new_uuid() -> str:
     """An id that nobody has."""
     return str(uuid.uuid4())
-
-
-@dataclass
-class Answer:
-    """What came back."""
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-
-    @property
-    def codes(self) -> list[tuple[str, str]]:
-        """Field and code of every violation."""
-        return [(violation["field"], violation["code"]) for violation in self.body.get("violations", [])]
 
 
 @dataclass

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from shared.clock import utc_now
-from tests.directory_service.calling import Answer, Directory
+from tests.answers import Answer
+from tests.directory_service.calling import Directory
 from tests.directory_service.signed_in import CLUSTER, COMPANY, SignedIn, bearer, claims
 
 PASSWORD = "ein-sehr-langes-passwort"

@@ -9,7 +9,8 @@ from services.directory_service.domain.portal import Brand, ConsentText, Portal
 from shared.colour import contrast
 from shared.errors import Invalid
 from shared.schemas.directory import PortalChanged
-from tests.directory_service.calling import Answer, Directory, new_uuid
+from tests.answers import Answer
+from tests.directory_service.calling import Directory, new_uuid
 
 TEXT = {"purpose": "share_results", "language": "en", "text_version": "1", "text": "You let your employer see them."}
 PROFILE = {"management_fte": 0.5, "member_count": 15, "member_types": ["sme", "research"]}

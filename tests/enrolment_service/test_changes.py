@@ -13,29 +13,21 @@ from shared.schemas.directory import (
     PersonErased,
     PersonRegistered,
 )
+from tests.answers import Puller
 from tests.enrolment_service.conftest import EMPLOYER, HOME, Service
 
 
-class Puller:
-    """A client that keeps the cursor of its last pull."""
+def client_of(service: Service, headers: dict[str, str], **query: Any) -> Puller:
+    """A client of the feed of enrolments, for which the relay has always been there and copies are fresh."""
 
-    def __init__(self, service: Service, headers: dict[str, str], **query: Any) -> None:
-        self._service, self._headers, self._query = service, headers, query
-        self._cursor: str | None = None
+    def ask(asked: dict[str, Any]) -> Any:
+        service.stamp()
+        service.report_progress(utc_now())
+        answer = service.client.get("/v1/enrolment-changes", headers=headers, query_string=asked)
+        assert answer.status_code == 200, answer.json
+        return answer.json
 
-    def pull(self, limit: int = 50) -> list[dict[str, Any]]:
-        """Everything new since the last pull, page by page."""
-        self._service.stamp()
-        self._service.report_progress(utc_now())
-        found: list[dict[str, Any]] = []
-        while True:
-            query = {**self._query, "limit": limit} | ({"cursor": self._cursor} if self._cursor else {})
-            answer = self._service.client.get("/v1/enrolment-changes", headers=self._headers, query_string=query)
-            assert answer.status_code == 200, answer.json
-            found += answer.json["items"]
-            self._cursor = answer.json["pull"]
-            if answer.json["next"] is None:
-                return found
+    return Puller(ask, **query)
 
 
 def applied(service: Service, person: str, session: str | None = None, **more: Any) -> str:
@@ -77,7 +69,7 @@ def hr(service: Service, employer: str) -> dict[str, str]:
 
 
 def test_a_pull_goes_on_where_the_last_one_ended(service: Service) -> None:
-    puller = Puller(service, service.headers())
+    puller = client_of(service, service.headers())
     puller.pull(limit=500)
     session = service.session()
     first = [applied(service, person, session) for person in service.people(3)]
@@ -94,7 +86,7 @@ def test_a_pull_goes_on_where_the_last_one_ended(service: Service) -> None:
 
 
 def test_what_has_no_position_yet_is_not_read_ahead(service: Service) -> None:
-    puller = Puller(service, service.headers())
+    puller = client_of(service, service.headers())
     puller.pull(limit=500)
     applied(service, service.person())
 
@@ -108,12 +100,12 @@ def test_changed_since_is_inclusive_and_nothing_older_comes(service: Service) ->
     service.stamp()
     new = applied(service, service.person())
     service.stamp()
-    everything = Puller(service, service.headers()).pull(limit=500)
+    everything = client_of(service, service.headers()).pull(limit=500)
     at = next(change["changed_at"] for change in everything if change["id"] == new)
 
-    assert shown(Puller(service, service.headers(), changed_since=at).pull()) == [(new, True)]
+    assert shown(client_of(service, service.headers(), changed_since=at).pull()) == [(new, True)]
     assert old in [change["id"] for change in everything]
-    assert Puller(service, service.headers(), changed_since="2999-01-01T00:00:00Z").pull() == []
+    assert client_of(service, service.headers(), changed_since="2999-01-01T00:00:00Z").pull() == []
 
 
 def test_consent_brings_enrolments_to_hr_and_its_withdrawal_takes_them(service: Service) -> None:
@@ -121,7 +113,7 @@ def test_consent_brings_enrolments_to_hr_and_its_withdrawal_takes_them(service: 
     person = worker(service, employer)
     service.feed(consent(person, employer))
     enrolment = applied(service, person, employer_id=employer)
-    puller, newcomer = Puller(service, hr(service, employer)), Puller(service, hr(service, employer))
+    puller, newcomer = client_of(service, hr(service, employer)), client_of(service, hr(service, employer))
     assert shown(puller.pull()) == [(enrolment, True)]
 
     service.feed(withdrawal(person, employer))
@@ -138,7 +130,7 @@ def test_the_end_of_an_employment_takes_them_too(service: Service) -> None:
     person = worker(service, employer)
     service.feed(consent(person, employer))
     enrolment = applied(service, person, employer_id=employer)
-    puller = Puller(service, hr(service, employer))
+    puller = client_of(service, hr(service, employer))
     assert shown(puller.pull()) == [(enrolment, True)]
 
     service.feed(
@@ -154,7 +146,7 @@ def test_hr_hears_nothing_of_who_never_shared_with_them(service: Service) -> Non
     sharing, silent = worker(service, employer), worker(service, employer)
     service.feed(consent(sharing, employer))
     first = applied(service, sharing, employer_id=employer)
-    puller = Puller(service, hr(service, employer))
+    puller = client_of(service, hr(service, employer))
     assert shown(puller.pull()) == [(first, True)]
 
     applied(service, silent, employer_id=employer)
@@ -166,7 +158,7 @@ def test_an_erasure_takes_them_from_hr(service: Service) -> None:
     person = worker(service, employer)
     service.feed(consent(person, employer))
     enrolment = applied(service, person, employer_id=employer)
-    puller = Puller(service, hr(service, employer))
+    puller = client_of(service, hr(service, employer))
     assert shown(puller.pull()) == [(enrolment, True)]
 
     service.feed(PersonErased(person_id=person))
@@ -180,14 +172,14 @@ def test_a_worker_and_another_cluster_get_nothing(service: Service) -> None:
     alone = service.headers(person_id=new_id(), roles=["worker"])
     answer = service.client.get("/v1/enrolment-changes", headers=alone)
     assert (answer.status_code, answer.json["code"]) == (403, "FORBIDDEN")
-    assert Puller(service, service.headers(cluster_id=new_id())).pull() == []
+    assert client_of(service, service.headers(cluster_id=new_id())).pull() == []
 
 
 def test_what_was_stored_before_there_was_a_feed_is_brought_into_it(service: Service) -> None:
     enrolment = applied(service, service.person())
     rows = service.runtime.database["enrolments"]
     rows.update_one({"_id": enrolment}, {"$unset": {"position": "", "changed_at": "", "unstamped": ""}})
-    puller = Puller(service, service.headers())
+    puller = client_of(service, service.headers())
     assert enrolment not in [change["id"] for change in puller.pull(limit=500)]
 
     enter_all(service.runtime.database)
@@ -197,7 +189,7 @@ def test_what_was_stored_before_there_was_a_feed_is_brought_into_it(service: Ser
 def test_employer_of_another_purpose_moves_nothing(service: Service) -> None:
     person = service.person()
     applied(service, person, employer_id=EMPLOYER)
-    puller = Puller(service, service.headers())
+    puller = client_of(service, service.headers())
     puller.pull(limit=500)
     service.feed(ConsentGiven(consent_id=new_id(), person_id=person, organisation_id=EMPLOYER, purpose="other"))
     assert puller.pull() == []

@@ -4,13 +4,12 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, request
 
-from services.portal import asking, states
+from services.portal import asking, everywhere, states
 from services.portal.forms import Form, Mistake, refused
 from services.portal.languages import _, _l
 from services.portal.platform import Refused
 from services.portal.runtime import runtime
 from services.portal.visitors import bearer, require
-from shared.errors import Unavailable
 from shared.http.app import public
 
 pages = Blueprint("my_data", __name__)
@@ -94,11 +93,10 @@ def _mine(form: Form, status: int = 200) -> Response:
 
 def _reads() -> list[dict[str, Any]]:
     """Who read it, in every service that keeps personal data, the newest first. One that is away is left out."""
-    found: list[dict[str, Any]] = []
-    for service, part in _PARTS.items():
-        try:
-            rows = asking.get(service, f"{service}/personal-reads", limit=_READS)["items"]
-        except Unavailable:
-            continue
-        found += [{**row, "part": part, "reader": REASONS.get(row["relation"], row["relation"])} for row in rows]
+    answers = everywhere.ask_all("personal-reads", {one: {"limit": _READS} for one in _PARTS})
+    found = [
+        {**row, "part": _PARTS[service], "reader": REASONS.get(row["relation"], row["relation"])}
+        for service, answer in answers.found.items()
+        for row in answer["items"]
+    ]
     return sorted(found, key=lambda row: str(row["at"]), reverse=True)[:_READS]

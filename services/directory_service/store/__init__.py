@@ -1,6 +1,6 @@
-"""The directory's documents: the only file that knows fields and indexes."""
+"""The directory's documents: the only package that knows fields and indexes."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby, islice
@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo import ASCENDING
 
-from services.directory_service.domain import access, likeness
+from services.directory_service.domain import likeness
 from services.directory_service.domain.access import Actor
 from services.directory_service.domain.account import Account
 from services.directory_service.domain.criteria import (
@@ -27,7 +27,7 @@ from services.directory_service.domain.portal import Portal
 from services.directory_service.domain.program import ACTIVE, Program
 from services.directory_service.domain.relations import Consent, Employment, Membership
 from services.directory_service.manifest import MANIFEST
-from shared.criteria import asked_for
+from services.directory_service.store.reach import query_of, reached
 from shared.errors import Conflict
 from shared.files.files import COLLECTION as FILES
 from shared.files.files import INDEXES as FILE_INDEXES
@@ -168,9 +168,8 @@ class Store(Documents):
     def _page(
         self, kind: type[K], criteria: Any, actor: Actor | None, more: Document, after: str | None, limit: int
     ) -> list[K]:
-        asked = _asked(criteria)
         behind = {} if after is None else {"_id": {"$gt": after}}
-        query = {"$and": [asked, more, _reached(kind, actor), behind]}
+        query = {"$and": [query_of(criteria), more, reached(kind, actor), behind]}
         return self._find(kind, query, sort=[("_id", ASCENDING)], limit=limit)
 
     # -- people
@@ -234,7 +233,7 @@ class Store(Documents):
             return []
         shared: Document = {"$size": {"$setIntersection": ["$search", pieces]}}
         stages: list[Document] = [
-            {"$match": {"search": {"$in": pieces}, **_asked(criteria)}},
+            {"$match": {"search": {"$in": pieces}, **query_of(criteria)}},
             {"$project": {"shared": shared, "length": {"$size": "$search"}}},
             {"$match": {"shared": {"$gte": ceil(_LIKE * len(pieces))}}},
             *more,
@@ -309,7 +308,7 @@ class Store(Documents):
 
     def accounts(self, criteria: AccountCriteria, skip: int, limit: int) -> tuple[list[Account], int]:
         """Those of one employer that match, by id, behind the first `skip`, and how many match."""
-        query = {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
+        query = query_of(criteria)
         total = self._work.collection("accounts").count_documents(query)
         if limit == 0:
             return [], total
@@ -389,65 +388,6 @@ def _working_for(employers: Collection[str] | None, day: date) -> list[Document]
         "as": "jobs",
     }
     return [{"$lookup": joined}, {"$match": {"jobs": {"$ne": []}}}]
-
-
-_FIELDS = {
-    "cluster": "cluster_id",
-    "organisation": "organisation_id",
-    "group": "group_id",
-    "grantee": "grantee_id",
-    "course": "course_id",
-    "person": "person_id",
-    "acts_for": "organisation_ids",
-}
-
-
-def _asked(criteria: Any) -> Document:
-    return {_FIELDS.get(name, name): value for name, value in asked_for(criteria).items()}
-
-
-def _reached(kind: type[Versioned], actor: Actor | None) -> Document:
-    """Whom `access` lets see things of this kind, as a query."""
-    if actor is None or actor.reach == "platform":
-        return {}
-    if kind is Grant:
-        return _any_of(("organisation_id", "grantee_id"), ("home_id", "grantee_home_id"), actor)
-    if kind is Membership:
-        own = {*actor.organisation_ids, actor.cluster_id} - {None} if actor.reach != "self" else set()
-        return {"$or": [{name: {"$in": sorted(own)}} for name in ("group_id", "organisation_id", "home_id")]}
-    if actor.reach == "self" and kind not in {Program, Invitation}:
-        return {"person_id": actor.person_id}
-    if kind in {Program, Invitation}:
-        return _managed(kind, actor)
-    if actor.reach == "cluster":
-        return {"cluster_id": actor.cluster_id}
-    return {"organisation_id": {"$in": sorted(actor.organisation_ids)}}
-
-
-def _managed(kind: type[Versioned], actor: Actor) -> Document:
-    """Keys and invitations of the own cluster, for HR of the own organisations; a key sees no keys.
-
-    Of invitations those to which `access.may_invite` lets the caller invite: a list tells the links of open ones.
-    """
-    if actor.reach == "self" or (kind is Program and actor.person_id is None):
-        return {"_id": None}
-    query: Document = {"cluster_id": actor.cluster_id}
-    if actor.reach == "employer":
-        own = sorted(actor.organisation_ids)
-        query["organisation_ids"] = {"$in": own}
-        if kind is Invitation:
-            query["organisation_ids"] |= {"$not": {"$elemMatch": {"$nin": own}}}
-    if kind is Invitation:
-        query["role"] = {"$in": sorted(access.roles_to_invite_to(actor))}
-    return query
-
-
-def _any_of(organisations: Sequence[str], homes: Sequence[str], actor: Actor) -> Document:
-    """One of these fields names an organisation of the actor's, or for a cluster's staff their cluster."""
-    if actor.reach == "cluster":
-        return {"$or": [{name: actor.cluster_id} for name in homes]}
-    own = sorted(actor.organisation_ids) if actor.reach == "employer" else []
-    return {"$or": [{name: {"$in": own}} for name in organisations]}
 
 
 def _holds(day: date) -> Document:
