@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from clusterskills import seed
@@ -20,6 +19,7 @@ from clusterskills.demo.cast import Cast
 from clusterskills.demo.seeding import course_body, seed_organisations, seed_people
 from deploy.local.processes import wait_until
 from shared.clock import utc_now
+from tests.accessibility import violations
 from tests.stack import Stack
 
 pytestmark = pytest.mark.timeout(480)
@@ -39,8 +39,7 @@ class Person:
 
     def look(self) -> None:
         """Nothing that axe finds, nothing wider than the screen."""
-        found = Axe().run(self.page).response["violations"]
-        assert [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]] == []
+        assert violations(self.page) == []
         self.look_without_axe()
 
     def look_without_axe(self) -> None:

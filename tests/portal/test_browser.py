@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from services.portal.languages import PSEUDO
+from tests.accessibility import violations
 from tests.portal.conftest import Surroundings
 from tests.portal.test_verify import GOOD, NUMBER, REVOKED
 
@@ -73,8 +73,7 @@ class Seen:
 
     def violations(self) -> list[str]:
         """What axe finds, one line each."""
-        found = Axe().run(self.page).response["violations"]
-        return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+        return violations(self.page)
 
 
 def forgotten(page: Page) -> list[str]:

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from deploy.identity.realm import LANGUAGES
 from services.portal.languages import languages
+from tests.accessibility import violations
 from tests.portal.test_browser import LOOKS
 from tests.stack import Stack
 
@@ -89,8 +89,7 @@ def faults(page: Page, name: str) -> list[str]:
     if _PICTURES:
         Path(_PICTURES).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=f"{_PICTURES}/keycloak-{name}.png", full_page=True)
-    found = Axe().run(page).response["violations"]
-    told = [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+    told = violations(page)
     if page.evaluate("getComputedStyle(document.querySelector('.pf-v5-c-login__header')).backgroundColor") != GREEN:
         told.append("The bar is not green.")
     if not page.evaluate("document.fonts.check('16px \"Inter Variable\"')"):
