@@ -1,6 +1,7 @@
 """All jobs of a service over HTTP: for their owners and operators, with their progress as server-sent events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import orjson
 from flask import request
@@ -12,11 +13,15 @@ from shared.http.scopes import ANYBODY
 from shared.jobs.job import CANCELLED, DONE, FAILED, STATES, Job
 from shared.jobs.store import Jobs
 from shared.storage.work import UnitOfWork
+from shared.tables.writing import INTEGER, MEDIA_TYPES, TEXT, Column, csv_chunks
 from shared.wiring.jobs import JobView, add_steps, criteria_of, finder, job_reply, show_job
 
 EVENT_STREAM = "text/event-stream"
 _OVER = frozenset({DONE, FAILED, CANCELLED})
 _AGAIN_AFTER_MS = 1_000
+_NUMBERS, _TEXTS = ("row", "line"), ("outcome", "code", "column", "value", "message", "id")
+_COLUMNS = (*(Column(name, INTEGER) for name in _NUMBERS), *(Column(name, TEXT) for name in _TEXTS))
+_ROWS_AT_ONCE = 500
 
 
 class JobQuery(Schema):
@@ -55,8 +60,21 @@ def jobs_door(service: str, jobs: Callable[[UnitOfWork | None], Jobs]) -> Door:
             return Reply(status=204, media_type=EVENT_STREAM)
         return Reply(_event(job, base, told=told), media_type=EVENT_STREAM)
 
+    @door.get(f"{base}/<job_id>/result", scope=ANYBODY, produces=("text/csv",))
+    def read_job_result(call: Call, job_id: str) -> Reply:
+        """What became of every row so far, as a file of comma-separated values: a line for each row and finding."""
+        found, job = find(call, job_id)
+        return Reply(b"".join(csv_chunks(_COLUMNS, _rows(found, job.id))), media_type=MEDIA_TYPES["csv"])
+
     add_steps(door, base, ANYBODY, find, of="job")
     return door
+
+
+def _rows(jobs: Jobs, job_id: str) -> Iterator[dict[str, Any]]:
+    after: str | None = None
+    while some := jobs.rows(job_id, outcome=None, after=after, limit=_ROWS_AT_ONCE):
+        after = some[-1]["_id"]
+        yield from ({**row, "id": row["subject"]} for row in some)
 
 
 def _event(job: Job, base: str, *, told: bool) -> bytes:

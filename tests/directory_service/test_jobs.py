@@ -1,5 +1,7 @@
 """All jobs of the service: who sees which, and how their progress is followed."""
 
+import csv
+import io
 import json
 from typing import Any
 
@@ -102,3 +104,17 @@ def test_what_an_operator_does_with_somebodys_job_is_told_by_the_audit_and_what_
 
     assert [row["action"] for row in rows if row["target"] == f"job/{job_id}"] == ["resume", "cancel"]
     assert directory.call("GET", f"{BASE}/{job_id}", operator).body["cluster_id"] == cluster
+
+
+def test_the_result_tells_what_became_of_each_row(directory: Directory, cluster: str) -> None:
+    portal, other = directory.portal(cluster), directory.portal(directory.cluster())
+    job_id = send(directory, portal, DATA + "2,,Bauer\n").json["id"]
+    carry_on(directory)
+    said = directory.app.test_client().get(f"{BASE}/{job_id}/result", headers=portal)
+    first, second = csv.DictReader(io.StringIO(said.data.decode("utf-8-sig")))
+
+    assert said.mimetype == "text/csv"
+    assert (first["row"], first["outcome"], first["id"] != "") == ("1", "created", True)
+    assert (second["row"], second["outcome"], second["column"]) == ("2", "failed", "given_name")
+    assert second["message"]
+    assert directory.call("GET", f"{BASE}/{job_id}/result", other).status == 404
