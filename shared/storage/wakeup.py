@@ -5,6 +5,7 @@ without a write, but it wakes up at every entry of the oplog, of every service, 
 relays of four services that was a fifth of mongod's time.
 """
 
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -14,8 +15,10 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
+from shared.logs import get_logger
 from shared.storage.mongo import Document, Mongo, MongoDatabase, ensure_collection
 
+log = get_logger(__name__)
 COLLECTION = "wakeups"
 _LOCAL = {"level": "local"}
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
@@ -40,9 +43,19 @@ class Wakeup:
         self._cursor: Any = None
 
     def open(self) -> None:
-        """Start listening, if not listening yet. What is rung from now on is heard, and what was rung just before."""
+        """Start listening, if not listening yet. What is rung from now on is heard, and what was rung just before.
+
+        Where MongoDB answers that it cannot be, the caller looks by itself: nothing but speed depends on the bell.
+        """
         if self._cursor is not None:
             return
+        try:
+            self._listen()
+        except OperationFailure as error:
+            log.warning("bell_cannot_be_opened", error=type(error).__name__, code=error.code)
+            self.close()
+
+    def _listen(self) -> None:
         self._ensure_bell()
         self._session = self._client.start_session()
         # Local reads: the bell need not wait for its own majority.
@@ -52,6 +65,9 @@ class Wakeup:
     def wait(self, seconds: float) -> bool:
         """Until somebody rang (true) or the time is over (false)."""
         self.open()
+        if self._cursor is None:
+            time.sleep(seconds)
+            return False
         get_more = {"getMore": self._cursor, "collection": COLLECTION, "maxTimeMS": max(1, int(seconds * 1000))}
         try:
             reply = self._command(get_more)

@@ -65,9 +65,10 @@ class Service:
         self.runtime.database["consumer_progress"].update_one({"_id": "copies"}, progress, upsert=True)
 
     def tick(self) -> None:
-        """Do what the timers would do now: a turn of each."""
+        """Do what the timers would do now: of each as many turns as there is something to do, however short they are."""
         for timer in self._timers:
-            timer.action()
+            while timer.action():
+                pass
 
     def stamp(self) -> int:
         """Give positions in the feed, as the relay does."""

@@ -23,7 +23,7 @@ from shared.storage.outbox import Outbox
 from shared.storage.places import Places
 from shared.storage.relay import LogLost, Relay
 from tests.chaos.arena import read_topic, wait_for
-from tests.shared.bus.flow import happen, lose_log, relay_all
+from tests.shared.bus.flow import happen, lose_log, relay_all, running
 
 # -- publishing
 
@@ -257,3 +257,17 @@ def test_who_is_asked_to_hurry_does_not_wait_for_a_broker_that_hangs(
     over.set()
     relay.run(over)  # gives up its lease
     relay_all(client, database, kafka)  # the next one sends it
+
+
+def test_a_bell_that_cannot_be_opened_keeps_no_event_back(
+    client: Mongo, database: MongoDatabase, kafka: KafkaSettings, topic: str
+) -> None:
+    """MongoDB refuses what a relay writes to hear of commits: it looks by itself."""
+    database.create_collection("wakeups", capped=True, size=16_384, validator={"$expr": False})
+    relay = Relay(client, database, KafkaPublisher(kafka, Places(database)))
+    happen(client, database, topic, "a", "b")
+
+    with running(relay.run):
+        assert wait_for(lambda: relay.sent == 2)
+        happen(client, database, topic, "a")
+        assert wait_for(lambda: relay.sent == 3)
