@@ -131,6 +131,7 @@ def test_openapi_python_client_makes_one_model_per_thing(document: Document, tmp
     _run("-c", "import client.models, client.api.catalog.list_courses", cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_datamodel_code_generator_makes_one_model_per_thing(document: Document, tmp_path: Path) -> None:
     source, out = tmp_path / "openapi.json", tmp_path / "models.py"
     source.write_text(json.dumps(document), "utf-8")

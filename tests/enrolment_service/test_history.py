@@ -255,7 +255,14 @@ def offer_out_of_order(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("plant", [give_without_condition, inherit_foreign_claims, offer_out_of_order])
+@pytest.mark.parametrize(
+    "plant",
+    [
+        give_without_condition,
+        pytest.param(inherit_foreign_claims, marks=pytest.mark.slow),
+        pytest.param(offer_out_of_order, marks=pytest.mark.slow),
+    ],
+)
 def test_a_planted_bug_makes_the_history_impossible(
     service: Service, other: ServiceApp, monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None]
 ) -> None:

@@ -18,7 +18,8 @@ from clusterskills.demo.seeding import course_body, publish_course
 from clusterskills.demo.work import seed_cluster
 from deploy.local.processes import wait_until
 from tests.journeys.test_pages import CLUSTER, PROVIDER, Person, at_work
-from tests.journeys.test_people_pages import BOTH, cast, follow, let_through, new_name, press, refuses, registered, says
+from tests.journeys.test_people_pages import cast, follow, let_through, new_name, press, refuses, registered, says
+from tests.journeys.ways import WAYS
 from tests.stack import Stack
 
 __all__ = ["cast"]
@@ -46,7 +47,7 @@ def card(who: Person, label: str) -> None:
 
 
 @pytest.mark.usefixtures("work")
-@BOTH
+@WAYS
 def test_every_counter_of_a_fresh_demo_leads_to_what_it_counts(stack: Stack, chromium: Browser, narrow: bool) -> None:
     with at_work(stack, chromium, "hr", narrow=narrow) as hr:
         look = hr.look_without_axe if narrow else hr.look
@@ -123,7 +124,7 @@ def stranger(chromium: Browser, stack: Stack, *, narrow: bool) -> Iterator[Perso
         context.close()
 
 
-@BOTH
+@WAYS
 def test_who_is_invited_chooses_a_password_signs_in_takes_the_data_along_and_erases_it(
     stack: Stack, chromium: Browser, cast: Cast, narrow: bool, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from clusterskills.demo.cast import Cast
 from tests.journeys.test_pages import Person, at_work, cast
+from tests.journeys.ways import WAYS
 from tests.stack import Stack
 
 __all__ = ["cast"]
@@ -88,7 +89,7 @@ def _mended(failed: bytes, company: str) -> bytes:
     return text.getvalue().encode()
 
 
-@pytest.mark.parametrize("narrow", [False, True], ids=["with JavaScript", "on a phone without JavaScript"])
+@WAYS
 def test_a_manager_imports_200_people_mends_five_bad_rows_and_imports_them(
     stack: Stack, chromium: Browser, cast: Cast, narrow: bool, tmp_path: Path
 ) -> None:

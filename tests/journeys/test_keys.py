@@ -12,12 +12,12 @@ from playwright.sync_api import Browser, expect
 from clusterskills.client import Api
 from clusterskills.demo.cast import Cast
 from tests.journeys.test_pages import Person, at_work, cast
+from tests.journeys.ways import WAYS
 from tests.stack import Stack
 
 __all__ = ["cast"]
 pytestmark = pytest.mark.timeout(480)
 TOWN = "serbia"
-WAYS = pytest.mark.parametrize("narrow", [False, True], ids=["with JavaScript", "on a phone without JavaScript"])
 
 
 @pytest.fixture

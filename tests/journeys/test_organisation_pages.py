@@ -11,7 +11,8 @@ from clusterskills.demo.cast import Cast
 from deploy.identity import ids
 from services.portal.languages import PSEUDO
 from tests.journeys.test_pages import CLUSTER, at_work
-from tests.journeys.test_people_pages import BOTH, cast, follow, let_through, press, refuses, says, tab_to
+from tests.journeys.test_people_pages import cast, follow, let_through, press, refuses, says, tab_to
+from tests.journeys.ways import WAYS
 from tests.portal.test_browser import forgotten
 from tests.stack import Stack
 
@@ -26,7 +27,7 @@ def company(cast: Cast, name: str, cluster: str = CLUSTER) -> str:
     return str(cast.program(f"partner-{cluster}").post("/v1/organisations", body).body["id"])
 
 
-@BOTH
+@WAYS
 def test_a_manager_registers_finds_changes_and_suspends_a_company(
     stack: Stack, chromium: Browser, cast: Cast, narrow: bool
 ) -> None:
@@ -77,7 +78,7 @@ def test_a_manager_registers_finds_changes_and_suspends_a_company(
         says(manager, "It is active again.")
 
 
-@BOTH
+@WAYS
 def test_a_cluster_asks_a_neighbours_company_to_join_and_answers_one_that_asks(
     stack: Stack, chromium: Browser, cast: Cast, narrow: bool
 ) -> None:

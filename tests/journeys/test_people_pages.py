@@ -14,11 +14,11 @@ from clusterskills.demo.seeding import seed_organisations, seed_people, seed_por
 from deploy.identity import ids
 from services.portal.languages import PSEUDO
 from tests.journeys.test_pages import CLUSTER, Person, at_work
+from tests.journeys.ways import WAYS
 from tests.portal.test_browser import forgotten
 from tests.stack import Stack
 
 pytestmark = pytest.mark.timeout(480)
-BOTH = pytest.mark.parametrize("narrow", [False, True], ids=["with JavaScript", "on a phone without JavaScript"])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def new_name(stem: str) -> str:
     )
 
 
-@BOTH
+@WAYS
 def test_a_manager_finds_somebody_by_a_misspelt_name_and_keeps_the_record_up_to_date(
     stack: Stack, chromium: Browser, cast: Cast, narrow: bool
 ) -> None:
@@ -117,7 +117,7 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(stack: Stack, c
         assert manager.page.input_value("#field-given_name") == "Lída"
 
 
-@BOTH
+@WAYS
 def test_a_manager_adds_and_ends_an_employment_and_records_and_takes_back_a_consent(
     stack: Stack, chromium: Browser, cast: Cast, narrow: bool
 ) -> None:
@@ -165,7 +165,7 @@ def test_a_manager_adds_and_ends_an_employment_and_records_and_takes_back_a_cons
     ]
 
 
-@BOTH
+@WAYS
 def test_an_invitation_is_a_link_that_can_be_taken_back(
     stack: Stack, chromium: Browser, cast: Cast, narrow: bool
 ) -> None:
@@ -188,7 +188,7 @@ def test_an_invitation_is_a_link_that_can_be_taken_back(
         expect(manager.page.get_by_label("Link for the person")).to_have_count(0)
 
 
-@BOTH
+@WAYS
 def test_two_records_of_one_person_are_merged_after_the_consequences_are_said(
     stack: Stack, chromium: Browser, cast: Cast, narrow: bool
 ) -> None:
@@ -212,7 +212,7 @@ def test_two_records_of_one_person_are_merged_after_the_consequences_are_said(
         refuses(manager, "same record")
 
 
-@BOTH
+@WAYS
 def test_personal_data_is_erased_only_after_the_consequences_are_confirmed(
     stack: Stack, chromium: Browser, cast: Cast, narrow: bool
 ) -> None:

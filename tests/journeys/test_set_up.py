@@ -13,12 +13,12 @@ from clusterskills.demo.cast import Cast
 from deploy.identity import ids
 from deploy.local.processes import wait_until
 from tests.journeys.test_pages import Person, at_work, cast
+from tests.journeys.ways import WAYS
 from tests.stack import Stack
 
 __all__ = ["cast"]
 pytestmark = pytest.mark.timeout(480)
 TOWN, CLUSTER = "serbia", ids.cluster_id("ac-serbia")
-WAYS = pytest.mark.parametrize("narrow", [False, True], ids=["with JavaScript", "on a phone without JavaScript"])
 
 
 @pytest.fixture

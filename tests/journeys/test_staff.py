@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 from clusterskills.demo.cast import Cast
 from services.portal.languages import PSEUDO
 from tests.journeys.test_pages import Person, at_work, cast
+from tests.journeys.ways import WAYS
 from tests.portal.test_browser import forgotten
 from tests.stack import Stack
 
@@ -17,7 +18,6 @@ __all__ = ["cast"]
 pytestmark = pytest.mark.timeout(480)
 TOWN = "serbia"
 PASSWORD = "veoma duga lozinka"
-WAYS = pytest.mark.parametrize("narrow", [False, True], ids=["with JavaScript", "on a phone without JavaScript"])
 
 
 def _sign_in(person: Person, mail: str) -> None:

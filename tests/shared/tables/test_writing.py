@@ -112,7 +112,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
-@pytest.mark.parametrize("kind", ["csv", "ndjson", "xlsx", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "ndjson", pytest.param("xlsx", marks=pytest.mark.slow), "parquet"])
 def test_ten_times_the_rows_take_no_more_memory(kind: str) -> None:
     def peak(rows: int) -> int:
         command = [sys.executable, "-c", MEASURED, kind, str(rows)]
