@@ -1,0 +1,16 @@
+"""How long it is told who read whose data."""
+
+from shared.clock import new_id
+from shared.schemas.directory import PortalChanged
+from tests.certificate_service.service import Service
+from tests.reads import read_long_ago, still_told
+
+
+def test_who_read_something_is_told_for_as_long_as_the_readers_cluster_says_now(service: Service) -> None:
+    cluster_id = new_id()
+    service.feed(PortalChanged(cluster_id=cluster_id, audit_days=365))
+    service.feed(PortalChanged(cluster_id=cluster_id, audit_days=30))
+    read_long_ago(service.runtime.database, cluster_id, 29, 31, 400)
+    service.tick()
+
+    assert still_told(service.runtime.database, cluster_id) == [29]
