@@ -1,11 +1,13 @@
 """SCIM 2.0: an employer's HR system keeps its people here, and scim2-tester finds nothing to complain about."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from scim2_client.engines.wsgi import WSGISCIMClient
 from scim2_tester import Status, check_server
 
+from shared.clock import utc_now
 from tests.directory_service.calling import Directory, Headers
 
 USERS = "/scim/v2/Users"
@@ -125,6 +127,45 @@ def test_who_is_deactivated_works_there_no_more_and_can_come_back(
     assert directory.call("GET", path, system).body["active"] is False
     assert directory.call("PUT", path, system, user("lang")).body["active"] is True
     assert employed(directory, cluster_id, company, made["id"]).count(None) == 1
+
+
+def test_a_former_employer_sees_and_changes_what_it_said_itself_and_nothing_of_the_person(
+    directory: Directory, cluster_id: str, system: Headers
+) -> None:
+    made = directory.made(USERS, system, user("former"))
+    path, known = f"{USERS}/{made['id']}", f"/v1/people/{made['id']}"
+    directory.call("PATCH", path, system, patch({"op": "replace", "path": "active", "value": False}))
+    portal = directory.portal(cluster_id)
+    directory.call("PATCH", known, portal, {"family_name": "Neu", "email": "neu@people.example"}, If_Match='"1"')
+    seen = [directory.call("GET", path, system).body]
+    seen += directory.call("GET", USERS + '?filter=userName eq "former"', system).body["Resources"]
+    renamed = {**user("former", active=False), "name": {"givenName": "Claudia", "familyName": "Falsch"}}
+    put = directory.call("PUT", path, system, renamed)
+
+    assert [one["name"]["familyName"] for one in seen] == ["Kaya", "Kaya"]
+    assert all(one["emails"][0]["value"] == "former@people.example" for one in seen)
+    assert (put.status, put.body["name"]["familyName"], put.body["active"]) == (200, "Falsch", False)
+    person = directory.call("GET", known, portal).body
+    assert (person["family_name"], person["email"]) == ("Neu", "neu@people.example")
+
+
+def test_an_employment_that_ends_later_is_left_by_active_and_ended_today_by_inactive(
+    directory: Directory, cluster_id: str, company: str, system: Headers
+) -> None:
+    made = directory.made(USERS, system, user("leaving"))
+    path, portal = f"{USERS}/{made['id']}", directory.portal(cluster_id)
+    query = f"/v1/employments?person={made['id']}"
+    job = directory.call("GET", query, portal).body["items"][0]
+    last_day = (utc_now() + timedelta(days=30)).date().isoformat()
+    job_path, version = f"/v1/employments/{job['id']}", f'"{job["version"]}"'
+    assert directory.call("PATCH", job_path, portal, {"valid_until": last_day}, If_Match=version).status == 200
+    on = directory.call("PUT", path, system, user("leaving"))
+    still = employed(directory, cluster_id, company, made["id"])
+    off = directory.call("PUT", path, system, user("leaving", active=False))
+
+    assert (on.status, on.body["active"], still) == (200, True, [last_day])
+    assert (off.status, off.body["active"]) == (200, False)
+    assert employed(directory, cluster_id, company, made["id"]) == [utc_now().date().isoformat()]
 
 
 def test_who_is_removed_is_gone_for_the_employer_and_stays_a_person(

@@ -18,11 +18,18 @@ from shared.storage.documents import not_found
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account with its person, and whether the person works for the employer."""
+    """An account, and what is told of its person: to an employer for whom they work what is known, else what that
+    employer said itself.
+    """
 
     account: Account
     person: Person
     active: bool
+
+    @property
+    def told(self) -> Person | Account:
+        """Who tells the names and the address."""
+        return self.person if self.active else self.account
 
 
 class Accounts(DirectoryActions):
@@ -47,9 +54,8 @@ class Accounts(DirectoryActions):
             person_id=found.id,
             user_name=wish.user_name,
             user_key=account.key_of(wish.user_name),
-            external_id=wish.external_id,
         )
-        kept = self._store.save(mine)
+        kept = self._store.save(account.said(mine, wish))
         return User(kept, found, self._employ(kept, found, active=wish.active))
 
     def get(self, actor: Actor, person_id: str) -> User:
@@ -63,17 +69,18 @@ class Accounts(DirectoryActions):
         return self._users(found), total
 
     def replace(self, actor: Actor, person_id: str, wish: Wish) -> User:
-        """Say anew who somebody is and whether they work for the employer."""
+        """Say anew who somebody is and whether they work for the employer.
+
+        Of somebody who works there no more, the employer's own account changes and nothing else.
+        """
         before = self._account(actor, person_id)
         self._require_free(before.organisation_id, wish, before)
         found = self._store.get(Person, before.person_id)
-        if not access.may_change_person(actor, found):
-            raise Forbidden("The person's own cluster changes this.", code="NOT_YOURS")
-        changed, events = person.change(found, _facts(wish))
-        kept_person = found if changed == found else self._store.save(changed, events)
-        after = account.renamed(before, wish)
+        if wish.active or self._standing(before) is not None:
+            found = self._change(actor, found, wish)
+        after = account.said(before, wish)
         kept = before if after == before else self._store.save(after)
-        return User(kept, kept_person, self._employ(kept, kept_person, active=wish.active))
+        return User(kept, found, self._employ(kept, found, active=wish.active))
 
     def remove(self, actor: Actor, person_id: str) -> None:
         """End the employment and forget the account. The person stays the cluster's."""
@@ -90,10 +97,19 @@ class Accounts(DirectoryActions):
             raise not_found(Account, person_id)
         return found
 
+    def _change(self, actor: Actor, found: Person, wish: Wish) -> Person:
+        if not access.may_change_person(actor, found):
+            raise Forbidden("The person's own cluster changes this.", code="NOT_YOURS")
+        changed, events = person.change(found, _facts(wish))
+        return found if changed == found else self._store.save(changed, events)
+
+    def _standing(self, mine: Account) -> relations.Employment | None:
+        return account.open_of(self._store.employments_of(mine.person_id, mine.organisation_id), self._today())
+
     def _users(self, accounts: list[Account]) -> list[User]:
         ids = [one.person_id for one in accounts]
-        people, jobs = self._store.known_people(ids), self._store.employments_of_all(ids)
-        at_work = {(job.person_id, job.organisation_id) for job in jobs if job.valid_until is None}
+        people, jobs, today = self._store.known_people(ids), self._store.employments_of_all(ids), self._today()
+        at_work = {(job.person_id, job.organisation_id) for job in jobs if account.open_of([job], today)}
         return [User(one, people[one.person_id], (one.person_id, one.organisation_id) in at_work) for one in accounts]
 
     def _taken_up(self, actor: Actor, wish: Wish) -> Person:
@@ -113,12 +129,11 @@ class Accounts(DirectoryActions):
 
     def _employ(self, mine: Account, found: Person, *, active: bool) -> bool:
         """Begin or end the employment where that is not so already."""
-        jobs = self._store.employments_of(found.id, mine.organisation_id)
-        standing, today = account.open_of(jobs), self._today()
+        standing = self._standing(mine)
         if active and standing is None:
             self._start(mine, found)
         elif not active and standing is not None:
-            self._store.save(*relations.end_employment(standing, max(today, standing.valid_from)))
+            self._store.save(*relations.shorten_employment(standing, max(self._today(), standing.valid_from)))
         return active
 
     def _start(self, mine: Account, found: Person) -> None:

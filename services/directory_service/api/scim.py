@@ -246,16 +246,16 @@ def _refusal(field: str, message: str) -> Invalid:
 
 
 def _shown(known: Known, parts: Parts) -> User:
-    person, mine = known.person, known.account
+    told, mine = known.told, known.account
     user = User(
-        id=person.id,
+        id=known.person.id,
         external_id=mine.external_id,
         user_name=mine.user_name,
-        name=Name(given_name=person.given_name, family_name=person.family_name),
-        emails=[Email(value=person.email)] if person.email else None,
+        name=Name(given_name=told.given_name, family_name=told.family_name),
+        emails=[Email(value=told.email)] if told.email else None,
         active=known.active,
     )
-    _located(user, parts, "User", f"Users/{person.id}", mine)
+    _located(user, parts, "User", f"Users/{known.person.id}", mine)
     return user
 
 

@@ -9,7 +9,9 @@ from shared.versioned import Versioned
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account(Versioned):
-    """`user_key` is the user name as it is compared. Both names and the number are personal data: they die with it."""
+    """`user_key` is the user name as it is compared. Names, address and number are what this employer said last: all the
+    employer sees once somebody works there no more. They are personal data and die with the person's.
+    """
 
     organisation_id: str
     cluster_id: str
@@ -17,6 +19,9 @@ class Account(Versioned):
     user_name: str
     user_key: str
     external_id: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +41,22 @@ def key_of(user_name: str) -> str:
     return user_name.casefold()
 
 
-def renamed(account: Account, wish: Wish) -> Account:
-    """The account as it is to be."""
-    return replace(account, user_name=wish.user_name, user_key=key_of(wish.user_name), external_id=wish.external_id)
+def said(account: Account, wish: Wish) -> Account:
+    """The account as the employer wants it now."""
+    return replace(
+        account,
+        user_name=wish.user_name,
+        user_key=key_of(wish.user_name),
+        external_id=wish.external_id,
+        given_name=wish.given_name,
+        family_name=wish.family_name,
+        email=wish.email,
+    )
 
 
-def open_of(jobs: list[Employment]) -> Employment | None:
-    """The employment that has no last day yet."""
-    return next((job for job in jobs if job.valid_until is None), None)
+def open_of(jobs: list[Employment], today: date) -> Employment | None:
+    """The employment that goes on after today: without a last day, or with a later one."""
+    return next((job for job in jobs if job.valid_until is None or job.valid_until > today), None)
 
 
 def begins(jobs: list[Employment], today: date) -> date:

@@ -162,6 +162,12 @@ def end_employment(employment: Employment, valid_until: date) -> tuple[Employmen
     return ended, _employment_end(ended)
 
 
+def shorten_employment(employment: Employment, valid_until: date) -> tuple[Employment, list[Event]]:
+    """Let it end on a day, also where it was to end later."""
+    later = employment.valid_until is not None and employment.valid_until > valid_until
+    return end_employment(replace(employment, valid_until=None) if later else employment, valid_until)
+
+
 def give_consent(consent: Consent, person: Person, standing: Collection[Consent]) -> tuple[Consent, list[Event]]:
     """From now on the organisation may see it."""
     if person.status != "registered":
