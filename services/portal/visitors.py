@@ -97,6 +97,12 @@ def keep_session(response: Response, session_id: str) -> None:
     _set(response, "session", session_id, int(LONGEST.total_seconds()))
 
 
+def end_session() -> None:
+    """Whoever asks is a guest from here on; `drop_session` makes their browser forget it too."""
+    runtime().sessions.close(visitor().session_id)
+    g.visitor = GUEST
+
+
 def drop_session(response: Response) -> None:
     """Take the session from the browser."""
     _drop(response, "session")

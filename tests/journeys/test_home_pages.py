@@ -173,4 +173,6 @@ def test_who_is_invited_chooses_a_password_signs_in_takes_the_data_along_and_era
         guest.page.check("#field-sure")
         press(guest, "Erase for good")
         expect(guest.page.locator("h1")).to_contain_text("Your personal data was erased")
+        guest.go("/my-data")
+        guest.page.wait_for_selector("#username")
     assert manager.get(f"/v1/people/{person}").body["status"] == "erased"

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, request
 
-from services.portal import asking, everywhere, states
+from services.portal import asking, everywhere, states, visitors
 from services.portal.forms import Form, Mistake, refused
 from services.portal.languages import _, _l
 from services.portal.platform import Refused
@@ -72,7 +72,10 @@ def erase() -> Response:
         asking.send("POST", "directory", "me/erase")
     except Refused as error:
         return _mine(refused(form, error), 409)
-    return Response(render_template("my_data_erased.html"))
+    visitors.end_session()
+    response = Response(render_template("my_data_erased.html"))
+    visitors.drop_session(response)
+    return response
 
 
 def _mine(form: Form, status: int = 200) -> Response:

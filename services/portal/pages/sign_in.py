@@ -73,11 +73,11 @@ def finish() -> Response:
 @public
 def end() -> Response:
     """End the session here and at the identity provider."""
-    person, session_id = visitors.visitor().person, visitors.visitor().session_id
+    person = visitors.visitor().person
     if person is None:
         return go_to("/")
     visitors.check_form(request.form.get("form_token", ""))
-    runtime().sessions.close(session_id)
+    visitors.end_session()
     response = go_to(runtime().provider.sign_out_address(person.id_token, f"{runtime().origin()}/"))
     visitors.drop_session(response)
     return response
