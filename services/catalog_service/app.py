@@ -13,7 +13,6 @@ from services.catalog_service.store.skills import Skills
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
-from shared.wiring.reads import audit_timer
 from shared.wiring.runtime import Runtime
 
 
@@ -43,12 +42,7 @@ def wire(runtime: Runtime) -> Wired:
     return Wired(
         doors=[make_door(parts)],
         subscriptions=handlers.subscriptions(acting),
-        timers=[
-            *timers.timers(lambda act: decide(runtime.client, runtime.work, lambda work: act(acting(work))), reading),
-            audit_timer(
-                runtime.personal_reads, lambda clusters: Store(runtime.work()).copies.audit_rules.days(clusters)
-            ),
-        ],
+        timers=timers.timers(lambda act: decide(runtime.client, runtime.work, lambda work: act(acting(work))), reading),
         beside=keep_shelf,
     )
 

@@ -8,9 +8,9 @@ MANIFEST = Manifest(
     package="services.catalog_service",
     segments=("courses", "sessions", "course-imports", "skills", "frameworks", "elm"),
     subscriptions=("copies", "reactions", "participants"),
-    timers=("close_due", "audit"),
+    timers=("close_due",),
     read_models=(
-        ReadModel("copies", ("organisations", "awarding_grants", "portals", "audit_rules"), version=3),
+        ReadModel("copies", ("organisations", "awarding_grants", "portals"), version=2),
         ReadModel("participants", ("participants", "session_seats"), version=2),
     ),
     migrations=("words_out_of_the_database",),

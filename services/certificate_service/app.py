@@ -27,7 +27,6 @@ from shared.storage.group import Resolver
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
-from shared.wiring.reads import audit_timer
 from shared.wiring.runtime import Runtime
 
 # A reissue asks for a name while its request waits.
@@ -69,12 +68,7 @@ def wire(runtime: Runtime) -> Wired:
     return Wired(
         doors=[make_door(_parts(tools))],
         subscriptions=handlers.subscriptions(issuing, Copying(visibility), Store),
-        timers=[
-            *timers.timers(visibility, issuing, runtime.work, lambda act: decide(runtime.client, runtime.work, act)),
-            audit_timer(
-                runtime.personal_reads, lambda clusters: Store(runtime.work()).copies.audit_rules.days(clusters)
-            ),
-        ],
+        timers=timers.timers(visibility, issuing, runtime.work, lambda act: decide(runtime.client, runtime.work, act)),
         stamp=partial(feed.stamp, CERTIFICATES, runtime.client, runtime.database, now),
         resolvers=_resolvers(tools),
         apart={NameOf: _name_of(tools)},

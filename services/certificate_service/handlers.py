@@ -19,7 +19,6 @@ from shared.schemas.directory import (
     OrganisationSuspended,
     PersonErased,
     PersonMerged,
-    PortalChanged,
 )
 from shared.schemas.enrolment import EnrolmentCompleted, EnrolmentResultCorrected
 from shared.storage.work import UnitOfWork
@@ -59,7 +58,6 @@ def _copies(copying: Copying, stores: Stores) -> Subscription:
             AwardingGranted: _on(copying.granted, stores),
             AwardingWithdrawn: _on(copying.withdrawn, stores),
             PersonErased: _on(copying.erased, stores),
-            PortalChanged: _on(copying.portal, stores),
             EmploymentStarted: _on(copying.employment_started, stores),
             EmploymentEnded: _on(copying.employment_ended, stores),
             ConsentGiven: _on(copying.consent_given, stores),

@@ -10,10 +10,8 @@ MANIFEST = Manifest(
     segments=("certificates", "certificate-batches", "certificate-exports", "verifications", "credentials", "issuers"),
     outside=("credentials", "status", "issuers"),
     subscriptions=("copies", "issuing"),
-    timers=("visibility", "give_out", "audit"),
-    read_models=(
-        ReadModel("copies", ("courses", "organisations", "people", "awarding_grants", "audit_rules"), version=2),
-    ),
+    timers=("visibility", "give_out"),
+    read_models=(ReadModel("copies", ("courses", "organisations", "people", "awarding_grants")),),
     migrations=("the place of a withheld award is its course, version and enrolment",),
     settings=(CertificateSettings,),
     clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),

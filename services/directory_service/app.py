@@ -30,7 +30,6 @@ from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
 from shared.wiring.jobs import KeepFile, keeper
-from shared.wiring.reads import audit_timer
 from shared.wiring.runtime import Runtime
 
 _NAMES_A_TURN = 500
@@ -70,7 +69,6 @@ def wire(runtime: Runtime) -> Wired:
             Timer("files", 60.0, files.sweep),
             Timer("names", 5.0, index_names),
             Timer("strays", 600.0, keycloak.sweep(lambda: store(runtime.work()).active_programs())),
-            audit_timer(runtime.personal_reads, lambda clusters: store(runtime.work()).audit_days(clusters)),
         ],
         jobs=[ImportKind(open_file=files.open, store=store, refs=refs, now=runtime.clock, new_id=runtime.ids)],
         dialects=DIALECTS,

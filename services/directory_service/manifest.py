@@ -14,7 +14,7 @@ MANIFEST = Manifest(
     ),
     outside=("scim",),
     subscriptions=("facts",),
-    timers=("files", "names", "strays", "audit"),
+    timers=("files", "names", "strays"),
     read_models=(ReadModel("facts", ("person_facts",)),),
     jobs=("people-import",),
     settings=(ReferenceSettings, IdentitySettings),

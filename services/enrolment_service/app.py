@@ -13,7 +13,6 @@ from shared.storage import feed
 from shared.storage.transaction import decide
 from shared.storage.work import UnitOfWork
 from shared.wiring.frame import Frame, Wired
-from shared.wiring.reads import audit_timer
 from shared.wiring.runtime import Runtime
 
 
@@ -32,12 +31,7 @@ def wire(runtime: Runtime) -> Wired:
         doors=[api.make_door(acting, reading, partial(external_ref, secret))],
         subscriptions=handlers.subscriptions(acting),
         stamp=partial(feed.stamp, ENROLMENTS, runtime.client, runtime.database, runtime.clock),
-        timers=[
-            *timers.timers(lambda act: decide(runtime.client, runtime.work, lambda work: act(acting(work))), reading),
-            audit_timer(
-                runtime.personal_reads, lambda clusters: Store(runtime.work()).copies.audit_rules.days(clusters)
-            ),
-        ],
+        timers=timers.timers(lambda act: decide(runtime.client, runtime.work, lambda work: act(acting(work))), reading),
         resolvers={SeatQuestion: claims.resolve_seats, SlotQuestion: resolve_slots, BusyQuestion: resolve_busy},
         beside=partial(claims.settle_until, runtime.closing, runtime.database),
     )

@@ -12,14 +12,10 @@ MANIFEST = Manifest(
         *("seats", "quotas", "assignments", "check-ins", "rosters"),
     ),
     subscriptions=("copies", "reactions"),
-    timers=("care", "sweep", "expire", "lapse", "consents", "queues", "forget", "audit"),
+    timers=("care", "sweep", "expire", "lapse", "consents", "queues", "forget"),
     migrations=("bring enrolments into the feed",),
     read_models=(
-        ReadModel(
-            "copies",
-            ("sessions", "people", "courses", "person_refs", "portals", "organisations", "audit_rules"),
-            version=4,
-        ),
+        ReadModel("copies", ("sessions", "people", "courses", "person_refs", "portals", "organisations"), version=3),
     ),
     settings=(ReferenceSettings,),
     clients=(IdentityClient("names", role="names-reader", scopes=("directory:names",)),),

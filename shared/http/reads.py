@@ -1,7 +1,7 @@
 """Who read whose personal data, when, by which route, and why: written with the read, so that no read goes unnoted."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from bson import ObjectId
@@ -15,10 +15,7 @@ COLLECTION: Final = "personal_reads"
 INDEXES: Final = [
     IndexModel([("person_ids", ASCENDING), ("_id", DESCENDING)], name="person"),
     IndexModel([("reader_id", ASCENDING), ("_id", DESCENDING)], name="reader"),
-    IndexModel([("cluster_id", ASCENDING), ("_id", DESCENDING)], name="cluster"),
 ]
-KEPT_DAYS: Final = 730
-"""For so long a read is told where the reader's cluster says nothing else."""
 _MOST: Final = 1_000
 _LAST_SECOND: Final = 2**32 - 1
 Note = Callable[[Caller, str, Iterable[str], Iterable[str]], None]
@@ -72,19 +69,6 @@ class PersonalReads:
             query.setdefault("_id", {})["$lt"] = ObjectId(after)
         found = self._rows.find(query, sort=[("_id", DESCENDING)], limit=limit)
         return [{**row, "id": str(row["_id"])} for row in found]
-
-    def forget(self, rules: Callable[[Collection[str]], Mapping[str, int]]) -> int:
-        """Remove what is older than the rule of the reader's cluster; returns how much that was.
-
-        `rules` tells the days of those of the clusters that have a rule.
-        """
-        clusters = self._rows.distinct("cluster_id")
-        days = rules([cluster for cluster in clusters if cluster is not None])
-        return sum(self._forget(cluster, timedelta(days=days.get(cluster, KEPT_DAYS))) for cluster in clusters)
-
-    def _forget(self, cluster_id: str | None, kept: timedelta) -> int:
-        old = {"cluster_id": cluster_id, "_id": {"$lt": _first_of(self._now() - kept)}}
-        return self._rows.delete_many(old).deleted_count
 
 
 def between(since: datetime | None, before: datetime | None) -> Document:

@@ -1,16 +1,13 @@
 """Who read somebody's personal data, over HTTP: for the person, and for the operator."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable
 
 from marshmallow import Schema, fields, validate
 
-from shared.bus.timers import Timer
 from shared.errors import NotFound
 from shared.http.door import Call, Door, Reply
 from shared.http.reads import PersonalReads
 from shared.http.scopes import ANYBODY
-
-_HOUR = 3_600.0
 
 
 class PersonalReadView(Schema):
@@ -59,11 +56,6 @@ def reads_door(service: str, reads: PersonalReads) -> Door:
         return reads_reply(call, reads, [own or ""])
 
     return door
-
-
-def audit_timer(reads: PersonalReads, rules: Callable[[Collection[str]], Mapping[str, int]]) -> Timer:
-    """Removes what each cluster's rule keeps no longer; `rules`: days of those of the clusters that have a rule."""
-    return Timer("audit", _HOUR, lambda: reads.forget(rules))
 
 
 def reads_reply(call: Call, reads: PersonalReads, person_ids: Iterable[str] | None) -> Reply:

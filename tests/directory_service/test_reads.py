@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from services.directory_service.app import wire
 from tests.directory_service.calling import Directory
-from tests.reads import read_long_ago, still_told
 
 
 def audit(directory: Directory, cluster_id: str, person: str) -> list[Any]:
@@ -161,19 +159,3 @@ def test_an_operator_narrows_the_reads_by_reader_and_time(directory: Directory) 
     assert found(f"reader={reader}") == [reader]
     assert found(f"person={person}&from=2020-01-01T00:00:00Z") == [None, reader]
     assert found(f"person={person}&to=2020-01-01T00:00:00Z") == []
-
-
-# -- how long it is told
-
-
-def test_who_read_something_is_told_for_as_long_as_the_readers_cluster_says(directory: Directory) -> None:
-    short, silent = directory.cluster(), directory.cluster()
-    change = {"retention": {"audit_days": 365}}
-    directory.call("PATCH", f"/v1/portals/{short}", directory.manager(short), change, If_Match='"0"')
-    for cluster_id in (short, silent, None):
-        read_long_ago(directory.database, cluster_id, 364, 366, 729, 731)
-    timers = {timer.name: timer for timer in wire(directory.app.extensions["runtime"]).timers}
-
-    assert timers["audit"].action() == 5
-    assert still_told(directory.database, short) == [364]
-    assert still_told(directory.database, silent) == still_told(directory.database, None) == [364, 366, 729]

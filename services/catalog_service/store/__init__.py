@@ -16,7 +16,6 @@ from services.catalog_service.store.offers import SEATS
 from services.catalog_service.store.skills import Skills
 from shared.criteria import asked_for
 from shared.storage import seals
-from shared.storage.audit_rules import RULES
 from shared.storage.documents import TEXT, Documents, K, index
 from shared.storage.migrations import Migration
 from shared.storage.mongo import Document, MongoDatabase
@@ -45,7 +44,6 @@ SERVICE = Service(
     indexes={
         ORGANISATIONS: [],
         PORTALS: [],
-        RULES: [],
         seals.GRANTS: seals.INDEXES,
         "courses": [
             index("cluster_id", "_id", name="cluster"),

@@ -7,7 +7,6 @@ from services.catalog_service.manifest import MANIFEST
 from shared.auth import seals
 from shared.auth.seals import Party
 from shared.schemas import directory
-from shared.storage.audit_rules import AuditRules
 from shared.storage.mongo import Document
 from shared.storage.seals import Grants
 from shared.storage.work import UnitOfWork
@@ -23,7 +22,6 @@ class Copies:
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
         self.grants = Grants(work)
-        self.audit_rules = AuditRules(work)
 
     def named(self, course_id: str, cluster_id: str, content: Content) -> tuple[Named, Named | None]:
         """The provider and the awarding body that a course of this cluster names, as far as they are known here."""
@@ -59,7 +57,6 @@ class Copies:
         """A cluster's settings changed."""
         self._work.peek(PORTALS, event.cluster_id)
         self._work.save(PORTALS, {"_id": event.cluster_id, "trusted_provider_ids": sorted(event.trusted_provider_ids)})
-        self.audit_rules.put(event)
 
     def put_organisation(self, event: directory.OrganisationFacts) -> None:
         """It is known, or its facts changed."""

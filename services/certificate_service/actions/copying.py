@@ -15,7 +15,6 @@ from shared.schemas.directory import (
     OrganisationFacts,
     OrganisationSuspended,
     PersonErased,
-    PortalChanged,
 )
 from shared.schemas.event import Envelope
 
@@ -49,10 +48,6 @@ class Copying:
     def withdrawn(self, event: AwardingWithdrawn, store: Store) -> None:
         """They no longer may."""
         store.copies.withdraw(event)
-
-    def portal(self, event: PortalChanged, store: Store) -> None:
-        """For how long a cluster keeps who read whose data."""
-        store.copies.audit_rules.put(event)
 
     def erased(self, event: PersonErased, store: Store) -> None:
         """Nothing is left to know."""

@@ -12,7 +12,6 @@ from services.certificate_service.store.issuers import Issuers, Reservation
 from services.certificate_service.store.shares import SHARES, Shares
 from services.certificate_service.store.withheld import WITHHELD, WithheldAwards
 from shared.storage import seals
-from shared.storage.audit_rules import RULES
 from shared.storage.migrations import Migration
 from shared.storage.work import UnitOfWork
 from shared.wiring.runtime import Service
@@ -28,7 +27,6 @@ SERVICE = Service(
         SHARES: [IndexModel([("certificate_id", ASCENDING)], name="certificate")],
         "courses": [],
         "organisations": [],
-        RULES: [],
         "people": [],
         seals.GRANTS: seals.INDEXES,
         WITHHELD: withheld.INDEXES,

@@ -11,7 +11,6 @@ from shared.errors import NotYetKnown
 from shared.people.person import Person
 from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, directory
-from shared.storage.audit_rules import AuditRules
 from shared.storage.mongo import Document
 from shared.storage.seals import Grants
 from shared.storage.work import Absent, UnitOfWork
@@ -42,7 +41,6 @@ class Copies:
         self._work = work
         self._grants = Grants(work)
         self.people = People(work)
-        self.audit_rules = AuditRules(work)
 
     # -- reading
 

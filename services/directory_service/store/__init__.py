@@ -178,10 +178,6 @@ class Store(Documents):
         """Those of the ids that are known."""
         return self.known(Person, ids)
 
-    def audit_days(self, cluster_ids: Iterable[str]) -> dict[str, int]:
-        """For how many days those of the clusters that chose keep who read whose data."""
-        return {cluster: chosen.retention.audit_days for cluster, chosen in self.known(Portal, cluster_ids).items()}
-
     def people_with_ref(self, cluster_id: str, external_ref: str) -> list[Person]:
         """Nobody, or the one whom the partner's number names."""
         return self._find(Person, {"cluster_id": cluster_id, "external_ref": {"$eq": external_ref, **TEXT}})

@@ -23,7 +23,6 @@ from shared.errors import Conflict, NotFound
 from shared.people.projection import PEOPLE
 from shared.schemas.event import Event
 from shared.storage import feed
-from shared.storage.audit_rules import RULES
 from shared.storage.documents import document_of, thing_of
 from shared.storage.migrations import Migration
 from shared.storage.mongo import Document
@@ -72,7 +71,6 @@ SERVICE = Service(
         "people": [],
         "courses": [],
         "organisations": [],
-        RULES: [],
         ROSTERS: [],
         ERASURES: ERASURE_INDEXES,
     },

@@ -13,7 +13,6 @@ from shared.people.person import SHARE_RESULTS
 from shared.people.projection import PEOPLE, People
 from shared.schemas import catalog, certificate, directory
 from shared.schemas.event import Event
-from shared.storage.audit_rules import AuditRules
 from shared.storage.mongo import Document
 from shared.storage.work import Absent, Hint, Slot, UnitOfWork
 
@@ -34,7 +33,6 @@ class Copies:
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
         self.people = People(work, {"certified": {}, "certified_until": {}, "shared": {}})
-        self.audit_rules = AuditRules(work)
 
     # -- reading
 
@@ -224,7 +222,6 @@ class Copies:
         """A cluster's settings changed."""
         self._work.peek(PORTALS, event.cluster_id)
         self._work.save(PORTALS, {"_id": event.cluster_id, "approval": event.approval})
-        self.audit_rules.put(event)
 
     # -- certificates
 
